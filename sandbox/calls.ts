@@ -1,0 +1,50 @@
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import type { NormalizedSchema } from "@smithy/core/schema";
+
+/** One request, as the log of calls keeps it. */
+export interface CallRecord {
+  /** Virtual time, ISO 8601. */
+  readonly at: string;
+  readonly service: string;
+  readonly region: string;
+  readonly operation: string;
+  readonly kind: "read" | "write";
+  /** Without what the service's schema calls sensitive. */
+  readonly input: unknown;
+  /** The error's code, `ok`, or `reset` when no answer was given. */
+  readonly outcome: string;
+}
+
+const READS = /^(Describe|Get|List|Lookup|Filter|BatchGet|BatchCheck|Simulate|Search)/;
+
+export function kindOf(operation: string): "read" | "write" {
+  return READS.test(operation) ? "read" : "write";
+}
+
+/** Appends to `calls.jsonl` in a world's folder, one line a request. */
+export function callsIn(folder: string): (record: CallRecord) => void {
+  const path = join(folder, "calls.jsonl");
+  return (record) => appendFileSync(path, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+}
+
+export function redacted(schema: NormalizedSchema, value: unknown): unknown {
+  if (value === undefined || value === null) return undefined;
+  if (schema.getMergedTraits().sensitive) return "***";
+  if (value instanceof Uint8Array) return `${value.byteLength} bytes`;
+  if (schema.isStructSchema()) {
+    const entries = [...schema.structIterator()].map(([name, member]) => [
+      name,
+      redacted(member, (value as Record<string, unknown>)[name]),
+    ]);
+    return Object.fromEntries(entries.filter(([, part]) => part !== undefined));
+  }
+  if (schema.isListSchema() && Array.isArray(value)) {
+    return value.map((item) => redacted(schema.getValueSchema(), item));
+  }
+  if (schema.isMapSchema()) {
+    const entries = Object.entries(value).map(([key, part]) => [key, redacted(schema.getValueSchema(), part)]);
+    return Object.fromEntries(entries);
+  }
+  return value;
+}

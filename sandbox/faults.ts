@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Fate } from "./service.ts";
+
+/** Which calls a scripted fault hits. Names are globs (`Describe*`); left out, they mean every one. */
+interface Aim {
+  readonly service?: string | undefined;
+  readonly operation?: string | undefined;
+  readonly region?: string | undefined;
+  /** Of the calls that match, counted from 1: this one, or these. */
+  readonly nth?: number | readonly number[] | undefined;
+  /** Every so many matching calls. */
+  readonly every?: number | undefined;
+  /** 0 to 1, of the matching calls. */
+  readonly probability?: number | undefined;
+}
+
+/** What happens to a call that is hit. Without `nth`, `every` and `probability`, each matching call is. */
+export type Fault = Aim &
+  (
+    | { readonly error: { readonly code: string; readonly message?: string; readonly status?: number } }
+    /** The connection breaks before anything was done, or after all was done and only the answer is lost. */
+    | { readonly reset: "before" | "after" }
+    /** The answer comes this much later, in milliseconds of virtual time. */
+    | { readonly slowMs: number }
+    /** What becomes of the thing the call makes; the words are each service's own. */
+    | { readonly fate: Fate }
+  );
+
+export interface FaultTarget {
+  readonly service: string;
+  readonly operation: string;
+  readonly region: string;
+}
+
+/** The faults that hit this call, in the order they were written; each match is counted in `counts`. */
+export function faultsThatHit<F extends Fault>(
+  faults: readonly F[],
+  target: FaultTarget,
+  counts: Record<string, number>,
+  random: () => number,
+): F[] {
+  const seen = new Map<string, number>();
+  return faults.filter((fault) => {
+    const text = JSON.stringify(fault);
+    const twin = seen.get(text) ?? 0;
+    seen.set(text, twin + 1);
+    if (!matches(fault, target)) return false;
+    const key = `fault ${createHash("sha256").update(`${twin} ${text}`).digest("hex").slice(0, 16)}`;
+    const count = (counts[key] ?? 0) + 1;
+    const { nth, every, probability } = fault;
+    if (nth !== undefined || every !== undefined) counts[key] = count;
+    if (nth !== undefined && ![nth].flat().includes(count)) return false;
+    if (every !== undefined && count % every !== 0) return false;
+    return probability === undefined || random() < probability;
+  });
+}
+
+function matches({ service = "*", operation = "*", region = "*" }: Aim, target: FaultTarget): boolean {
+  return (
+    globMatches(service, target.service) &&
+    globMatches(operation, target.operation) &&
+    globMatches(region, target.region)
+  );
+}
+
+function globMatches(glob: string, text: string): boolean {
+  const pattern = glob
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
+  return new RegExp(`^${pattern}$`).test(text);
+}
+
+/** Reads `faults.json` of a world's folder, again whenever it changes; no file, no faults. */
+export function faultsIn(folder: string): () => readonly Fault[] {
+  const path = join(folder, "faults.json");
+  let stamp: number | undefined;
+  let faults: readonly Fault[] = [];
+  return () => {
+    const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+    if (changed === undefined) faults = [];
+    else if (changed !== stamp) faults = parseFaults(readFileSync(path, "utf8"), path);
+    stamp = changed;
+    return faults;
+  };
+}
+
+function parseFaults(text: string, path: string): readonly Fault[] {
+  let faults: unknown;
+  try {
+    faults = JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`${path} is not JSON`, { cause });
+  }
+  const isFault = (fault: object) => ["error", "reset", "slowMs", "fate"].some((key) => key in fault);
+  if (!Array.isArray(faults) || !faults.every((fault) => typeof fault === "object" && fault && isFault(fault))) {
+    throw new Error(`${path} must be a list of faults, each with one of error, reset, slowMs or fate`);
+  }
+  return faults;
+}

@@ -1,0 +1,59 @@
+/** AWS's regions as the sandbox knows them: partition, DNS suffix and the letters of their zones. */
+
+interface Partition {
+  readonly name: "aws" | "aws-cn" | "aws-us-gov";
+  readonly dnsSuffix: string;
+  readonly zoneLetters: Readonly<Record<string, string>>;
+}
+
+const PARTITIONS: readonly Partition[] = [
+  {
+    name: "aws",
+    dnsSuffix: "amazonaws.com",
+    zoneLetters: {
+      "af-south-1": "abc",
+      "ap-east-1": "abc",
+      "ap-northeast-1": "acd",
+      "ap-northeast-2": "abcd",
+      "ap-northeast-3": "abc",
+      "ap-south-1": "abc",
+      "ap-southeast-1": "abc",
+      "ap-southeast-2": "abc",
+      "ca-central-1": "abd",
+      "eu-central-1": "abc",
+      "eu-north-1": "abc",
+      "eu-south-1": "abc",
+      "eu-west-1": "abc",
+      "eu-west-2": "abc",
+      "eu-west-3": "abc",
+      "me-south-1": "abc",
+      "sa-east-1": "abc",
+      "us-east-1": "abcdef",
+      "us-east-2": "abc",
+      "us-west-1": "ac",
+      "us-west-2": "abcd",
+    },
+  },
+  { name: "aws-cn", dnsSuffix: "amazonaws.com.cn", zoneLetters: { "cn-north-1": "abd", "cn-northwest-1": "abc" } },
+  {
+    name: "aws-us-gov",
+    dnsSuffix: "amazonaws.com",
+    zoneLetters: { "us-gov-east-1": "abc", "us-gov-west-1": "abc" },
+  },
+];
+
+/** Undefined when no partition has this region. */
+export function partitionOf(region: string): Pick<Partition, "name" | "dnsSuffix"> | undefined {
+  return PARTITIONS.find(({ zoneLetters }) => region in zoneLetters);
+}
+
+/** The regions one can see from `region`: those of its own partition. */
+export function regionsBeside(region: string): readonly string[] {
+  return Object.keys(PARTITIONS.find(({ zoneLetters }) => region in zoneLetters)?.zoneLetters ?? {});
+}
+
+/** Zone names of a region: us-east-1a, us-east-1b … */
+export function zonesOf(region: string): readonly string[] {
+  const letters = PARTITIONS.find(({ zoneLetters }) => region in zoneLetters)?.zoneLetters[region] ?? "";
+  return [...letters].map((letter) => `${region}${letter}`);
+}

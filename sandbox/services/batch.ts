@@ -1,0 +1,110 @@
+import type { Constraint, Service } from "../service.ts";
+import { deregisterJobDefinition, describeJobDefinitions, registerJobDefinition } from "./batch/definitions.ts";
+import {
+  createComputeEnvironment,
+  deleteComputeEnvironment,
+  describeComputeEnvironments,
+} from "./batch/environments.ts";
+import {
+  cancelJob,
+  cancelJobs,
+  describeJobs,
+  getJobQueueSnapshot,
+  listJobs,
+  terminateJob,
+  terminateJobs,
+} from "./batch/jobs.ts";
+import { createJobQueue, deleteJobQueue, describeJobQueues, updateJobQueue } from "./batch/queues.ts";
+import { settleBatch } from "./batch/settle.ts";
+import { submitJob } from "./batch/submit.ts";
+import { listTagsForResource, tagResource, untagResource } from "./batch/tags.ts";
+import { updateComputeEnvironment } from "./batch/update-environment.ts";
+
+const STRATEGIES = [
+  "BEST_FIT_PROGRESSIVE",
+  "BEST_FIT_PROGRESSIVE_ORDERED",
+  "SPOT_CAPACITY_OPTIMIZED",
+  "SPOT_PRICE_CAPACITY_OPTIMIZED",
+  "SPOT_CAPACITY_OPTIMIZED_PRIORITIZED",
+];
+const STATUSES = ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"];
+
+const name: Constraint = { pattern: /^[A-Za-z0-9_-]+$/, length: [1, 128] };
+const jobName: Constraint = { pattern: /^[A-Za-z0-9][A-Za-z0-9_-]*$/, length: [1, 128] };
+const state: Constraint = { oneOf: ["ENABLED", "DISABLED"] };
+const tags: Constraint = { length: [1, 50] };
+const reason: Constraint = { length: [1, 1024] };
+const types: Constraint = { oneOf: ["EC2", "SPOT", "FARGATE", "FARGATE_SPOT", "ECS_MANAGED_INSTANCES"] };
+const limits = {
+  "jobStateTimeLimitActions[].state": { oneOf: ["RUNNABLE"] },
+  "jobStateTimeLimitActions[].action": { oneOf: ["CANCEL", "TERMINATE"] },
+} as const;
+
+export const batch: Service = {
+  name: "batch",
+  client: () => import("@aws-sdk/client-batch"),
+  settle: settleBatch,
+  operations: {
+    CancelJob: cancelJob,
+    CancelJobs: cancelJobs,
+    CreateComputeEnvironment: createComputeEnvironment,
+    CreateJobQueue: createJobQueue,
+    DeleteComputeEnvironment: deleteComputeEnvironment,
+    DeleteJobQueue: deleteJobQueue,
+    DeregisterJobDefinition: deregisterJobDefinition,
+    DescribeComputeEnvironments: describeComputeEnvironments,
+    DescribeJobDefinitions: describeJobDefinitions,
+    DescribeJobQueues: describeJobQueues,
+    DescribeJobs: describeJobs,
+    GetJobQueueSnapshot: getJobQueueSnapshot,
+    ListJobs: listJobs,
+    ListTagsForResource: listTagsForResource,
+    RegisterJobDefinition: registerJobDefinition,
+    SubmitJob: submitJob,
+    TagResource: tagResource,
+    TerminateJob: terminateJob,
+    TerminateJobs: terminateJobs,
+    UntagResource: untagResource,
+    UpdateComputeEnvironment: updateComputeEnvironment,
+    UpdateJobQueue: updateJobQueue,
+  },
+  constraints: {
+    CancelJob: { reason },
+    CancelJobs: { jobs: { length: [1, 50] }, reason },
+    CreateComputeEnvironment: {
+      computeEnvironmentName: name,
+      type: { oneOf: ["MANAGED", "UNMANAGED"] },
+      state,
+      tags,
+      "computeResources.type": types,
+      "computeResources.allocationStrategy": { oneOf: ["BEST_FIT", ...STRATEGIES] },
+      "computeResources.bidPercentage": { range: [0, 100] },
+      "computeResources.subnets": { length: [1, 16] },
+      "computeResources.ec2Configuration[].imageType": { length: [1, 256] },
+      "computeResources.ec2Configuration[].imageIdOverride": { length: [1, 256] },
+    },
+    CreateJobQueue: { jobQueueName: name, state, tags, priority: { range: [0, 1000] }, ...limits },
+    DescribeJobs: { jobs: { length: [0, 100] } },
+    ListJobs: { jobStatus: { oneOf: STATUSES } },
+    RegisterJobDefinition: {
+      jobDefinitionName: name,
+      type: { oneOf: ["container", "multinode"] },
+      tags,
+      "containerProperties.resourceRequirements[].type": { oneOf: ["GPU", "VCPU", "MEMORY"] },
+      "platformCapabilities[]": { oneOf: ["EC2", "FARGATE", "MANAGED_INSTANCES"] },
+    },
+    SubmitJob: { jobName, tags },
+    TagResource: { tags },
+    TerminateJob: { reason },
+    TerminateJobs: { jobs: { length: [1, 50] }, reason },
+    UpdateComputeEnvironment: {
+      state,
+      "computeResources.type": types,
+      "computeResources.allocationStrategy": { oneOf: STRATEGIES },
+      "computeResources.bidPercentage": { range: [0, 100] },
+      "computeResources.subnets": { length: [1, 16] },
+      "updatePolicy.jobExecutionTimeoutMinutes": { range: [1, 7200] },
+    },
+    UpdateJobQueue: { state, priority: { range: [0, 1000] }, ...limits },
+  },
+};

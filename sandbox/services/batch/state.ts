@@ -1,0 +1,197 @@
+import type {
+  ComputeEnvironmentOrder,
+  ComputeResource,
+  JobStateTimeLimitAction,
+  JobStatus,
+  RegisterJobDefinitionRequest,
+  SubmitJobRequest,
+} from "@aws-sdk/client-batch";
+import { type Call, Refusal } from "../../service.ts";
+
+export type Status = "CREATING" | "UPDATING" | "DELETING" | "DELETED" | "VALID" | "INVALID";
+
+/** An instance Batch runs for a compute environment. */
+export interface Node {
+  readonly instanceId: string;
+  readonly type: string;
+  readonly vCpus: number;
+  /** What the ECS agent registers, less than the type's memory. */
+  readonly memoryMiB: number;
+  readonly launchedAt: number;
+  /** When it has joined the cluster; never, if its role does not let it. */
+  readonly readyAt: number;
+  idleSince?: number | undefined;
+  /** Images it has pulled. */
+  images: string[];
+}
+
+export interface EnvironmentState {
+  readonly name: string;
+  readonly arn: string;
+  readonly uuid: string;
+  readonly createdAt: number;
+  readonly managed: boolean;
+  readonly context?: string | undefined;
+  readonly clusterArn: string;
+  state: "ENABLED" | "DISABLED";
+  status: Status;
+  statusReason: string;
+  /** When the status that is on its way is reached. */
+  nextAt?: number | undefined;
+  resources?: ComputeResource | undefined;
+  /** The launch template's version as it was when it was last looked at. */
+  templateVersion?: number | undefined;
+  serviceRole: string;
+  updatePolicy: { terminateJobsOnUpdate: boolean; jobExecutionTimeoutMinutes: number };
+  tags: Record<string, string>;
+  nodes: Node[];
+  /** An infrastructure update under way: it waits for running jobs until `killsAt`. */
+  update?: { readonly resources: ComputeResource; readonly killsAt: number; readonly replacesMs: number } | undefined;
+  /** Scripted: why it will turn out INVALID. */
+  doom?: string | undefined;
+}
+
+export interface QueueState {
+  readonly name: string;
+  readonly arn: string;
+  readonly createdAt: number;
+  readonly schedulingPolicyArn?: string | undefined;
+  state: "ENABLED" | "DISABLED";
+  status: Status;
+  statusReason: string;
+  nextAt?: number | undefined;
+  priority: number;
+  order: ComputeEnvironmentOrder[];
+  limits: JobStateTimeLimitAction[];
+  tags: Record<string, string>;
+}
+
+export interface DefinitionState {
+  readonly name: string;
+  readonly arn: string;
+  readonly revision: number;
+  readonly registeredAt: number;
+  readonly body: RegisterJobDefinitionRequest;
+  status: "ACTIVE" | "INACTIVE";
+  inactiveSince?: number | undefined;
+  tags: Record<string, string>;
+}
+
+export interface Attempt {
+  readonly startedAt?: number | undefined;
+  readonly stoppedAt: number;
+  readonly statusReason: string;
+  readonly exitCode?: number | undefined;
+  readonly reason?: string | undefined;
+  readonly containerInstanceArn?: string | undefined;
+  readonly taskArn?: string | undefined;
+  readonly logStreamName?: string | undefined;
+}
+
+/** Scripted at SubmitJob: how the job will go. */
+export interface JobFate {
+  readonly kind: string;
+  readonly reason?: string | undefined;
+  readonly ms?: number | undefined;
+}
+
+export interface JobState {
+  readonly id: string;
+  readonly arn: string;
+  readonly name: string;
+  readonly queueArn: string;
+  readonly definitionArn: string;
+  readonly asked: SubmitJobRequest;
+  readonly createdAt: number;
+  readonly vCpus: number;
+  readonly memoryMiB: number;
+  readonly gpus: number;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly fate?: JobFate | undefined;
+  /** Of an array's parent: its size. Of a child: its place. */
+  readonly arraySize?: number | undefined;
+  readonly arrayIndex?: number | undefined;
+  readonly parentId?: string | undefined;
+  status: JobStatus;
+  statusReason?: string | undefined;
+  /** When the next step is due; absent when it waits for something else. */
+  nextAt?: number | undefined;
+  startedAt?: number | undefined;
+  stoppedAt?: number | undefined;
+  /** Since when it stands RUNNABLE for the reason its statusReason gives. */
+  blockedSince?: number | undefined;
+  node?: { readonly environment: string; readonly instanceId: string } | undefined;
+  taskArn?: string | undefined;
+  logStreamName?: string | undefined;
+  attempts: Attempt[];
+  isCancelled?: boolean | undefined;
+  isTerminated?: boolean | undefined;
+  /** Told to end: with this reason, at `nextAt`. */
+  endingFor?: string | undefined;
+  tags: Record<string, string>;
+}
+
+export interface BatchState {
+  readonly environments: Record<string, EnvironmentState>;
+  readonly queues: Record<string, QueueState>;
+  /** By ARN. */
+  readonly definitions: Record<string, DefinitionState>;
+  /** Last revision by name: numbers are never used twice. */
+  readonly revisions: Record<string, number>;
+  readonly jobs: Record<string, JobState>;
+  /** Until when a compute environment still counts as used by a queue that is gone, by the environment's ARN. */
+  readonly ghosts: Record<string, number>;
+}
+
+export function batchState(call: Call): BatchState {
+  return call.slice<BatchState>("batch", call.region, () => ({
+    environments: {},
+    queues: {},
+    definitions: {},
+    revisions: {},
+    jobs: {},
+    ghosts: {},
+  }));
+}
+
+export function batchArn({ partition, region, account }: Call, resource: string): string {
+  return `arn:${partition}:batch:${region}:${account}:${resource}`;
+}
+
+/** The same call at an earlier moment: what came due is done as of then. */
+export function at(call: Call, ms: number): Call {
+  return { ...call, now: ms };
+}
+
+export function clientException(message: string): Refusal {
+  return new Refusal("ClientException", message);
+}
+
+/** What Batch was refused by a service it asks: told in Batch's own frame. */
+export function executionError(call: Call, words: string): Refusal {
+  return clientException(`Error executing request, Exception : ${words}, RequestId: ${call.uuid()}`);
+}
+
+export function environmentOf(call: Call, nameOrArn: string | undefined): EnvironmentState | undefined {
+  return Object.values(batchState(call).environments).find(({ name, arn }) => name === nameOrArn || arn === nameOrArn);
+}
+
+export function queueOf(call: Call, nameOrArn: string | undefined): QueueState | undefined {
+  return Object.values(batchState(call).queues).find(({ name, arn }) => name === nameOrArn || arn === nameOrArn);
+}
+
+export function isLive({ status }: { readonly status: Status }): boolean {
+  return status !== "DELETED";
+}
+
+export function isModified({ status }: { readonly status: Status }): boolean {
+  return status === "CREATING" || status === "UPDATING" || status === "DELETING";
+}
+
+export function isTerminal({ status }: JobState): boolean {
+  return status === "SUCCEEDED" || status === "FAILED";
+}
+
+export const MINUTE_MS = 60_000;
+export const NEVER = Number.MAX_SAFE_INTEGER;

@@ -1,0 +1,50 @@
+import type {
+  ListTagsForResourceCommandInput,
+  ListTagsForResourceCommandOutput,
+  TagResourceCommandInput,
+  UntagResourceCommandInput,
+} from "@aws-sdk/client-batch";
+import type { Call } from "../../service.ts";
+import type { Answer } from "../answer.ts";
+import { batchState, clientException } from "./state.ts";
+
+const LIMIT = 50;
+
+interface Tagged {
+  readonly arn: string;
+  tags: Record<string, string>;
+}
+
+export function tagResource(input: TagResourceCommandInput, call: Call): object {
+  const tagged = byArn(call, input.resourceArn!);
+  const tags = { ...tagged.tags, ...input.tags };
+  if (Object.keys(input.tags!).some((key) => /^aws:/i.test(key))) {
+    throw clientException("Tag keys starting with aws: are reserved.");
+  }
+  if (Object.keys(tags).length > LIMIT) throw clientException(`A resource can have up to ${LIMIT} tags.`);
+  tagged.tags = tags;
+  return {};
+}
+
+export function untagResource(input: UntagResourceCommandInput, call: Call): object {
+  const tagged = byArn(call, input.resourceArn!);
+  tagged.tags = Object.fromEntries(Object.entries(tagged.tags).filter(([key]) => !input.tagKeys!.includes(key)));
+  return {};
+}
+
+export function listTagsForResource(
+  input: ListTagsForResourceCommandInput,
+  call: Call,
+): Answer<ListTagsForResourceCommandOutput> {
+  return { tags: { ...byArn(call, input.resourceArn!).tags } };
+}
+
+function byArn(call: Call, arn: string): Tagged {
+  const { environments, queues, definitions, jobs } = batchState(call);
+  const all: readonly (readonly Tagged[])[] = [environments, queues, definitions, jobs].map((kind) =>
+    Object.values(kind),
+  );
+  const found = all.flat().find((each) => each.arn === arn);
+  if (found === undefined) throw clientException(`The resource ${arn} does not exist.`);
+  return found;
+}

@@ -1,0 +1,128 @@
+import type {
+  ComputeResource,
+  UpdateComputeEnvironmentCommandInput,
+  UpdateComputeEnvironmentCommandOutput,
+} from "@aws-sdk/client-batch";
+import type { Call } from "../../service.ts";
+import type { Answer } from "../answer.ts";
+import { checkCounts, checkedResources } from "./resources.ts";
+import {
+  clientException,
+  type EnvironmentState,
+  environmentOf,
+  isLive,
+  isModified,
+  MINUTE_MS,
+  NEVER,
+} from "./state.ts";
+
+/** What can change without new instances. */
+const SCALING = new Set(["minvCpus", "maxvCpus", "desiredvCpus", "scalingPolicy"]);
+
+export function updateComputeEnvironment(
+  input: UpdateComputeEnvironmentCommandInput,
+  call: Call,
+): Answer<UpdateComputeEnvironmentCommandOutput> {
+  const environment = environmentOf(call, input.computeEnvironment);
+  if (environment === undefined || !isLive(environment)) {
+    throw clientException(`Compute environment ${input.computeEnvironment} does not exist.`);
+  }
+  if (isModified(environment)) throw clientException("Cannot update, resource is being modified.");
+  checkServiceRole(environment, input.serviceRole);
+  const resources = changedResources(call, environment, input);
+  const disruptive =
+    resources !== undefined &&
+    environment.resources !== undefined &&
+    differing(environment.resources, resources).some((name) => !SCALING.has(name));
+  if (disruptive) checkReplaceable(environment, resources);
+  if (input.updatePolicy) {
+    environment.updatePolicy = {
+      terminateJobsOnUpdate: input.updatePolicy.terminateJobsOnUpdate ?? false,
+      jobExecutionTimeoutMinutes: input.updatePolicy.jobExecutionTimeoutMinutes ?? 30,
+    };
+  }
+  const fate = call.fate();
+  environment.state = input.state ?? environment.state;
+  environment.serviceRole = input.serviceRole ?? environment.serviceRole;
+  environment.status = "UPDATING";
+  environment.statusReason = "";
+  environment.doom = fate?.kind === "fail" ? (fate.reason ?? "INTERNAL_ERROR - The update failed.") : undefined;
+  if (disruptive) {
+    const { terminateJobsOnUpdate, jobExecutionTimeoutMinutes } = environment.updatePolicy;
+    environment.update = {
+      resources,
+      killsAt: terminateJobsOnUpdate ? call.now : call.now + jobExecutionTimeoutMinutes * MINUTE_MS,
+      replacesMs: fate?.ms ?? call.between(30_000, 2 * MINUTE_MS),
+    };
+    // Due at once: the wait for running jobs is over when none runs.
+    environment.nextAt = fate?.kind === "never" ? NEVER : call.now;
+  } else {
+    environment.resources = resources ?? environment.resources;
+    environment.nextAt = fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(5_000, 30_000));
+  }
+  return { computeEnvironmentName: environment.name, computeEnvironmentArn: environment.arn };
+}
+
+function checkServiceRole({ serviceRole }: EnvironmentState, wanted: string | undefined): void {
+  const isLinked = (role: string) => role.includes("AWSServiceRoleForBatch");
+  if (wanted !== undefined && isLinked(wanted) !== isLinked(serviceRole)) {
+    throw clientException("Cannot change between a service-linked role and another service role.");
+  }
+}
+
+/** The resources as they will be; undefined when nothing was said about them. */
+function changedResources(
+  call: Call,
+  { managed, resources, nodes }: EnvironmentState,
+  { computeResources: asked }: UpdateComputeEnvironmentCommandInput,
+): ComputeResource | undefined {
+  if (asked === undefined) return undefined;
+  if (!managed || resources === undefined) {
+    throw clientException("computeResources cannot be given for an UNMANAGED compute environment.");
+  }
+  const { updateToLatestImageVersion: _, managedInstancesProvider: __, ...given } = asked;
+  const wanted = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const merged = { ...resources, ...wanted } as ComputeResource;
+  const desired = Math.max(
+    resources.desiredvCpus ?? 0,
+    nodes.reduce((sum, { vCpus }) => sum + vCpus, 0),
+  );
+  if (asked.desiredvCpus !== undefined && asked.desiredvCpus < desired) {
+    throw clientException(
+      "Manually scaling down compute environment is not supported. Disconnecting job queues from compute environment " +
+        "will cause it to scale-down to minvCpus.",
+    );
+  }
+  if (asked.desiredvCpus === undefined)
+    merged.desiredvCpus = Math.max(resources.desiredvCpus ?? 0, merged.minvCpus ?? 0);
+  merged.desiredvCpus = Math.min(merged.desiredvCpus ?? 0, merged.maxvCpus ?? 0);
+  checkCounts(merged.minvCpus ?? 0, merged.maxvCpus, merged.desiredvCpus);
+  // An empty value takes the setting away.
+  if (merged.imageId === "") delete merged.imageId;
+  const { launchTemplateId, launchTemplateName } = merged.launchTemplate ?? {};
+  if (!launchTemplateId && !launchTemplateName) delete merged.launchTemplate;
+  return checkedResources(call, merged);
+}
+
+function differing(before: ComputeResource, after: ComputeResource): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof ComputeResource>;
+  return [...names].filter((name) => canonical(before[name]) !== canonical(after[name]));
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return JSON.stringify(value.map(canonical).sort());
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "";
+  const entries = Object.entries(value).filter(([, each]) => each !== undefined);
+  return JSON.stringify(entries.map(([key, each]) => [key, canonical(each)]).sort());
+}
+
+function checkReplaceable({ serviceRole, resources }: EnvironmentState, wanted: ComputeResource): void {
+  if (!serviceRole.includes("AWSServiceRoleForBatch")) {
+    throw clientException("Infrastructure updates require the service-linked role AWSServiceRoleForBatch.");
+  }
+  if (resources?.allocationStrategy === "BEST_FIT" || wanted.allocationStrategy === "BEST_FIT") {
+    throw clientException(
+      "Infrastructure updates are not supported for compute environments with allocation strategy BEST_FIT.",
+    );
+  }
+}

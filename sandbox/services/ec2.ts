@@ -1,0 +1,58 @@
+import { type Call, type Handler, Refusal, type Service } from "../service.ts";
+import { imageOperations, settleImages } from "./ec2/images.ts";
+import { settleInstances } from "./ec2/instance-life.ts";
+import { instanceTypeOperations } from "./ec2/instance-types.ts";
+import { instanceOperations } from "./ec2/instances.ts";
+import { launchTemplateOperations } from "./ec2/launch-templates.ts";
+import { networkOperations } from "./ec2/network.ts";
+import { regionOperations } from "./ec2/regions.ts";
+import { securityGroupOperations } from "./ec2/security-groups.ts";
+import { snapshotOperations } from "./ec2/snapshots.ts";
+import { tagOperations } from "./ec2/tags.ts";
+import { settleTokens } from "./ec2/tokens.ts";
+import { volumeOperations } from "./ec2/volumes.ts";
+
+const OPERATIONS: Readonly<Record<string, Handler>> = {
+  ...imageOperations,
+  ...instanceOperations,
+  ...instanceTypeOperations,
+  ...launchTemplateOperations,
+  ...networkOperations,
+  ...regionOperations,
+  ...securityGroupOperations,
+  ...snapshotOperations,
+  ...tagOperations,
+  ...volumeOperations,
+};
+
+export const ec2: Service = {
+  name: "ec2",
+  client: () => import("@aws-sdk/client-ec2"),
+  operations: Object.fromEntries(Object.entries(OPERATIONS).map(([name, handler]) => [name, dryRunnable(handler)])),
+  constraints: {
+    CreateImage: { Description: { length: [0, 255] } },
+    CreateLaunchTemplate: { VersionDescription: { length: [0, 255] } },
+    CreateLaunchTemplateVersion: { VersionDescription: { length: [0, 255] } },
+    DescribeInstanceTypeOfferings: { LocationType: { oneOf: ["region", "availability-zone", "availability-zone-id"] } },
+    RunInstances: {
+      InstanceInitiatedShutdownBehavior: { oneOf: ["stop", "terminate"] },
+      "MetadataOptions.HttpEndpoint": { oneOf: ["enabled", "disabled"] },
+      "MetadataOptions.HttpPutResponseHopLimit": { range: [1, 64] },
+      "MetadataOptions.HttpTokens": { oneOf: ["optional", "required"] },
+    },
+  },
+  settle(call) {
+    settleInstances(call);
+    settleImages(call);
+    settleTokens(call);
+  },
+};
+
+/** With DryRun, what would have succeeded is refused, and a refusal undoes what was done. */
+function dryRunnable(handler: Handler): Handler {
+  return (input: { readonly DryRun?: boolean }, call: Call) => {
+    const answer = handler(input, call);
+    if (!input.DryRun) return answer;
+    throw new Refusal("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
+  };
+}

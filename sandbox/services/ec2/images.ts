@@ -1,0 +1,274 @@
+import type {
+  CreateImageCommandInput,
+  CreateImageCommandOutput,
+  DeregisterImageCommandInput,
+  DeregisterImageCommandOutput,
+  DescribeImagesCommandInput,
+  DescribeImagesCommandOutput,
+  Image,
+  ImageState,
+  VolumeType,
+} from "@aws-sdk/client-ec2";
+import { type Call, Refusal } from "../../service.ts";
+import { type BaseImage, ecsImages } from "./base-images.ts";
+import { chosen, dateOf, filtered, paged, soon, visible } from "./listing.ts";
+import { type BlockDevice, ec2Slice, type OwnImage } from "./slice.ts";
+import { deleteSnapshot, startSnapshot } from "./snapshots.ts";
+import { setTags, specifiedTags, tagListOf } from "./tags.ts";
+
+const READY_MS = [3 * 60_000, 8 * 60_000] as const;
+/** How long a deregistered image is "no longer available" before it was never there. */
+const REMEMBERED_MS = 3600_000;
+
+/** One of the account's own images, or a public one. */
+export interface AnyImage {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly architecture: string;
+  readonly imdsV2: boolean;
+  readonly rootDevice: string;
+  readonly devices: readonly BlockDevice[];
+  readonly createdAt: number;
+  readonly ownerId: string;
+  readonly state: OwnImage["state"];
+  readonly publishedByAmazon: boolean;
+  readonly own?: OwnImage | undefined;
+}
+
+/** Undefined when no such image was ever seen here; look at its state before using it. */
+export function image(call: Call, id: string): AnyImage | undefined {
+  const own = ec2Slice(call).images[id];
+  if (own !== undefined) return fromOwn(call, own);
+  const base = ecsImages(call).find((each) => each.id === id);
+  return base && fromBase(base);
+}
+
+/** The image, ready to be launched; refused as AWS refuses a launch from it. */
+export function launchableImage(call: Call, id: string): AnyImage {
+  if (!/^ami-[0-9a-f]{8,17}$/.test(id)) {
+    throw new Refusal("InvalidAMIID.Malformed", `Invalid id: "${id}" (expecting "ami-...")`);
+  }
+  const found = image(call, id);
+  if (found === undefined) throw missing([id]);
+  if (found.state === "deregistered") throw unavailable(id);
+  if (found.state !== "available") {
+    throw new Refusal("InvalidAMIID.Unavailable", `The image ID '${id}' is not available: its state is ${found.state}`);
+  }
+  return found;
+}
+
+export function settleImages(call: Call): void {
+  const { images, snapshots } = ec2Slice(call);
+  for (const own of Object.values(images)) {
+    if (own.nextAt === undefined || own.nextAt > call.now) continue;
+    if (own.state === "deregistered") {
+      delete images[own.id];
+      continue;
+    }
+    own.state = own.doom === undefined ? "available" : "failed";
+    own.reason = own.doom;
+    for (const { snapshotId } of own.devices) {
+      const snapshot = snapshots[snapshotId];
+      if (snapshot?.state !== "pending") continue;
+      snapshot.state = own.doom === undefined ? "completed" : "error";
+      snapshot.completedAt = own.nextAt;
+    }
+    own.nextAt = undefined;
+  }
+}
+
+export const imageOperations = {
+  DescribeImages(input: DescribeImagesCommandInput, call: Call): Partial<DescribeImagesCommandOutput> {
+    const owns = visible(call, Object.values(ec2Slice(call).images));
+    const gone = owns.find(({ id, state }) => state === "deregistered" && input.ImageIds?.includes(id));
+    if (gone !== undefined) throw unavailable(gone.id);
+    const all = [
+      ...owns.filter(({ state }) => state !== "deregistered").map((own) => fromOwn(call, own)),
+      ...ecsImages(call).map(fromBase),
+    ];
+    const owned = chosen(all, input.ImageIds, missing).filter((each) => {
+      return !input.Owners?.length || input.Owners.some((owner) => isOwner(call, each, owner));
+    });
+    const matching = filtered(call, owned, input.Filters, {
+      architecture: ({ architecture }) => architecture,
+      "block-device-mapping.delete-on-termination": ({ devices }) => devices.map(({ goesToo }) => goesToo),
+      "block-device-mapping.device-name": ({ devices }) => devices.map(({ name }) => name),
+      "block-device-mapping.encrypted": ({ devices }) => devices.map(({ encrypted }) => encrypted),
+      "block-device-mapping.snapshot-id": ({ devices }) => devices.map(({ snapshotId }) => snapshotId),
+      "block-device-mapping.volume-size": ({ devices }) => devices.map(({ sizeGiB }) => sizeGiB),
+      "block-device-mapping.volume-type": ({ devices }) => devices.map(({ type }) => type),
+      "creation-date": ({ createdAt }) => dateOf(createdAt).toISOString(),
+      description: ({ description }) => description,
+      "ena-support": () => true,
+      hypervisor: () => "xen",
+      "image-id": ({ id }) => id,
+      "image-type": () => "machine",
+      "is-public": ({ publishedByAmazon }) => publishedByAmazon,
+      name: ({ name }) => name,
+      "owner-alias": ({ publishedByAmazon }) => (publishedByAmazon ? "amazon" : undefined),
+      "owner-id": ({ ownerId }) => ownerId,
+      platform: () => undefined,
+      "root-device-name": ({ rootDevice }) => rootDevice,
+      "root-device-type": () => "ebs",
+      "source-instance-id": ({ own }) => own?.sourceInstanceId,
+      state: ({ state }) => state,
+      "state-reason-code": ({ own }) => (own?.reason === undefined ? undefined : "Client.InternalError"),
+      "state-reason-message": ({ own }) => own?.reason,
+      "virtualization-type": () => "hvm",
+    });
+    const { items, nextToken } = paged(call, matching, input, [1, 1000]);
+    return { Images: items.map((each) => described(call, each)), NextToken: nextToken };
+  },
+
+  CreateImage(input: CreateImageCommandInput, call: Call): Partial<CreateImageCommandOutput> {
+    const { InstanceId = "", Name: name = "", Description: description = "", NoReboot = false } = input;
+    const slice = ec2Slice(call);
+    const instance = slice.instances[InstanceId];
+    if (instance === undefined) {
+      throw new Refusal("InvalidInstanceID.NotFound", `The instance ID '${InstanceId}' does not exist`);
+    }
+    if (!/^[a-zA-Z0-9()[\] ./\-'@_]{3,128}$/.test(name)) {
+      const rule =
+        "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, " +
+        "'(', ')', '.', '-', '/' and '_'";
+      throw new Refusal("InvalidAMIName.Malformed", rule);
+    }
+    const twin = Object.values(slice.images).find((each) => each.name === name && each.state !== "deregistered");
+    if (twin !== undefined) {
+      throw new Refusal("InvalidAMIName.Duplicate", `AMI name ${name} is already in use by AMI ${twin.id}`);
+    }
+    if (!["running", "stopping", "stopped"].includes(instance.state)) {
+      const words = `The instance '${InstanceId}' is not in a state from which it can be imaged: ${instance.state}`;
+      throw new Refusal("IncorrectState", words);
+    }
+    const tagsFor = specifiedTags(input.TagSpecifications, ["image", "snapshot"]);
+    const fate = input.DryRun ? undefined : call.fate();
+    const id = call.id("ami-");
+    const visibleFrom = soon(call);
+    const kept = new Map((input.BlockDeviceMappings ?? []).map(({ DeviceName, Ebs }) => [DeviceName, Ebs]));
+    const devices = instance.devices.map(({ name: device, volumeId, goesToo }): BlockDevice => {
+      const volume = slice.volumes[volumeId]!;
+      const words = `Created by CreateImage(${InstanceId}) for ${id}`;
+      const snapshotId = startSnapshot(call, volume, words, visibleFrom, tagsFor("snapshot"));
+      return {
+        name: device,
+        snapshotId,
+        sizeGiB: volume.sizeGiB,
+        type: volume.type,
+        encrypted: volume.encrypted,
+        goesToo: kept.get(device)?.DeleteOnTermination ?? goesToo,
+      };
+    });
+    const source = image(call, instance.imageId);
+    slice.images[id] = {
+      id,
+      name,
+      description,
+      architecture: instance.architecture,
+      imdsV2: source?.imdsV2 ?? false,
+      rootDevice: instance.rootDevice,
+      devices,
+      sourceInstanceId: InstanceId,
+      sourceImageId: instance.imageId,
+      createdAt: call.now,
+      visibleFrom,
+      state: "pending",
+      nextAt: fate?.kind === "never" ? undefined : call.now + (fate?.ms ?? call.between(...READY_MS)),
+      doom: fate?.kind === "fail" ? (fate.reason ?? "Client.InternalError: Client error on launch") : undefined,
+    };
+    setTags(call, id, tagsFor("image"));
+    if (!NoReboot && instance.state === "running") instance.rebootedAt = call.now;
+    return { ImageId: id };
+  },
+
+  DeregisterImage(
+    { ImageId: id = "", DeleteAssociatedSnapshots = false }: DeregisterImageCommandInput,
+    call: Call,
+  ): Partial<DeregisterImageCommandOutput> {
+    const { images, tags } = ec2Slice(call);
+    const found = image(call, id);
+    if (found === undefined) throw missing([id]);
+    if (found.own === undefined) throw new Refusal("AuthFailure", `Not authorized for images: [${id}]`, 403);
+    if (found.state === "deregistered") throw unavailable(id);
+    const own = images[id]!;
+    own.state = "deregistered";
+    own.nextAt = call.now + REMEMBERED_MS;
+    delete tags[id];
+    const results = DeleteAssociatedSnapshots
+      ? own.devices.map(({ snapshotId }) => ({
+          SnapshotId: snapshotId,
+          ReturnCode: deleteSnapshot(call, snapshotId) ? ("success" as const) : ("skipped" as const),
+        }))
+      : undefined;
+    return { Return: true, DeleteSnapshotResults: results };
+  },
+};
+
+function fromOwn({ account }: Call, own: OwnImage): AnyImage {
+  return { ...own, ownerId: account, publishedByAmazon: false, own };
+}
+
+function fromBase(base: BaseImage): AnyImage {
+  return { ...base, createdAt: base.publishedAt, state: "available", publishedByAmazon: true };
+}
+
+function isOwner({ account }: Call, { ownerId, publishedByAmazon }: AnyImage, owner: string): boolean {
+  if (owner === "self") return ownerId === account;
+  if (owner === "amazon") return publishedByAmazon;
+  return owner === ownerId;
+}
+
+function described(call: Call, each: AnyImage): Image {
+  return {
+    ImageId: each.id,
+    ImageLocation: `${each.publishedByAmazon ? "amazon" : each.ownerId}/${each.name}`,
+    Name: each.name,
+    Description: each.description || undefined,
+    State: each.state as ImageState,
+    StateReason:
+      each.own?.reason === undefined ? undefined : { Code: "Client.InternalError", Message: each.own.reason },
+    Architecture: each.architecture as Image["Architecture"],
+    CreationDate: dateOf(each.createdAt).toISOString(),
+    OwnerId: each.ownerId,
+    ImageOwnerAlias: each.publishedByAmazon ? "amazon" : undefined,
+    Public: each.publishedByAmazon,
+    ImageType: "machine",
+    PlatformDetails: "Linux/UNIX",
+    UsageOperation: "RunInstances",
+    RootDeviceName: each.rootDevice,
+    RootDeviceType: "ebs",
+    BlockDeviceMappings: each.devices.map(({ name, snapshotId, sizeGiB, type, encrypted, goesToo }) => ({
+      DeviceName: name,
+      Ebs: {
+        SnapshotId: snapshotId,
+        VolumeSize: sizeGiB,
+        VolumeType: type as VolumeType,
+        Encrypted: encrypted,
+        DeleteOnTermination: goesToo,
+      },
+    })),
+    VirtualizationType: "hvm",
+    Hypervisor: "xen",
+    EnaSupport: true,
+    SriovNetSupport: "simple",
+    BootMode: "uefi-preferred",
+    ImdsSupport: each.imdsV2 ? "v2.0" : undefined,
+    SourceInstanceId: each.own?.sourceInstanceId,
+    SourceImageId: each.own?.sourceImageId,
+    SourceImageRegion: each.own && call.region,
+    Tags: tagListOf(call, each.id),
+  };
+}
+
+function missing(ids: readonly string[]): Refusal {
+  const malformed = ids.find((id) => !/^ami-[0-9a-f]{8,17}$/.test(id));
+  if (malformed !== undefined) {
+    return new Refusal("InvalidAMIID.Malformed", `Invalid id: "${malformed}" (expecting "ami-...")`);
+  }
+  return new Refusal("InvalidAMIID.NotFound", `The image id '[${ids.join(", ")}]' does not exist`);
+}
+
+function unavailable(id: string): Refusal {
+  return new Refusal("InvalidAMIID.Unavailable", `The image ID '${id}' is no longer available`);
+}

@@ -1,0 +1,265 @@
+import type { RequestLaunchTemplateData } from "@aws-sdk/client-ec2";
+import { zonesOf } from "../../partition.ts";
+import type { Call } from "../../service.ts";
+
+/** EC2's part of the world, for one region. Times are virtual milliseconds since the epoch. */
+export interface Ec2Slice {
+  readonly vpcs: Record<string, Vpc>;
+  readonly subnets: Record<string, Subnet>;
+  readonly routeTables: Record<string, RouteTable>;
+  readonly groups: Record<string, SecurityGroup>;
+  readonly rules: Record<string, Rule>;
+  readonly interfaces: Record<string, Interface>;
+  readonly instances: Record<string, Instance>;
+  readonly volumes: Record<string, Volume>;
+  readonly images: Record<string, OwnImage>;
+  readonly snapshots: Record<string, Snapshot>;
+  readonly templates: Record<string, LaunchTemplate>;
+  /** By resource id, whatever its type. */
+  readonly tags: Record<string, Record<string, string>>;
+  /** By operation and client token: what was asked with it, and what it made. */
+  readonly tokens: Record<string, BoundToken>;
+}
+
+export interface Vpc {
+  readonly id: string;
+  readonly cidr: string;
+  readonly isDefault: boolean;
+}
+
+export interface Subnet {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly zone: string;
+  readonly cidr: string;
+  readonly isDefault: boolean;
+  readonly mapsPublicIp: boolean;
+}
+
+export interface RouteTable {
+  readonly id: string;
+  readonly vpcId: string;
+  /** Where 0.0.0.0/0 goes: an internet gateway (igw-…) or a NAT gateway (nat-…). */
+  readonly outward: string;
+}
+
+export interface SecurityGroup {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly vpcId: string;
+  readonly visibleFrom: number;
+}
+
+export interface Rule {
+  readonly id: string;
+  readonly groupId: string;
+  readonly egress: boolean;
+  readonly protocol: string;
+  readonly from: number;
+  readonly to: number;
+  readonly peer: { readonly kind: "cidr" | "cidr6" | "prefixList" | "group"; readonly value: string };
+  readonly description?: string | undefined;
+  readonly addedAt: number;
+  /** When services other than EC2 see it too. */
+  readonly visibleFrom: number;
+}
+
+export interface Interface {
+  readonly id: string;
+  readonly subnetId: string;
+  readonly groupIds: readonly string[];
+  readonly privateIp: string;
+  readonly publicIp?: string | undefined;
+  readonly description: string;
+  readonly instanceId?: string | undefined;
+  /** The service that owns it, for interfaces a user must not touch. */
+  readonly requester?: string | undefined;
+  readonly createdAt: number;
+}
+
+export type InstanceState = "pending" | "running" | "stopping" | "stopped" | "shutting-down" | "terminated";
+
+export interface Instance {
+  readonly id: string;
+  readonly reservationId: string;
+  readonly token?: string | undefined;
+  readonly imageId: string;
+  readonly type: string;
+  readonly architecture: string;
+  readonly zone: string;
+  readonly subnetId: string;
+  readonly vpcId: string;
+  readonly groupIds: readonly string[];
+  readonly interfaceId: string;
+  readonly privateIp: string;
+  publicIp?: string | undefined;
+  readonly profileArn?: string | undefined;
+  /** Base64, as it was sent. */
+  readonly userData?: string | undefined;
+  readonly shutdownBehavior: "stop" | "terminate";
+  readonly protectedFromTermination: boolean;
+  readonly spotRequestId?: string | undefined;
+  readonly rootDevice: string;
+  readonly devices: readonly { readonly name: string; readonly volumeId: string; readonly goesToo: boolean }[];
+  readonly metadata: { readonly tokens: string; readonly hopLimit: number; readonly endpoint: string };
+  readonly launchIndex: number;
+  readonly visibleFrom: number;
+  launchedAt: number;
+  runningAt?: number | undefined;
+  rebootedAt?: number | undefined;
+  state: InstanceState;
+  /** When the state that is on its way is reached; absent when nothing is. */
+  nextAt?: number | undefined;
+  terminatedAt?: number | undefined;
+  /** Why it left the state it was in: User initiated, or AWS's own reason. */
+  reason?: { readonly code: string; readonly message: string } | undefined;
+  /** Set at launch for one that will not come up. */
+  readonly doom?: string | undefined;
+}
+
+export interface Volume {
+  readonly id: string;
+  readonly zone: string;
+  readonly sizeGiB: number;
+  readonly type: string;
+  readonly iops?: number | undefined;
+  readonly throughput?: number | undefined;
+  readonly encrypted: boolean;
+  readonly kmsKeyId?: string | undefined;
+  readonly snapshotId?: string | undefined;
+  readonly createdAt: number;
+  attachedTo?: { readonly instanceId: string; readonly device: string; readonly goesToo: boolean } | undefined;
+}
+
+export interface BlockDevice {
+  readonly name: string;
+  readonly snapshotId: string;
+  readonly sizeGiB: number;
+  readonly type: string;
+  readonly encrypted: boolean;
+  readonly goesToo: boolean;
+}
+
+export interface OwnImage {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly architecture: string;
+  readonly imdsV2: boolean;
+  readonly rootDevice: string;
+  readonly devices: readonly BlockDevice[];
+  readonly sourceInstanceId: string;
+  readonly sourceImageId: string;
+  readonly createdAt: number;
+  readonly visibleFrom: number;
+  state: "pending" | "available" | "failed" | "deregistered";
+  nextAt?: number | undefined;
+  reason?: string | undefined;
+  /** Set at creation for one that will fail. */
+  readonly doom?: string | undefined;
+}
+
+export interface Snapshot {
+  readonly id: string;
+  readonly volumeId: string;
+  readonly sizeGiB: number;
+  readonly encrypted: boolean;
+  readonly description: string;
+  readonly startedAt: number;
+  readonly visibleFrom: number;
+  state: "pending" | "completed" | "error";
+  completedAt?: number | undefined;
+}
+
+export interface LaunchTemplate {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: number;
+  readonly visibleFrom: number;
+  defaultVersion: number;
+  lastNumber: number;
+  versions: TemplateVersion[];
+}
+
+export interface TemplateVersion {
+  readonly number: number;
+  readonly description?: string | undefined;
+  readonly createdAt: number;
+  readonly data: RequestLaunchTemplateData;
+}
+
+export interface BoundToken {
+  readonly asked: string;
+  readonly made: readonly string[];
+  readonly at: number;
+}
+
+export function ec2Slice(call: Call): Ec2Slice {
+  return call.slice("ec2", call.region, () => freshNetwork(call));
+}
+
+/** A region as a new account finds it, and beside the default VPC one whose subnets go out through a NAT gateway. */
+function freshNetwork(call: Call): Ec2Slice {
+  const slice: Ec2Slice = {
+    vpcs: {},
+    subnets: {},
+    routeTables: {},
+    groups: {},
+    rules: {},
+    interfaces: {},
+    instances: {},
+    volumes: {},
+    images: {},
+    snapshots: {},
+    templates: {},
+    tags: {},
+    tokens: {},
+  };
+  addVpc(slice, call, { cidr: "172.31.0.0/16", isDefault: true, outward: call.id("igw-"), name: undefined });
+  addVpc(slice, call, { cidr: "10.0.0.0/16", isDefault: false, outward: call.id("nat-"), name: "private" });
+  return slice;
+}
+
+interface NewVpc {
+  readonly cidr: string;
+  readonly isDefault: boolean;
+  readonly outward: string;
+  readonly name: string | undefined;
+}
+
+function addVpc(slice: Ec2Slice, call: Call, { cidr, isDefault, outward, name }: NewVpc): void {
+  const id = call.id("vpc-");
+  slice.vpcs[id] = { id, cidr, isDefault };
+  if (name !== undefined) slice.tags[id] = { Name: name };
+  const [network = ""] = cidr.split(".0.0/");
+  for (const [index, zone] of zonesOf(call.region).entries()) {
+    const subnetId = call.id("subnet-");
+    slice.subnets[subnetId] = {
+      id: subnetId,
+      vpcId: id,
+      zone,
+      cidr: `${network}.${index * 16}.0/20`,
+      isDefault,
+      mapsPublicIp: isDefault,
+    };
+    if (name !== undefined) slice.tags[subnetId] = { Name: `${name}-${zone}` };
+  }
+  const routeTableId = call.id("rtb-");
+  slice.routeTables[routeTableId] = { id: routeTableId, vpcId: id, outward };
+  const group: SecurityGroup = {
+    id: call.id("sg-"),
+    name: "default",
+    description: "default VPC security group",
+    vpcId: id,
+    visibleFrom: 0,
+  };
+  slice.groups[group.id] = group;
+  addRule(slice, call, group.id, false, { kind: "group", value: group.id });
+  addRule(slice, call, group.id, true, { kind: "cidr", value: "0.0.0.0/0" });
+}
+
+function addRule(slice: Ec2Slice, call: Call, groupId: string, egress: boolean, peer: Rule["peer"]): void {
+  const id = call.id("sgr-");
+  slice.rules[id] = { id, groupId, egress, protocol: "-1", from: -1, to: -1, peer, addedAt: 0, visibleFrom: 0 };
+}

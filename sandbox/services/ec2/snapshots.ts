@@ -1,0 +1,123 @@
+import type {
+  DeleteSnapshotCommandInput,
+  DescribeSnapshotsCommandInput,
+  DescribeSnapshotsCommandOutput,
+} from "@aws-sdk/client-ec2";
+import { type Call, Refusal } from "../../service.ts";
+import { ecsImages } from "./base-images.ts";
+import { chosen, dateOf, filtered, paged, visible } from "./listing.ts";
+import { ec2Slice, type Snapshot, type Volume } from "./slice.ts";
+import { setTags, tagListOf } from "./tags.ts";
+
+/** A snapshot that is pending until the image it belongs to says otherwise. */
+export function startSnapshot(
+  call: Call,
+  volume: Volume,
+  description: string,
+  visibleFrom: number,
+  tags: Readonly<Record<string, string>>,
+): string {
+  const id = call.id("snap-");
+  ec2Slice(call).snapshots[id] = {
+    id,
+    volumeId: volume.id,
+    sizeGiB: volume.sizeGiB,
+    encrypted: volume.encrypted,
+    description,
+    startedAt: call.now,
+    visibleFrom,
+    state: "pending",
+  };
+  setTags(call, id, tags);
+  return id;
+}
+
+/** False when an image still needs it. */
+export function deleteSnapshot(call: Call, id: string): boolean {
+  const { snapshots, tags } = ec2Slice(call);
+  if (imageOf(call, id) !== undefined) return false;
+  delete snapshots[id];
+  delete tags[id];
+  return true;
+}
+
+function imageOf(call: Call, snapshotId: string): string | undefined {
+  return Object.values(ec2Slice(call).images).find(
+    ({ state, devices }) => state !== "deregistered" && devices.some((device) => device.snapshotId === snapshotId),
+  )?.id;
+}
+
+export const snapshotOperations = {
+  DescribeSnapshots(input: DescribeSnapshotsCommandInput, call: Call): Partial<DescribeSnapshotsCommandOutput> {
+    const own = visible(call, Object.values(ec2Slice(call).snapshots));
+    const all = [...own.map((snapshot) => ({ ...snapshot, ownerId: call.account })), ...baseSnapshots(call)];
+    const owned = chosen(all, input.SnapshotIds, ([id]) => missing(id)).filter(({ ownerId }) => {
+      const isOwner = (owner: string) =>
+        owner === ownerId ||
+        (owner === "self" && ownerId === call.account) ||
+        (owner === "amazon" && ownerId !== call.account);
+      return !input.OwnerIds?.length || input.OwnerIds.some(isOwner);
+    });
+    const matching = filtered(call, owned, input.Filters, {
+      description: ({ description }) => description,
+      encrypted: ({ encrypted }) => encrypted,
+      "owner-id": ({ ownerId }) => ownerId,
+      "snapshot-id": ({ id }) => id,
+      "start-time": ({ startedAt }) => dateOf(startedAt).toISOString(),
+      status: ({ state }) => state,
+      "volume-id": ({ volumeId }) => volumeId,
+      "volume-size": ({ sizeGiB }) => sizeGiB,
+    });
+    const { items, nextToken } = paged(call, matching, input);
+    return {
+      Snapshots: items.map((snapshot) => ({
+        SnapshotId: snapshot.id,
+        VolumeId: snapshot.volumeId,
+        VolumeSize: snapshot.sizeGiB,
+        Encrypted: snapshot.encrypted,
+        Description: snapshot.description,
+        StartTime: dateOf(snapshot.startedAt),
+        CompletionTime: snapshot.completedAt === undefined ? undefined : dateOf(snapshot.completedAt),
+        State: snapshot.state,
+        Progress: snapshot.state === "completed" ? "100%" : "42%",
+        OwnerId: snapshot.ownerId,
+        StorageTier: "standard",
+        Tags: tagListOf(call, snapshot.id),
+      })),
+      NextToken: nextToken,
+    };
+  },
+
+  DeleteSnapshot({ SnapshotId: id = "" }: DeleteSnapshotCommandInput, call: Call) {
+    if (!(id in ec2Slice(call).snapshots)) throw missing(id);
+    if (deleteSnapshot(call, id)) return;
+    throw new Refusal("InvalidSnapshot.InUse", `The snapshot ${id} is currently in use by ${imageOf(call, id)}`);
+  },
+};
+
+function baseSnapshots(call: Call): (Snapshot & { readonly ownerId: string })[] {
+  return ecsImages(call).flatMap(({ id, devices, ownerId, publishedAt }) =>
+    devices.map(({ snapshotId, sizeGiB, encrypted }) => ({
+      id: snapshotId,
+      volumeId: "vol-ffffffff",
+      sizeGiB,
+      encrypted,
+      description: `Copied for DestinationAmi ${id}`,
+      startedAt: publishedAt,
+      completedAt: publishedAt,
+      visibleFrom: 0,
+      state: "completed" as const,
+      ownerId,
+    })),
+  );
+}
+
+function missing(id = ""): Refusal {
+  if (!/^snap-[0-9a-f]{8,17}$/.test(id)) {
+    return new Refusal(
+      "InvalidParameterValue",
+      `Value (${id}) for parameter snapshotId is invalid. Expected: 'snap-...'.`,
+    );
+  }
+  return new Refusal("InvalidSnapshot.NotFound", `The snapshot '${id}' does not exist.`);
+}

@@ -1,0 +1,65 @@
+import type { Call } from "../../service.ts";
+import { releaseInterfaces } from "../ec2/network.ts";
+import { releaseServiceLinkedRole } from "../iam.ts";
+import { type ActionState, type Change, type FileSystemState, type FsxState, fsxState } from "./state.ts";
+
+/** Finishes what is due: creations, updates, deletions. */
+export function settleFileSystems(call: Call): void {
+  const state = fsxState(call);
+  for (const fileSystem of Object.values(state.fileSystems)) {
+    for (const action of fileSystem.actions) settleAction(call, fileSystem, action);
+    if (fileSystem.lifecycle === "UPDATING" && !fileSystem.actions.some(holdsUp)) fileSystem.lifecycle = "AVAILABLE";
+    if (fileSystem.nextAt === undefined || call.now < fileSystem.nextAt) continue;
+    if (fileSystem.lifecycle === "CREATING") finishCreation(fileSystem);
+    else if (fileSystem.lifecycle === "DELETING") finishDeletion(call, state, fileSystem);
+  }
+  const due = state.lingering.filter(({ until }) => until <= call.now);
+  if (due.length === 0) return;
+  releaseInterfaces(
+    call,
+    due.flatMap(({ interfaceIds }) => interfaceIds),
+  );
+  state.lingering = state.lingering.filter(({ until }) => until > call.now);
+}
+
+function finishCreation(fileSystem: FileSystemState): void {
+  fileSystem.lifecycle = fileSystem.doom === undefined ? "AVAILABLE" : "FAILED";
+  fileSystem.failure = fileSystem.doom;
+  fileSystem.nextAt = undefined;
+}
+
+function finishDeletion(call: Call, state: FsxState, { id, arn, interfaceIds, nextAt }: FileSystemState): void {
+  delete state.fileSystems[id];
+  for (const [token, bound] of Object.entries(state.tokens)) {
+    if (bound.id === id) delete state.tokens[token];
+  }
+  state.lingering.push({ interfaceIds, until: nextAt! + call.between(0, 45_000) });
+  releaseServiceLinkedRole(call, "fsx.amazonaws.com", arn);
+}
+
+/** PENDING, IN_PROGRESS, then done; growing goes on in the background after the file system is usable again. */
+function settleAction({ now }: Call, fileSystem: FileSystemState, action: ActionState): void {
+  if (action.status === "PENDING" && now >= action.nextAt) {
+    action.status = "IN_PROGRESS";
+    action.nextAt = action.doneAt;
+  }
+  if (action.status === "IN_PROGRESS" && now >= action.doneAt) {
+    action.status = action.doom === undefined ? "COMPLETED" : "FAILED";
+    if (action.doom !== undefined || action.target === undefined) return;
+    apply(fileSystem, action.target);
+    if (action.target.capacityGiB !== undefined) action.status = "UPDATED_OPTIMIZING";
+  }
+  if (action.status === "UPDATED_OPTIMIZING") {
+    const rebalance = fileSystem.actions.find(({ type }) => type === "STORAGE_OPTIMIZATION");
+    if (rebalance === undefined || now >= rebalance.doneAt) action.status = "COMPLETED";
+  }
+}
+
+function holdsUp({ type, status }: ActionState): boolean {
+  return type === "FILE_SYSTEM_UPDATE" && (status === "PENDING" || status === "IN_PROGRESS");
+}
+
+function apply(fileSystem: FileSystemState, change: Change): void {
+  const given = Object.entries(change).filter(([, value]) => value !== undefined);
+  Object.assign(fileSystem, Object.fromEntries(given));
+}

@@ -1,0 +1,179 @@
+import type { GetUserCommandInput, GetUserCommandOutput } from "@aws-sdk/client-iam";
+import { type Call, type Constraint, Refusal, type Service } from "../service.ts";
+import type { Answer } from "./answer.ts";
+import {
+  addRoleToInstanceProfile,
+  createInstanceProfile,
+  deleteInstanceProfile,
+  getInstanceProfile,
+  listInstanceProfiles,
+  listInstanceProfilesForRole,
+  listInstanceProfileTags,
+  removeRoleFromInstanceProfile,
+  tagInstanceProfile,
+  untagInstanceProfile,
+} from "./iam/instance-profiles.ts";
+import { createPolicy, deletePolicy, getPolicy, getPolicyVersion, listPolicies } from "./iam/policies.ts";
+import { trustedServices } from "./iam/policy-document.ts";
+import {
+  attachRolePolicy,
+  deleteRolePolicy,
+  detachRolePolicy,
+  getRolePolicy,
+  listAttachedRolePolicies,
+  listRolePolicies,
+  putRolePolicy,
+} from "./iam/role-policies.ts";
+import {
+  createRole,
+  deleteRole,
+  deleteRolePermissionsBoundary,
+  getRole,
+  listRoles,
+  listRoleTags,
+  putRolePermissionsBoundary,
+  tagRole,
+  untagRole,
+  updateAssumeRolePolicy,
+  updateRole,
+} from "./iam/roles.ts";
+import {
+  createServiceLinkedRole,
+  deleteServiceLinkedRole,
+  getServiceLinkedRoleDeletionStatus,
+} from "./iam/service-linked-roles.ts";
+import { iamArn, iamState } from "./iam/state.ts";
+
+export { findInstanceProfile } from "./iam/instance-profiles.ts";
+export { roleAllows } from "./iam/role-policies.ts";
+export { releaseServiceLinkedRole, useServiceLinkedRole } from "./iam/service-linked-roles.ts";
+
+const USER_NAME = "sandbox";
+
+/** A role as the services that assume it see it. */
+export interface FoundRole {
+  readonly name: string;
+  readonly arn: string;
+  readonly usableFrom: number;
+  /** Service principals that may assume it: ec2.amazonaws.com. */
+  readonly trustedServices: readonly string[];
+}
+
+export function findRole(call: Call, nameOrArn: string): FoundRole | undefined {
+  const role = Object.values(iamState(call).roles).find(
+    ({ name, arn }) => arn === nameOrArn || name.toLowerCase() === nameOrArn.toLowerCase(),
+  );
+  if (role === undefined) return undefined;
+  const { name, arn, usableFrom, trust } = role;
+  return { name, arn, usableFrom, trustedServices: trustedServices(trust) };
+}
+
+/** The account has one user, who makes all calls. */
+function getUser({ UserName = USER_NAME }: GetUserCommandInput, call: Call): Answer<GetUserCommandOutput> {
+  if (UserName !== USER_NAME) {
+    throw new Refusal("NoSuchEntity", `The user with name ${UserName} cannot be found.`, 404);
+  }
+  return {
+    User: {
+      Path: "/",
+      UserName,
+      UserId: "AIDASANDBOXSANDBOX234",
+      Arn: iamArn(call, `user/${UserName}`),
+      CreateDate: new Date(Date.UTC(2024, 0, 1)),
+    },
+  };
+}
+
+const NAME = /^[\w+=,.@-]+$/;
+const roleName: Constraint = { pattern: NAME, length: [1, 64] };
+const profileName: Constraint = { pattern: NAME, length: [1, 128] };
+const policyName: Constraint = { pattern: NAME, length: [1, 128] };
+const arn: Constraint = { length: [20, 2048] };
+const path: Constraint = { pattern: /^(\/|\/[!-~]+\/)$/, length: [1, 512] };
+const document: Constraint = { pattern: /^[\t\n\r\x20-\xff]+$/, length: [1, 131_072] };
+const description: Constraint = { length: [0, 1000] };
+const sessionSeconds: Constraint = { range: [3600, 43_200] };
+const maxItems: Constraint = { range: [1, 1000] };
+const tags = { "Tags[].Key": { length: [1, 128] }, "Tags[].Value": { length: [0, 256] } } as const;
+
+const ofRole = { RoleName: roleName };
+const ofProfile = { InstanceProfileName: profileName };
+
+export const iam: Service = {
+  name: "iam",
+  client: () => import("@aws-sdk/client-iam"),
+  operations: {
+    AddRoleToInstanceProfile: addRoleToInstanceProfile,
+    AttachRolePolicy: attachRolePolicy,
+    CreateInstanceProfile: createInstanceProfile,
+    CreatePolicy: createPolicy,
+    CreateRole: createRole,
+    CreateServiceLinkedRole: createServiceLinkedRole,
+    DeleteInstanceProfile: deleteInstanceProfile,
+    DeletePolicy: deletePolicy,
+    DeleteRole: deleteRole,
+    DeleteRolePermissionsBoundary: deleteRolePermissionsBoundary,
+    DeleteRolePolicy: deleteRolePolicy,
+    DeleteServiceLinkedRole: deleteServiceLinkedRole,
+    DetachRolePolicy: detachRolePolicy,
+    GetInstanceProfile: getInstanceProfile,
+    GetPolicy: getPolicy,
+    GetPolicyVersion: getPolicyVersion,
+    GetRole: getRole,
+    GetRolePolicy: getRolePolicy,
+    GetServiceLinkedRoleDeletionStatus: getServiceLinkedRoleDeletionStatus,
+    GetUser: getUser,
+    ListAttachedRolePolicies: listAttachedRolePolicies,
+    ListInstanceProfiles: listInstanceProfiles,
+    ListInstanceProfilesForRole: listInstanceProfilesForRole,
+    ListInstanceProfileTags: listInstanceProfileTags,
+    ListPolicies: listPolicies,
+    ListRolePolicies: listRolePolicies,
+    ListRoles: listRoles,
+    ListRoleTags: listRoleTags,
+    PutRolePermissionsBoundary: putRolePermissionsBoundary,
+    PutRolePolicy: putRolePolicy,
+    RemoveRoleFromInstanceProfile: removeRoleFromInstanceProfile,
+    TagInstanceProfile: tagInstanceProfile,
+    TagRole: tagRole,
+    UntagInstanceProfile: untagInstanceProfile,
+    UntagRole: untagRole,
+    UpdateAssumeRolePolicy: updateAssumeRolePolicy,
+    UpdateRole: updateRole,
+  },
+  constraints: {
+    AddRoleToInstanceProfile: { ...ofRole, ...ofProfile },
+    AttachRolePolicy: { ...ofRole, PolicyArn: arn },
+    CreateInstanceProfile: { ...ofProfile, Path: path, ...tags },
+    CreatePolicy: { PolicyName: policyName, Path: path, PolicyDocument: document, Description: description, ...tags },
+    CreateRole: {
+      ...ofRole,
+      Path: path,
+      AssumeRolePolicyDocument: document,
+      Description: description,
+      MaxSessionDuration: sessionSeconds,
+      PermissionsBoundary: arn,
+      ...tags,
+    },
+    CreateServiceLinkedRole: { AWSServiceName: { pattern: /^[\w+=,.@-]+$/, length: [1, 128] } },
+    DeleteInstanceProfile: ofProfile,
+    DeleteRole: ofRole,
+    DeleteRolePolicy: { ...ofRole, PolicyName: policyName },
+    DetachRolePolicy: { ...ofRole, PolicyArn: arn },
+    GetInstanceProfile: ofProfile,
+    GetPolicy: { PolicyArn: arn },
+    GetRole: ofRole,
+    GetRolePolicy: { ...ofRole, PolicyName: policyName },
+    ListAttachedRolePolicies: { ...ofRole, MaxItems: maxItems },
+    ListInstanceProfiles: { MaxItems: maxItems },
+    ListPolicies: { Scope: { oneOf: ["All", "AWS", "Local"] }, MaxItems: maxItems },
+    ListRoles: { PathPrefix: { pattern: /^\/[!-~]*$/, length: [1, 512] }, MaxItems: maxItems },
+    PutRolePermissionsBoundary: { ...ofRole, PermissionsBoundary: arn },
+    PutRolePolicy: { ...ofRole, PolicyName: policyName, PolicyDocument: document },
+    RemoveRoleFromInstanceProfile: { ...ofRole, ...ofProfile },
+    TagInstanceProfile: { ...ofProfile, ...tags },
+    TagRole: { ...ofRole, ...tags },
+    UpdateAssumeRolePolicy: { ...ofRole, PolicyDocument: document },
+    UpdateRole: { ...ofRole, Description: description, MaxSessionDuration: sessionSeconds },
+  },
+};

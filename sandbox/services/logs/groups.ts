@@ -1,0 +1,173 @@
+import type {
+  CreateLogGroupCommandInput,
+  DeleteLogGroupCommandInput,
+  DeleteRetentionPolicyCommandInput,
+  DescribeLogGroupsCommandInput,
+  DescribeLogGroupsCommandOutput,
+  ListTagsForResourceCommandInput,
+  ListTagsForResourceCommandOutput,
+  ListTagsLogGroupCommandInput,
+  LogGroup,
+  PutRetentionPolicyCommandInput,
+  TagLogGroupCommandInput,
+  TagResourceCommandInput,
+  UntagLogGroupCommandInput,
+  UntagResourceCommandInput,
+} from "@aws-sdk/client-cloudwatch-logs";
+import { type Call, Refusal } from "../../service.ts";
+import type { Answer } from "../answer.ts";
+import type { TagMap } from "../key-value-tags.ts";
+import { pageOf } from "../paging.ts";
+import {
+  groupArn,
+  groupNameIn,
+  groupOf,
+  groupsOf,
+  invalidParameter,
+  type LogGroupState,
+  newGroup,
+  notFound,
+} from "./state.ts";
+
+const RETENTION_DAYS: readonly number[] = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+const TAG_LIMIT = 50;
+
+export function createLogGroup(input: CreateLogGroupCommandInput, call: Call): object {
+  const name = input.logGroupName!;
+  const groups = groupsOf(call);
+  if (name in groups) {
+    throw new Refusal("ResourceAlreadyExistsException", "The specified log group already exists");
+  }
+  groups[name] = {
+    ...newGroup(call, name),
+    logClass: input.logGroupClass ?? "STANDARD",
+    kmsKeyId: input.kmsKeyId,
+    tags: checkedTags(input.tags ?? {}),
+  };
+  return {};
+}
+
+export function deleteLogGroup(input: DeleteLogGroupCommandInput, call: Call): object {
+  delete groupsOf(call)[groupOf(call, input.logGroupName).name];
+  return {};
+}
+
+export function describeLogGroups(
+  input: DescribeLogGroupsCommandInput,
+  call: Call,
+): Answer<DescribeLogGroupsCommandOutput> {
+  const { logGroupNamePrefix: prefix, logGroupNamePattern: pattern, logGroupIdentifiers: identifiers } = input;
+  if (prefix !== undefined && pattern !== undefined) {
+    throw invalidParameter("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.");
+  }
+  const named = identifiers?.map(groupNameIn);
+  const groups = Object.values(groupsOf(call)).filter(
+    ({ name, logClass }) =>
+      name.startsWith(prefix ?? "") &&
+      name.toLowerCase().includes((pattern ?? "").toLowerCase()) &&
+      (named?.includes(name) ?? true) &&
+      logClass === (input.logGroupClass ?? logClass),
+  );
+  // Sorted by name, as this service documents.
+  const { items, next } = pageOf(groups, ({ name }) => name, input.limit ?? 50, input.nextToken, badToken);
+  return { logGroups: items.map((group) => shown(call, group)), ...(next !== undefined && { nextToken: next }) };
+}
+
+export function putRetentionPolicy(input: PutRetentionPolicyCommandInput, call: Call): object {
+  const group = groupOf(call, input.logGroupName);
+  if (!RETENTION_DAYS.includes(input.retentionInDays!)) {
+    throw invalidParameter(
+      `1 validation error detected: Value '${input.retentionInDays}' at 'retentionInDays' failed to satisfy ` +
+        `constraint: Member must satisfy enum value set: [${RETENTION_DAYS.join(", ")}]`,
+    );
+  }
+  group.retentionDays = input.retentionInDays;
+  return {};
+}
+
+export function deleteRetentionPolicy(input: DeleteRetentionPolicyCommandInput, call: Call): object {
+  groupOf(call, input.logGroupName).retentionDays = undefined;
+  return {};
+}
+
+export function tagResource(input: TagResourceCommandInput, call: Call): object {
+  const group = taggable(call, input.resourceArn!);
+  group.tags = checkedTags({ ...group.tags, ...input.tags });
+  return {};
+}
+
+export function untagResource(input: UntagResourceCommandInput, call: Call): object {
+  const group = taggable(call, input.resourceArn!);
+  group.tags = without(group.tags, input.tagKeys);
+  return {};
+}
+
+export function listTagsForResource(
+  input: ListTagsForResourceCommandInput,
+  call: Call,
+): Answer<ListTagsForResourceCommandOutput> {
+  return { tags: { ...taggable(call, input.resourceArn!).tags } };
+}
+
+export function tagLogGroup(input: TagLogGroupCommandInput, call: Call): object {
+  const group = groupOf(call, input.logGroupName);
+  group.tags = checkedTags({ ...group.tags, ...input.tags });
+  return {};
+}
+
+export function untagLogGroup(input: UntagLogGroupCommandInput, call: Call): object {
+  const group = groupOf(call, input.logGroupName);
+  group.tags = without(group.tags, input.tags);
+  return {};
+}
+
+export function listTagsLogGroup(input: ListTagsLogGroupCommandInput, call: Call) {
+  return { tags: { ...groupOf(call, input.logGroupName).tags } };
+}
+
+export function badToken(): Refusal {
+  return invalidParameter("The specified nextToken is invalid.");
+}
+
+function shown(call: Call, group: LogGroupState): LogGroup {
+  const arn = groupArn(call, group.name);
+  const bytes = Object.values(group.streams).flatMap(({ lines }) => lines.map(({ message }) => message.length + 26));
+  return {
+    logGroupName: group.name,
+    creationTime: group.createdAt,
+    ...(group.retentionDays !== undefined && { retentionInDays: group.retentionDays }),
+    metricFilterCount: 0,
+    arn: `${arn}:*`,
+    logGroupArn: arn,
+    storedBytes: bytes.reduce((sum, size) => sum + size, 0),
+    ...(group.kmsKeyId !== undefined && { kmsKeyId: group.kmsKeyId }),
+    logGroupClass: group.logClass,
+  };
+}
+
+/** Tagging takes the ARN without the `:*` that DescribeLogGroups gives it. */
+function taggable(call: Call, arn: string): LogGroupState {
+  const name = groupNameIn(arn);
+  if (name === undefined || arn.endsWith(":*")) {
+    throw invalidParameter(`1 validation error detected: Value '${arn}' at 'resourceArn' is not a valid resource ARN`);
+  }
+  const group = groupsOf(call)[name];
+  if (group === undefined || arn !== groupArn(call, name)) throw notFound("The specified log group does not exist.");
+  return group;
+}
+
+function checkedTags(tags: TagMap): TagMap {
+  if (Object.keys(tags).some((key) => /^aws:/i.test(key))) {
+    throw invalidParameter("Tag keys starting with aws: are reserved for system use.");
+  }
+  if (Object.keys(tags).length > TAG_LIMIT) {
+    throw new Refusal("TooManyTagsException", "The resource can have no more than 50 tags.");
+  }
+  return tags;
+}
+
+function without(tags: TagMap, keys: readonly string[] | undefined): TagMap {
+  return Object.fromEntries(Object.entries(tags).filter(([key]) => !keys?.includes(key)));
+}

@@ -1,0 +1,133 @@
+import type {
+  DescribeInstanceInformationCommandInput,
+  DescribeInstanceInformationCommandOutput,
+  InstanceInformation,
+} from "@aws-sdk/client-ssm";
+import { type Call, Refusal } from "../../service.ts";
+import type { Answer } from "../answer.ts";
+import { image } from "../ec2/images.ts";
+import { ec2Slice, type Instance } from "../ec2/slice.ts";
+import { findInstanceProfile, roleAllows } from "../iam.ts";
+import { pageOf } from "../paging.ts";
+import { ssmState } from "./state.ts";
+
+const AGENT_VERSION = "3.3.3270.0";
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+/** The role an instance's profile gives it; undefined without one. */
+export function roleNameOf(call: Call, instance: Instance): string | undefined {
+  return instance.profileArn === undefined ? undefined : findInstanceProfile(call, instance.profileArn)?.roleName;
+}
+
+/** Whether an instance's agent has reached Systems Manager: 20 to 90 seconds after the start, if its role lets it. */
+export function isOnline(call: Call, instance: Instance): boolean {
+  if (instance.state !== "running") return false;
+  return (ssmState(call).agents[instance.id]?.onlineFrom ?? NEVER) <= call.now;
+}
+
+/** Takes note of instances that have started; `fate` may say that an agent never shows up. */
+export function noticeAgents(call: Call, fate: () => boolean): void {
+  const { agents } = ssmState(call);
+  for (const instance of Object.values(ec2Slice(call).instances)) {
+    const { id, state, runningAt } = instance;
+    if (state === "terminated") delete agents[id];
+    if (state !== "running" || runningAt === undefined) continue;
+    const known = agents[id];
+    if (known?.runningAt === runningAt && known.onlineFrom !== undefined) continue;
+    if (!roleAllows(call, roleNameOf(call, instance), "ssm:UpdateInstanceInformation", "*")) {
+      agents[id] = { runningAt, deniedAt: call.now };
+      continue;
+    }
+    const from = Math.max(runningAt, known?.deniedAt ?? 0);
+    agents[id] = { runningAt, onlineFrom: fate() ? NEVER : from + call.between(20_000, 90_000) };
+  }
+}
+
+export function describeInstanceInformation(
+  input: DescribeInstanceInformationCommandInput,
+  call: Call,
+): Answer<DescribeInstanceInformationCommandOutput> {
+  noticeAgents(call, () => call.fate()?.kind === "never");
+  const wanted = filtersIn(input);
+  const { agents } = ssmState(call);
+  const known = Object.values(ec2Slice(call).instances).filter(
+    ({ id, state }) => state !== "terminated" && (agents[id]?.onlineFrom ?? NEVER) <= call.now,
+  );
+  const shown = known
+    .map((instance) => ({ instance, information: informationOf(call, instance) }))
+    .filter(({ instance, information }) =>
+      wanted.every(([key, values]) => values.some((value) => fits(call, instance, information, key, value))),
+    )
+    .map(({ information }) => information);
+  const badToken = () => new Refusal("InvalidNextToken", "The specified token is not valid.");
+  const { items, next } = pageOf(
+    shown,
+    ({ InstanceId }) => InstanceId!,
+    input.MaxResults ?? 10,
+    input.NextToken,
+    badToken,
+  );
+  return { InstanceInformationList: call.shuffled(items), ...(next !== undefined && { NextToken: next }) };
+}
+
+const KEYS = new Set([
+  "InstanceIds",
+  "AgentVersion",
+  "PingStatus",
+  "PlatformTypes",
+  "ActivationIds",
+  "IamRole",
+  "ResourceType",
+  "AssociationStatus",
+  "tag-key",
+]);
+
+function filtersIn(input: DescribeInstanceInformationCommandInput): readonly (readonly [string, readonly string[]])[] {
+  const { Filters = [], InstanceInformationFilterList: legacy = [] } = input;
+  if (Filters.length > 0 && legacy.length > 0) {
+    throw new Refusal("ValidationException", "Filters and InstanceInformationFilterList cannot be used together.");
+  }
+  const filters = [
+    ...Filters.map(({ Key, Values }) => [Key ?? "", Values ?? []] as const),
+    ...legacy.map(({ key, valueSet }) => [key ?? "", valueSet ?? []] as const),
+  ];
+  const unknown = filters.find(([key]) => !KEYS.has(key) && !key.startsWith("tag:"));
+  if (unknown !== undefined) throw new Refusal("InvalidFilterKey", `The filter key ${unknown[0]} is not valid.`);
+  return filters;
+}
+
+function fits(call: Call, { id }: Instance, information: InstanceInformation, key: string, value: string): boolean {
+  const tags = ec2Slice(call).tags[id] ?? {};
+  if (key.startsWith("tag:")) return tags[key.slice(4)] === value;
+  switch (key) {
+    case "InstanceIds":
+      return id === value;
+    case "tag-key":
+      return value in tags;
+    case "PlatformTypes":
+      return information.PlatformType === value;
+    default:
+      return information[key as keyof InstanceInformation] === value;
+  }
+}
+
+function informationOf(call: Call, instance: Instance): InstanceInformation {
+  const { onlineFrom = call.now } = ssmState(call).agents[instance.id]!;
+  const version = image(call, instance.imageId)?.name.startsWith("amzn2") ? "2" : "2023";
+  const online = instance.state === "running";
+  return {
+    InstanceId: instance.id,
+    PingStatus: online ? "Online" : "ConnectionLost",
+    LastPingDateTime: new Date(online ? call.now : onlineFrom),
+    AgentVersion: AGENT_VERSION,
+    IsLatestVersion: false,
+    PlatformType: "Linux",
+    PlatformName: "Amazon Linux",
+    PlatformVersion: version,
+    ResourceType: "EC2Instance",
+    IPAddress: instance.privateIp,
+    ComputerName: `ip-${instance.privateIp.replaceAll(".", "-")}.${call.region}.compute.internal`,
+    SourceId: instance.id,
+    SourceType: "AWS::EC2::Instance",
+  };
+}

@@ -1,0 +1,103 @@
+import type { SendCommandCommandInput, SendCommandCommandOutput } from "@aws-sdk/client-ssm";
+import { type Call, type Fate, Refusal } from "../../service.ts";
+import type { Answer } from "../answer.ts";
+import { ec2Slice } from "../ec2/slice.ts";
+import { findImage, inventImage, parseReference } from "../ecr.ts";
+import { isOnline, noticeAgents } from "./agents.ts";
+import { checkedParameters } from "./documents.ts";
+import { readScript } from "./script.ts";
+import { shownCommand } from "./shown.ts";
+import { type CommandState, type InvocationState, ssmState } from "./state.ts";
+
+const ECR_REFERENCE = /\b\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?\/[a-z0-9][a-z0-9._/-]*:\w[\w.-]{0,127}/g;
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+/** A shell on a sandbox instance is not run: what the script prints and how it ends is settled here and now. */
+export function sendCommand(input: SendCommandCommandInput, call: Call): Answer<SendCommandCommandOutput> {
+  const { parameters, executionTimeoutSeconds } = checkedParameters(input, call);
+  const instanceIds = input.Targets?.length ? targeted(call, input.Targets) : (input.InstanceIds ?? []);
+  if (instanceIds.length === 0 && !input.Targets?.length) {
+    throw new Refusal("ValidationException", "At least one of InstanceIds and Targets must be specified.");
+  }
+  noticeAgents(call, () => false);
+  const unready = instanceIds.filter((id) => {
+    const instance = ec2Slice(call).instances[id];
+    return instance === undefined || !isOnline(call, instance);
+  });
+  if (unready.length > 0) {
+    throw new Refusal(
+      "InvalidInstanceId",
+      `Instances [[${unready.join(", ")}]] not in a valid state for account ${call.account}`,
+    );
+  }
+  const script = (parameters.commands ?? []).join("\n");
+  const pushes = pushesIn(script, call);
+  const fate = call.fate();
+  const command: CommandState = {
+    id: call.uuid(),
+    document: input.DocumentName!,
+    comment: input.Comment ?? "",
+    parameters,
+    requestedAt: call.now,
+    visibleFrom: call.now + call.between(500, 2_000),
+    deliveryTimeoutSeconds: input.TimeoutSeconds ?? 3600,
+    executionTimeoutSeconds,
+    logs: input.CloudWatchOutputConfig,
+    instanceIds: input.Targets?.length ? [] : instanceIds,
+    targets: input.Targets ?? [],
+    pushes,
+    asksRegistry: /ecr\s+(describe-images|batch-get-image)/.test(script),
+    invocations: instanceIds.map((id) => invocation(call, id, script, pushes, fate)),
+  };
+  ssmState(call).commands[command.id] = command;
+  return { Command: shownCommand(command) };
+}
+
+function invocation(
+  call: Call,
+  instanceId: string,
+  script: string,
+  pushes: CommandState["pushes"],
+  fate: Fate | undefined,
+): InvocationState {
+  const reference = parseReference(pushes[0]?.image ?? "");
+  const there = reference && findImage(call.in(reference.region), reference.repository, reference.tagOrDigest);
+  const { stdout, exitCode, slow } = readScript(script, {
+    call,
+    digestOf: (image) => pushes.find((push) => push.image === image)?.digest ?? `sha256:${call.id("", 64)}`,
+    digestInRegistry: there?.digest ?? "",
+    digestPushed: there?.digest ?? pushes[0]?.digest ?? "",
+  });
+  const startsAt = call.now + call.between(800, 2_500);
+  const took = fate?.ms ?? (slow ? call.between(60_000, 180_000) : call.between(1_000, 4_000));
+  const failed = fate?.kind === "fail";
+  return {
+    instanceId,
+    status: "Pending",
+    details: "Pending",
+    startsAt,
+    endsAt: fate?.kind === "never" ? NEVER : startsAt + took,
+    // One that fails got some of the way.
+    stdout: failed ? stdout.slice(0, Math.ceil(stdout.length * 0.7)) : stdout,
+    stderr: failed ? [fate.reason ?? "Error: Failed to download metadata for repo 'amazonlinux'"] : [],
+    exitCode: failed ? Number(/exit (?:status|code) (\d+)/.exec(fate.reason ?? "")?.[1] ?? 1) : exitCode,
+    logged: 0,
+  };
+}
+
+function pushesIn(script: string, call: Call): CommandState["pushes"] {
+  if (!/\b(docker|podman|buildah)\s+push\b/.test(script)) return [];
+  return [...new Set(script.match(ECR_REFERENCE) ?? [])].map((image) => ({ image, ...inventImage(call) }));
+}
+
+function targeted(call: Call, targets: NonNullable<SendCommandCommandInput["Targets"]>): string[] {
+  const { instances, tags } = ec2Slice(call);
+  return Object.values(instances)
+    .filter((instance) => isOnline(call, instance))
+    .map(({ id }) => id)
+    .filter((id) =>
+      targets.every(({ Key = "", Values = [] }) =>
+        Key === "InstanceIds" ? Values.includes(id) : Values.includes(tags[id]?.[Key.replace(/^tag:/, "")] ?? ""),
+      ),
+    );
+}

@@ -1,0 +1,66 @@
+import type { CloudWatchOutputConfig } from "@aws-sdk/client-ssm";
+import type { Call } from "../../service.ts";
+
+export interface AgentState {
+  /** Of which start of the instance it is. */
+  readonly runningAt: number;
+  /** Until when its role was seen not to allow it; it tries again by itself. */
+  readonly deniedAt?: number | undefined;
+  readonly onlineFrom?: number | undefined;
+}
+
+export type InvocationStatus =
+  | "Pending"
+  | "InProgress"
+  | "Success"
+  | "Failed"
+  | "TimedOut"
+  | "Cancelling"
+  | "Cancelled";
+
+export interface InvocationState {
+  readonly instanceId: string;
+  status: InvocationStatus;
+  details: string;
+  readonly startsAt: number;
+  /** When it ends by itself. */
+  endsAt: number;
+  endedAt?: number | undefined;
+  stdout: readonly string[];
+  stderr: string[];
+  exitCode: number;
+  /** Lines of stdout that went to CloudWatch Logs. */
+  logged: number;
+}
+
+export interface CommandState {
+  readonly id: string;
+  readonly document: string;
+  readonly comment: string;
+  readonly parameters: Readonly<Record<string, readonly string[]>>;
+  readonly requestedAt: number;
+  readonly visibleFrom: number;
+  readonly deliveryTimeoutSeconds: number;
+  readonly executionTimeoutSeconds: number;
+  readonly logs?: CloudWatchOutputConfig | undefined;
+  readonly instanceIds: readonly string[];
+  readonly targets: readonly { readonly Key?: string | undefined; readonly Values?: string[] | undefined }[];
+  /** Full ECR references it pushes when it succeeds. */
+  readonly pushes: readonly { readonly image: string; readonly digest: string; readonly manifest: string }[];
+  /** The script looks into the registry before it pushes. */
+  readonly asksRegistry: boolean;
+  readonly invocations: InvocationState[];
+}
+
+export interface SsmState {
+  readonly agents: Record<string, AgentState>;
+  readonly commands: Record<string, CommandState>;
+}
+
+export function ssmState(call: Call): SsmState {
+  return call.slice<SsmState>("ssm", call.region, () => ({ agents: {}, commands: {} }));
+}
+
+export function isOver({ status }: InvocationState): boolean {
+  return !["Pending", "InProgress", "Cancelling"].includes(status);
+}

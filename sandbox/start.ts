@@ -1,0 +1,107 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { callsIn } from "./calls.ts";
+import { DEFAULT_SPEED, type SandboxClock, VirtualClock } from "./clock.ts";
+import { faultsIn } from "./faults.ts";
+import { FolderStore } from "./folder-store.ts";
+import { ConnectionReset, createSandbox, type Sandbox } from "./sandbox.ts";
+import { World } from "./world.ts";
+
+export interface SandboxSettings {
+  /** Where its world lies. */
+  readonly folder: string;
+  /** Virtual seconds a second; the world keeps it, and its time runs on at it between commands. */
+  readonly speed?: number | undefined;
+  /** Default: any free port. */
+  readonly port?: number | undefined;
+}
+
+export interface RunningSandbox {
+  readonly endpoint: string;
+  readonly clock: SandboxClock & { readonly speed: number };
+  /** Ends at once, also with requests in flight. */
+  close(): Promise<void>;
+}
+
+/** Serves the world in a folder to every AWS client, on 127.0.0.1. */
+export async function startSandbox({ folder, speed, port = 0 }: SandboxSettings): Promise<RunningSandbox> {
+  const store = openStore(folder, speed);
+  await store.exclusively(() => {
+    const { clock } = store;
+    if (speed !== undefined && speed !== clock.speed) clock.setSpeed(speed);
+    return { changed: true, result: undefined };
+  });
+  const sandbox = createSandbox({ store, clock: store.clock, faults: faultsIn(folder), log: callsIn(folder) });
+  const closing = new AbortController();
+  const server = createServer((incoming, outgoing) => {
+    serve(sandbox, incoming, closing.signal).then(
+      ({ status, headers, body }) => outgoing.writeHead(status, { ...headers }).end(body),
+      (error: unknown) => {
+        if (error instanceof ConnectionReset || closing.signal.aborted) incoming.socket.destroy();
+        else outgoing.writeHead(500, { "content-type": "text/plain" }).end(`sandbox: ${messageOf(error)}\n`);
+      },
+    );
+  });
+  server.keepAliveTimeout = 60_000;
+  await listen(server, port);
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    clock: store.clock,
+    async close() {
+      closing.abort();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/** Moves a world's time on; it need not be running. Tells the new virtual time. */
+export async function advanceSandbox({
+  folder,
+  ms,
+}: {
+  readonly folder: string;
+  readonly ms: number;
+}): Promise<number> {
+  const store = openStore(folder, undefined);
+  return store.exclusively(() => {
+    store.clock.advance(ms);
+    return { changed: true, result: store.clock.now() };
+  });
+}
+
+function openStore(folder: string, speed: number | undefined): FolderStore {
+  return new FolderStore(folder, () => {
+    const wallMs = Date.now();
+    return World.fresh(wallMs % 2 ** 31, VirtualClock.startingAt(wallMs, speed ?? DEFAULT_SPEED));
+  });
+}
+
+async function serve(sandbox: Sandbox, incoming: IncomingMessage, signal: AbortSignal) {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  const headers = Object.fromEntries(
+    Object.entries(incoming.headers).map(([name, value]) => [name, [value].flat().join(",")]),
+  );
+  return sandbox.request(
+    {
+      method: incoming.method ?? "GET",
+      path: incoming.url ?? "/",
+      headers,
+      body: Buffer.concat(chunks).toString("utf8"),
+    },
+    signal,
+  );
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => resolve());
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

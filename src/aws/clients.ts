@@ -1,0 +1,71 @@
+import { BatchClient } from "@aws-sdk/client-batch";
+import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+import { EC2Client } from "@aws-sdk/client-ec2";
+import { ECRClient } from "@aws-sdk/client-ecr";
+import { FSxClient, type FSxClientConfig } from "@aws-sdk/client-fsx";
+import { IAMClient } from "@aws-sdk/client-iam";
+import { SSMClient } from "@aws-sdk/client-ssm";
+import { STSClient } from "@aws-sdk/client-sts";
+import { retryOn } from "./retry.ts";
+
+/** How AWS, or an endpoint that speaks like it, is reached. What is left out comes from the SDK's own chain. */
+export interface Connection {
+  readonly region?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
+  readonly requestHandler?: FSxClientConfig["requestHandler"];
+  /** Waits between retries, on the engine's clock. */
+  sleep(ms: number): Promise<void>;
+}
+
+/** One client for each service, made at first use. The only place that makes clients. */
+export interface Cloud {
+  readonly batch: BatchClient;
+  readonly ec2: EC2Client;
+  readonly ecr: ECRClient;
+  readonly fsx: FSxClient;
+  readonly iam: IAMClient;
+  readonly logs: CloudWatchLogsClient;
+  readonly ssm: SSMClient;
+  readonly sts: STSClient;
+  /** Closes the connections that were opened. */
+  destroy(): void;
+}
+
+const CLIENTS = {
+  batch: BatchClient,
+  ec2: EC2Client,
+  ecr: ECRClient,
+  fsx: FSxClient,
+  iam: IAMClient,
+  logs: CloudWatchLogsClient,
+  ssm: SSMClient,
+  sts: STSClient,
+} as const;
+
+export function connect({ region, endpoint, credentials, requestHandler, sleep }: Connection): Cloud {
+  const config = {
+    retryStrategy: retryOn(sleep),
+    ...(region !== undefined && { region }),
+    ...(endpoint !== undefined && { endpoint }),
+    ...(credentials !== undefined && { credentials }),
+    ...(requestHandler !== undefined && { requestHandler }),
+  };
+  const made = new Map<string, { destroy(): void }>();
+  const cloud = {
+    destroy() {
+      for (const client of made.values()) client.destroy();
+    },
+  };
+  for (const [name, Client] of Object.entries(CLIENTS)) {
+    Object.defineProperty(cloud, name, {
+      enumerable: true,
+      get() {
+        const client = made.get(name) ?? new Client(config);
+        made.set(name, client);
+        return client;
+      },
+    });
+  }
+  return cloud as Cloud;
+}

@@ -1,0 +1,193 @@
+import { BootstrapError } from "../engine/errors.ts";
+
+/** AWS's error codes, in sets; nothing else compares codes. Sources: SDK models and the services' own documentation. */
+
+const NOT_FOUND: ReadonlySet<string> = new Set([
+  "FileSystemNotFound",
+  "InvalidAMIID.NotFound",
+  "InvalidAMIID.Unavailable",
+  "InvalidGroup.NotFound",
+  "InvalidInstanceID.NotFound",
+  "InvalidLaunchTemplateId.NotFound",
+  "InvalidLaunchTemplateId.VersionNotFound",
+  "InvalidLaunchTemplateName.NotFoundException",
+  "InvalidSnapshot.NotFound",
+  "InvocationDoesNotExist",
+  "LifecyclePolicyNotFoundException",
+  "ImageNotFoundException",
+  "NoSuchEntity",
+  "NoSuchEntityException",
+  "ParameterNotFound",
+  "RepositoryNotFoundException",
+  "ResourceNotFoundException",
+]);
+
+const EXISTS: ReadonlySet<string> = new Set([
+  "EntityAlreadyExists",
+  "EntityAlreadyExistsException",
+  "ImageAlreadyExistsException",
+  "ImageTagAlreadyExistsException",
+  // The token is known with other parameters: an earlier version of ours sent it, and the thing is there.
+  "IdempotentParameterMismatch",
+  "IncompatibleParameterError",
+  "InvalidAMIName.Duplicate",
+  "InvalidGroup.Duplicate",
+  "InvalidLaunchTemplateName.AlreadyExistsException",
+  "InvalidPermission.Duplicate",
+  "RepositoryAlreadyExistsException",
+  "ResourceAlreadyExistsException",
+]);
+
+const BUSY: ReadonlySet<string> = new Set([
+  "ConcurrentModification",
+  "ConcurrentModificationException",
+  "DataRepositoryTaskExecuting",
+  "DeleteConflict",
+  "DeleteConflictException",
+  "DependencyViolation",
+  "EC2ThrottledException",
+  "IncorrectInstanceState",
+  "IncorrectState",
+  "InvalidSnapshot.InUse",
+  "OperationAbortedException",
+  "RequestLimitExceeded",
+  "Throttling",
+  "ThrottlingException",
+  "TooManyRequestsException",
+]);
+
+const NOT_PROPAGATED: ReadonlySet<string> = new Set([
+  "InvalidGroup.NotFound",
+  "InvalidInstanceID.NotFound",
+  "InvalidInstanceId",
+  "InvalidLaunchTemplateId.NotFound",
+  "InvalidNetworkSettings",
+  "NoSuchEntity",
+  "NoSuchEntityException",
+]);
+
+const NOT_SENT: ReadonlySet<string> = new Set(["CredentialsProviderError", "TokenProviderError"]);
+
+/** Batch has one code for everything it refuses, also for what it leans on that is not there. */
+const GONE_FROM_BATCH =
+  /^(compute ?environment|job ?queue|job ?definition|arn:[^ ]+:batch:).*(does not exist|not found)/i;
+
+/** Same code for many troubles: only the message tells them apart. */
+const BY_MESSAGE: readonly (readonly [code: string, message: RegExp, as: Trouble])[] = [
+  ["InvalidParameterValue", /Invalid IAM Instance Profile/i, "notPropagated"],
+  ["BadRequest", /already in progress|being updated|data repository task/i, "busy"],
+  ["InvalidInput", /has been taken in this account/i, "exists"],
+  ["InvalidInputException", /has been taken in this account/i, "exists"],
+  ["ClientException", /already exists/i, "exists"],
+  // A profile holds one role, and `update` has just taken any other out of it.
+  ["LimitExceeded", /InstanceSessionsPerInstanceProfile/, "exists"],
+  ["LimitExceededException", /InstanceSessionsPerInstanceProfile/, "exists"],
+  ["ClientException", /resource is being modified|existing JobQueue relationship/i, "busy"],
+  [
+    "ClientException",
+    /(role|instance ?profile).*(not found|does not exist|cannot be found|not authorized)/i,
+    "notPropagated",
+  ],
+];
+
+/**
+ * busy: later, as it is. notPropagated: what it refers to is not visible everywhere yet. exists: a unique name is
+ * taken, perhaps by us. refused: AWS said no, nothing was made. unknown: the answer was lost, or AWS failed.
+ */
+export type Trouble = "busy" | "notPropagated" | "exists" | "refused" | "unknown";
+
+interface AwsError extends Error {
+  readonly $fault?: "client" | "server";
+  readonly $metadata?: { readonly httpStatusCode?: number };
+}
+
+/** Start here: what an error from the SDK means for the one who called. */
+export function classify(error: unknown): Trouble {
+  // Our own no, said before anything was sent.
+  if (error instanceof BootstrapError) return "refused";
+  if (error instanceof Error && NOT_SENT.has(error.name)) return "refused";
+  if (!isAwsError(error)) return "unknown";
+  const { name, message } = error;
+  const byMessage = BY_MESSAGE.find(([code, pattern]) => code === name && pattern.test(message));
+  if (byMessage) return byMessage[2];
+  if (EXISTS.has(name)) return "exists";
+  if (BUSY.has(name)) return "busy";
+  if (NOT_PROPAGATED.has(name)) return "notPropagated";
+  if ((error.$metadata?.httpStatusCode ?? 500) >= 500) return "unknown";
+  return "refused";
+}
+
+export function isNotFound(error: unknown): boolean {
+  if (!isAwsError(error)) return false;
+  return NOT_FOUND.has(error.name) || (error.name === "ClientException" && GONE_FROM_BATCH.test(error.message));
+}
+
+/** AWS knows the operation's name but not this parameter, or not the operation: newer than the partition's endpoints. */
+export function isUnsupported(error: unknown): boolean {
+  return (
+    isAwsError(error) &&
+    /^(UnknownParameter|UnknownOperation(Exception)?|InvalidAction|UnsupportedOperation)$/.test(error.name)
+  );
+}
+
+/** Not found is a value. */
+export async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** For `.catch`: swallows one kind of trouble, throws every other. */
+export function unless(expected: Trouble): (error: unknown) => undefined {
+  return (error) => {
+    if (classify(error) !== expected) throw error;
+    return undefined;
+  };
+}
+
+/** Anything a client threw: an answer of AWS's, or that there was none. */
+export function isAwsError(error: unknown): error is AwsError {
+  return error instanceof Error && ("$metadata" in error || NOT_SENT.has(error.name));
+}
+
+/** AWS's own words: `InsufficientInstanceCapacity: We currently do not have …`. */
+export function awsWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return isAwsError(error) ? `${error.name}: ${error.message}` : error.message;
+}
+
+/** What to type next, where the code tells; undefined where only AWS's own words help. */
+export function hintFor(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return HINTS.find(([name]) => name.test(error.name))?.[1];
+}
+
+const HINTS: readonly (readonly [name: RegExp, hint: string])[] = [
+  [
+    /^(CredentialsProviderError|TokenProviderError)$/,
+    "log in (aws sso login, aws configure) or set AWS_PROFILE; to try it without an account, add --sandbox",
+  ],
+  [
+    /^(ExpiredToken|ExpiredTokenException|RequestExpired)$/,
+    "the credentials have run out: log in again, then run the same command: it goes on from here",
+  ],
+  [
+    /^(InvalidClientTokenId|UnrecognizedClientException|AuthFailure|SignatureDoesNotMatch)$/,
+    "AWS does not know these credentials here: keys of the global partition do not work in China, nor the other way round",
+  ],
+  [
+    /^(AccessDenied|AccessDeniedException|UnauthorizedOperation)$/,
+    "ask for the permission that AWS names, then run the same command again",
+  ],
+  [
+    /^InsufficientInstanceCapacity$/,
+    "wait a while, or choose another instance type or subnet, then run the same command again",
+  ],
+  [
+    /^(VcpuLimitExceeded|ServiceLimitExceeded|LimitExceeded|LimitExceededException|InstanceLimitExceeded|ResourceLimitExceeded)$/,
+    "ask for a higher quota (Service Quotas in the console), or ask for less in the config, then run the same command again",
+  ],
+];

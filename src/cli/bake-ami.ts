@@ -1,0 +1,38 @@
+import type { Cloud } from "../aws/clients.ts";
+import type { Graph } from "../engine/graph.ts";
+import type { Facts } from "../environment.ts";
+import { newestBaseImage, readFacts } from "./facts.ts";
+import type { Flags } from "./flags.ts";
+import { type Session, withSession } from "./session.ts";
+import { bringUp } from "./up.ts";
+
+/** Bakes a new image when the base image or the recipe changed, or when told to, and rolls it out. */
+export function bakeAmi(flags: Flags): Promise<void> {
+  return withSession("bake-ami", flags, { locked: !flags.dryRun }, async (session) => {
+    await bringUp(session, await factsForBake(session), bakeTargets);
+  });
+}
+
+/** The image, and everything that follows it. */
+export function bakeTargets(graph: Graph<Cloud>): ReadonlySet<string> {
+  return new Set(["ami", ...graph.downstreamOf("ami")]);
+}
+
+/** The newest base image in place of the pinned one; when told to, another image even of the same. */
+export async function factsForBake(session: Session): Promise<Facts> {
+  const [facts, baseImageId] = await Promise.all([readFacts(session), newestBaseImage(session)]);
+  const forcedAt = session.flags.force
+    ? (begunForce(session, baseImageId) ?? new Date(session.clock.now()).toISOString())
+    : baseImageId === facts.baseImageId
+      ? facts.forcedAt
+      : undefined;
+  return { ...facts, baseImageId, forcedAt };
+}
+
+/** A forced bake that was stopped halfway is gone on with, not begun anew. */
+function begunForce({ manifest }: Session, baseImageId: string): string | undefined {
+  const record = manifest.get("ami");
+  if (record?.phase !== "creating") return undefined;
+  const begun = record.inputs as { readonly baseImageId?: string; readonly forcedAt?: string };
+  return begun.baseImageId === baseImageId ? begun.forcedAt : undefined;
+}

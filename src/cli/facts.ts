@@ -1,0 +1,103 @@
+import { chooseNetwork, describeInstanceTypes, latestBaseImage } from "../aws/facts.ts";
+import type { Found } from "../engine/step.ts";
+import type { Facts } from "../environment.ts";
+import { buildArguments, buildContext, contextDigests, packedContext } from "../recipe.ts";
+import { ami } from "../steps/ami.ts";
+import { chooseLocalBuilder } from "../steps/container-image/local-build.ts";
+import { filesystem } from "../steps/filesystem.ts";
+import { securityGroup } from "../steps/security-group.ts";
+import type { Session } from "./session.ts";
+
+/** What is chosen once: kept in the manifest, and without one read back from what lives. */
+interface Chosen {
+  readonly vpcId?: string | undefined;
+  readonly subnetId?: string | undefined;
+  readonly baseImage?: string | undefined;
+  readonly forcedAt?: string | undefined;
+}
+
+/** Start here: everything that only the account can tell, in as few calls as what is pinned leaves. */
+export async function readFacts(session: Session): Promise<Facts> {
+  const { config, identity, manifest } = session;
+  const chosen = manifest.fresh ? await chosenByWhatLives(session) : manifest.pins;
+  const [network, instanceTypes, baseImageId, build] = await Promise.all([
+    networkOf(session, chosen),
+    describeInstanceTypes(session.cloud, config.compute.instanceTypes),
+    chosen.baseImage || newestBaseImage(session),
+    buildOf(session),
+  ]);
+  return {
+    ...{ account: identity.account, partition: identity.partition, ...network, baseImageId, build },
+    forcedAt: chosen.forcedAt || undefined,
+    instanceTypes: instanceTypes.sort((a, b) => a.vcpus - b.vcpus || a.memoryMiB - b.memoryMiB),
+  };
+}
+
+export function newestBaseImage({ cloud, config }: Session): Promise<string> {
+  return latestBaseImage(cloud, { os: config.machineImage.os, architecture: "x86_64" });
+}
+
+/** The choices, as `up` writes them down before it makes anything. */
+export function pinsOf({ config }: Session, { vpcId, subnetId, baseImageId, forcedAt }: Facts) {
+  return { ...config.pins, vpcId, subnetId, baseImage: baseImageId, forcedAt: forcedAt ?? "" };
+}
+
+async function networkOf({ cloud, config }: Session, chosen: Chosen) {
+  const { network, compute, machineImage } = config;
+  const vpcId = network.vpcId ?? chosen.vpcId;
+  const subnetId = network.subnetId ?? chosen.subnetId;
+  // What was chosen once is not weighed again; what the config names anew is.
+  if (vpcId !== undefined && subnetId !== undefined && vpcId === chosen.vpcId && subnetId === chosen.subnetId) {
+    return { vpcId, subnetId };
+  }
+  return chooseNetwork(cloud, {
+    ...network,
+    computeSubnetIds: compute.subnetIds,
+    instanceTypes: [...compute.instanceTypes, machineImage.builderInstanceType],
+  });
+}
+
+async function chosenByWhatLives({ cloud, config }: Session): Promise<Chosen> {
+  const context = { name: config.name, region: config.region, cloud };
+  const [disks, images, groups] = await Promise.all([
+    filesystem.find(context),
+    ami.find(context),
+    securityGroup.find(context),
+  ]);
+  const image = newest(images)?.output;
+  return {
+    vpcId: newest(groups)?.output?.vpcId,
+    subnetId: newest(disks)?.output?.subnetId,
+    baseImage: image?.baseImageId,
+    forcedAt: image?.forcedAt,
+  };
+}
+
+function newest<O>(found: readonly Found<O>[]): Found<O> | undefined {
+  return found
+    .filter(({ owned, output }) => owned && output !== undefined)
+    .sort(
+      (a, b) =>
+        Number(b.state === "ready") - Number(a.state === "ready") ||
+        (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0),
+    )[0];
+}
+
+async function buildOf({ config: { container }, sandbox }: Session): Promise<Facts["build"]> {
+  if (container.kind === "ready") return undefined;
+  // The sandbox has no registry of its own to push to, so there a local builder must be asked for.
+  const builder =
+    container.builder === "auto"
+      ? sandbox
+        ? "instance"
+        : ((await chooseLocalBuilder()) ?? "instance")
+      : container.builder;
+  const files = buildContext(container);
+  return {
+    builder,
+    files,
+    digests: contextDigests(files),
+    args: buildArguments(container),
+    contextBase64: builder === "instance" ? await packedContext(files) : "",
+  };
+}

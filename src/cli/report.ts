@@ -1,0 +1,81 @@
+import type { Cloud } from "../aws/clients.ts";
+import type { Summary } from "../engine/engine.ts";
+import type { Graph } from "../engine/graph.ts";
+import { renderSummary } from "../ui/summary.ts";
+import { colors } from "./colors.ts";
+import { throwAll } from "./fail.ts";
+import { say } from "./say.ts";
+import type { Session } from "./session.ts";
+
+/** Ends `up` and `bake-ami`: what exists, what to type next, what was left alone; then throws what failed. */
+export async function report(session: Session, graph: Graph<Cloud>, summary: Summary): Promise<void> {
+  const { config, identity, view } = session;
+  const { outcomes, outputs, failures, left } = summary;
+  await view.close();
+  const facts = factsOf(outputs);
+  say(
+    session,
+    renderSummary(
+      failures.length > 0
+        ? { headline: `${config.name} is not up yet in ${config.region}: ${failures.length} failed`, left }
+        : {
+            headline: `${config.name} is up in ${config.region} (account ${identity.account})`,
+            facts,
+            next: nextSteps(session),
+            left,
+          },
+      { color: colors() },
+    ),
+    {
+      type: "summary",
+      ...{ name: config.name, region: config.region, account: identity.account, failed: failures.length, left },
+      nodes: Object.fromEntries(
+        graph.nodes
+          .filter(({ id }) => outcomes.has(id))
+          .map(({ id }) => [id, { outcome: outcomes.get(id), output: outputs.get(id) }]),
+      ),
+    },
+  );
+  throwAll(failures);
+}
+
+/** The outputs a person copies somewhere: by node and member. */
+const SHOWN = [
+  ["file system", "filesystem", "fileSystemId"],
+  ["  mounted from", "filesystem", "dnsName"],
+  ["machine image", "ami", "imageId"],
+  ["launch template", "launch-template", "launchTemplateId"],
+  ["  version", "launch-template", "version"],
+  ["container image", "container-image", "image"],
+  ["compute environment", "compute-environment", "arn"],
+  ["job queue", "job-queue", "arn"],
+  ["job definition", "job-definition", "arn"],
+] as const;
+
+function factsOf(outputs: ReadonlyMap<string, unknown>): [string, string][] {
+  return SHOWN.flatMap(([label, node, member]) => {
+    const value = (outputs.get(node) as Readonly<Record<string, unknown>> | undefined)?.[member];
+    return typeof value === "string" ? [[label, value] as [string, string]] : [];
+  });
+}
+
+function nextSteps(session: Session): [string, string][] {
+  const { config, sandbox, flags } = session;
+  const { name, region, workload } = config;
+  const endpoint = flags.endpointUrl ? ` --endpoint-url ${flags.endpointUrl}` : "";
+  const submit =
+    `aws batch submit-job --region ${region}${endpoint} --job-name first` +
+    ` --job-queue ${name} --job-definition ${name}-${workload}${parametersOf(session)}`;
+  const again = `bootstrap teardown${sandbox ? " --sandbox" : ""}${flags.config ? ` --config ${flags.config}` : ""} --region ${region}`;
+  return [
+    [sandbox ? "submit a job (while `bootstrap sandbox` serves this world)" : "submit a job", submit],
+    ["stop the costs", again],
+  ];
+}
+
+/** The parameters that the command names and the config leaves to each job. */
+function parametersOf({ config: { job } }: Session): string {
+  const named = (job.command ?? []).flatMap((word) => /^Ref::(.+)$/.exec(word)?.[1] ?? []);
+  const open = named.filter((parameter) => job.parameters[parameter] === undefined);
+  return open.length > 0 ? ` --parameters ${open.map((parameter) => `${parameter}=...`).join(",")}` : "";
+}

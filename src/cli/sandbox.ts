@@ -1,0 +1,39 @@
+import { ConfigError } from "../engine/errors.ts";
+import { SANDBOX_FOLDER } from "./connection.ts";
+import { stopOnSignals } from "./stop.ts";
+
+interface SandboxFlags {
+  readonly port: number;
+  readonly speed?: number;
+  readonly advance?: string;
+}
+
+/** Serves the sandbox until Ctrl-C, or moves its clock on. */
+export async function sandbox({ port, speed, advance }: SandboxFlags): Promise<void> {
+  const { advanceSandbox, startSandbox } = await import("../../sandbox/start.ts");
+  if (advance !== undefined) {
+    const now = await advanceSandbox({ folder: SANDBOX_FOLDER, ms: duration(advance) });
+    process.stdout.write(`in the sandbox it is now ${new Date(now).toISOString()}\n`);
+    return;
+  }
+  const signal = stopOnSignals();
+  const { endpoint, clock, close } = await startSandbox({ folder: SANDBOX_FOLDER, port, speed });
+  process.stdout.write(
+    [
+      `an AWS of this machine's own is at ${endpoint}, where ${clock.speed} seconds pass in one. For other AWS clients:`,
+      `  export AWS_ENDPOINT_URL=${endpoint} AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox AWS_REGION=us-east-1`,
+      "Ctrl-C ends it; its world stays.\n",
+    ].join("\n"),
+  );
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  await close();
+}
+
+const UNITS_MS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 } as const;
+
+function duration(text: string): number {
+  const [, count, unit] = /^(\d{1,6})([dhms])$/.exec(text) ?? [];
+  if (count === undefined)
+    throw new ConfigError(`--advance ${text}: not a time`, "give days, hours, minutes or seconds: 30d, 12h, 90m, 45s");
+  return Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS];
+}

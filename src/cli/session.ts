@@ -1,0 +1,125 @@
+import { hostname } from "node:os";
+import type { Cloud } from "../aws/clients.ts";
+import { awsWords, classify, hintFor, isAwsError } from "../aws/errors.ts";
+import { type Identity, whoAmI } from "../aws/facts.ts";
+import type { Config } from "../config/config.ts";
+import { loadConfig } from "../config/load.ts";
+import { resolveConfig } from "../config/resolve.ts";
+import type { Clock } from "../engine/clock.ts";
+import { Engine } from "../engine/engine.ts";
+import { BootstrapError } from "../engine/errors.ts";
+import type { Graph } from "../engine/graph.ts";
+import { lock } from "../engine/lock.ts";
+import { Manifest } from "../engine/manifest.ts";
+import { manifestFile } from "../engine/manifest-file.ts";
+import { KINDS } from "../steps/index.ts";
+import { openView, type View } from "../ui/view.ts";
+import { WORKLOADS_FOLDER } from "../workloads.ts";
+import { colors } from "./colors.ts";
+import { reach } from "./connection.ts";
+import type { Flags } from "./flags.ts";
+import { stopOnSignals } from "./stop.ts";
+
+/** Everything a verb works with, opened in the one order that is safe: lock, account and region, journal. */
+export interface Session {
+  readonly flags: Flags;
+  readonly config: Config;
+  readonly identity: Identity;
+  readonly cloud: Cloud;
+  readonly clock: Clock;
+  readonly manifest: Manifest;
+  readonly sandbox: boolean;
+  readonly signal: AbortSignal;
+  readonly view: View;
+  engine(graph: Graph<Cloud>): Engine<Cloud>;
+}
+
+/** Opens, works, closes, whatever happens. A verb that only looks takes no lock. */
+export async function withSession<T>(
+  verb: string,
+  flags: Flags,
+  { locked }: { readonly locked: boolean },
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const signal = stopOnSignals();
+  const { name, region: asked } = flags;
+  const loaded = await loadConfig({
+    file: flags.config,
+    workloadsFolder: WORKLOADS_FOLDER,
+    overrides: { name, region: asked },
+  });
+  const world = await reach(flags, signal);
+  const closing: (() => Promise<void> | void)[] = [() => world.close()];
+  try {
+    const region = asked ?? loaded.values.region ?? (await world.defaultRegion());
+    // Refuses an impossible region before anything is asked of it.
+    resolveConfig(loaded, region);
+    const path = `.bootstrap/${loaded.values.name}.${region}${world.sandbox ? ".sandbox" : ""}`;
+    const kind = flags.json ? "json" : process.stdout.isTTY ? "listr" : "lines";
+    const view = openView(kind, {
+      ...{ stdout: process.stdout, stderr: process.stderr, verbose: flags.verbose ?? false },
+      ...{ color: colors(), now: () => world.clock.now() },
+    });
+    closing.unshift(() => view.close());
+
+    if (locked) {
+      const owner = { pid: process.pid, host: hostname(), since: new Date().toISOString(), verb };
+      const say = (text: string) => view.onEvent({ type: "note", at: world.clock.now(), text });
+      closing.unshift(await lock(`${path}.lock`, { owner, isAlive, takeOver: flags.takeOverLock ?? false, note: say }));
+    }
+    const cloud = world.connect(region);
+    closing.unshift(() => cloud.destroy());
+    const identity = await identify(cloud);
+    const manifest = await Manifest.open(manifestFile(`${path}.json`), {
+      name: loaded.values.name,
+      account: identity.account,
+      region,
+    });
+    const config = resolveConfig(loaded, region, manifest.pins);
+    return await inWords(work, {
+      ...{ flags, config, identity, cloud, clock: world.clock, manifest, sandbox: world.sandbox, signal, view },
+      engine: (graph) =>
+        new Engine<Cloud>({
+          ...{ name: config.name, region, cloud, kinds: KINDS, graph, manifest, clock: world.clock, signal },
+          ...{ errors: { trouble: classify, words: awsWords, hint: hintFor }, emit: view.onEvent },
+          ...{ repair: flags.repair ?? false, keepTemporaries: flags.keepBuilder ?? false },
+        }),
+    });
+  } finally {
+    for (const close of closing) await close();
+  }
+}
+
+/** What AWS answers outside of a step is said in its own words, and not taken for a bug. */
+async function inWords<T>(work: (session: Session) => Promise<T>, session: Session): Promise<T> {
+  try {
+    return await work(session);
+  } catch (cause) {
+    if (!isAwsError(cause)) throw cause;
+    const hint = hintFor(cause) ?? "run the same command again";
+    throw new BootstrapError("aws", `asking AWS: ${awsWords(cause)}`, { hint, cause });
+  }
+}
+
+async function identify(cloud: Cloud): Promise<Identity> {
+  try {
+    return await whoAmI(cloud);
+  } catch (cause) {
+    throw new BootstrapError("credentials", `asking AWS who we are: ${awsWords(cause)}`, {
+      hint:
+        hintFor(cause) ??
+        "log in (aws sso login, aws configure), set AWS_PROFILE, or try it without an account: --sandbox",
+      cause,
+    });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Another user's process cannot be signalled, but it lives.
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}

@@ -1,0 +1,44 @@
+import type { Cloud } from "../aws/clients.ts";
+import type { Graph } from "../engine/graph.ts";
+import { environment, type Facts } from "../environment.ts";
+import { agree } from "./agree.ts";
+import { pinsOf, readFacts } from "./facts.ts";
+import type { Flags } from "./flags.ts";
+import { sayPlan } from "./plan.ts";
+import { report } from "./report.ts";
+import { say } from "./say.ts";
+import { type Session, withSession } from "./session.ts";
+
+/** Makes what is missing, mends what drifted, changes what the config changed. */
+export function up(flags: Flags): Promise<void> {
+  return withSession("up", flags, { locked: !flags.dryRun }, async (session) => {
+    const facts = await readFacts(session);
+    await bringUp(session, facts, () => undefined);
+  });
+}
+
+/** Plans, shows or asks, and acts; with targets only on them. Shared by `up` and `bake-ami`. */
+export async function bringUp(
+  session: Session,
+  facts: Facts,
+  targetsIn: (graph: Graph<Cloud>) => ReadonlySet<string> | undefined,
+): Promise<void> {
+  const { flags, config, manifest, view, clock } = session;
+  const graph = environment(config, facts);
+  const engine = session.engine(graph);
+  const targets = targetsIn(graph);
+  const plan = await engine.plan(targets);
+  if (flags.dryRun) {
+    sayPlan(session, plan);
+    return;
+  }
+  if (plan.idle) {
+    say(session, "nothing to do", { type: "summary", idle: true });
+    return;
+  }
+  await agree(session, plan);
+  view.onEvent({ type: "planned", at: clock.now(), nodes: plan.nodes });
+  // A bake's base image becomes the environment's own only when the image made from it is ready.
+  if (!targets) await manifest.pin(pinsOf(session, facts));
+  await report(session, graph, await engine.up(plan));
+}

@@ -1,0 +1,83 @@
+import { inspect } from "node:util";
+import type { core } from "zod";
+import { z } from "zod";
+import { fileSchema } from "./schema.ts";
+import type { Path } from "./yaml-file.ts";
+
+/** One thing wrong with a config, and where. */
+export interface Problem {
+  readonly path: Path;
+  readonly text: string;
+}
+
+/** What zod found, in words: what was given, and what would be allowed. */
+export function problemsOf(issues: readonly core.$ZodIssue[], value: unknown): readonly Problem[] {
+  return issues.flatMap((issue): readonly Problem[] => {
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => ({ path: [...issue.path, key], text: unknownKey(key, issue.path) }));
+    }
+    const given = valueAt(value, issue.path);
+    if (given === null && (issue.code === "invalid_type" || issue.code === "invalid_value")) {
+      // A key with nothing after it asks for the default, as when all of its section is commented out.
+      if (!issue.path.some((key) => typeof key === "number")) return [];
+    }
+    if (issue.code === "invalid_key") {
+      return [{ path: issue.path, text: issue.issues[0]?.message ?? issue.message }];
+    }
+    return [{ path: issue.path, text: given === undefined ? "is missing" : `${show(given)} given; ${issue.message}` }];
+  });
+}
+
+/** A value as it may stand in an error message: one line, short, no control characters. */
+export function show(value: unknown): string {
+  const text =
+    typeof value === "string"
+      ? JSON.stringify(value)
+      : inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 5, maxStringLength: 40 });
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** `compute.subnetIds[1]`; keys that are no plain words are quoted. */
+export function showPath(path: Path): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === "number") return `${text}[${key}]`;
+    const word = String(key);
+    return `${text}${text && "."}${/^[\w-]+$/.test(word) ? word : show(word)}`;
+  }, "");
+}
+
+export function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (at, key) => (typeof at === "object" && at !== null && Object.hasOwn(at, key) ? Reflect.get(at, key) : undefined),
+    value,
+  );
+}
+
+function unknownKey(key: string, parent: Path): string {
+  const known = knownKeys(parent);
+  const [near] = known
+    .map((word) => ({ word, distance: distanceOf(key.toLowerCase(), word.toLowerCase()) }))
+    .filter(({ word, distance }) => distance <= Math.max(2, word.length / 3))
+    .sort((a, b) => a.distance - b.distance);
+  if (near) return `unknown key; did you mean ${near.word}?`;
+  return `unknown key; allowed: ${known.join(", ")}`;
+}
+
+function knownKeys(path: Path): readonly string[] {
+  const properties = path.flatMap((key) => ["properties", key]);
+  return Object.keys(Object(valueAt(z.toJSONSchema(fileSchema), [...properties, "properties"])));
+}
+
+/** Levenshtein's. */
+function distanceOf(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 8) return Number.POSITIVE_INFINITY;
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

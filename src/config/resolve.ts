@@ -1,0 +1,85 @@
+import { resolve } from "node:path";
+import type { Config, ContainerConfig, ScratchConfig } from "./config.ts";
+import { PINNED, type Pins, resolveFilesystem } from "./filesystem.ts";
+import type { LoadedConfig } from "./load.ts";
+import { partitionOf } from "./partitions.ts";
+import { brokenRules } from "./rules.ts";
+import type { CompleteConfig } from "./schema.ts";
+
+/**
+ * Closes what depends on the region. `pins` are those of an earlier run, so that what was chosen then stays chosen.
+ * Throws `ConfigError` with every problem at once.
+ */
+export function resolveConfig({ values, folder, refuse }: LoadedConfig, region: string, pins: Pins = {}): Config {
+  const partition = partitionOf(region);
+  const problems = brokenRules(values, { region, pins });
+  if (problems.length > 0) throw refuse(problems);
+
+  const { name, workload, network, machineImage, compute, job, iam, logs } = values;
+  const filesystem = filesystemOf(values, region, pins);
+  return {
+    name,
+    region,
+    partition,
+    workload,
+    network,
+    filesystem,
+    scratch: scratchOf(values.scratch),
+    machineImage,
+    container: containerOf(values.container, folder),
+    compute: {
+      instanceTypes: compute.instanceTypes,
+      maxVcpus: compute.maxVcpus,
+      minVcpus: compute.minVcpus,
+      purchase:
+        compute.purchase === "spot" ? { kind: "spot", bidPercentage: compute.bidPercentage } : { kind: "on-demand" },
+      subnetIds: compute.subnetIds,
+      updateTimeoutMinutes: compute.updateTimeoutMinutes ?? job.timeoutMinutes,
+    },
+    job: {
+      ...job,
+      parameters: texts(job.parameters),
+      environment: texts(job.environment),
+      buckets: { read: job.buckets.read ?? [], write: job.buckets.write ?? [] },
+    },
+    iam,
+    logs,
+    pins: Object.fromEntries(
+      PINNED.filter((key) => filesystem?.[key] !== undefined && values.filesystem[key] === undefined).map((key) => [
+        `filesystem.${key}`,
+        String(filesystem?.[key]),
+      ]),
+    ),
+  };
+}
+
+function filesystemOf({ filesystem, machineImage }: CompleteConfig, region: string, pins: Pins): Config["filesystem"] {
+  if (!filesystem.enabled) return undefined;
+  const resolved = resolveFilesystem(filesystem, { region, os: machineImage.os, pins });
+  return "capacityGiB" in resolved ? resolved : undefined;
+}
+
+function scratchOf({ kind, mountPoint, sizeGiB }: CompleteConfig["scratch"]): ScratchConfig {
+  if (kind === "ebs" && sizeGiB !== undefined) return { kind, mountPoint, sizeGiB };
+  return kind === "instance-store" ? { kind, mountPoint } : { kind: "none" };
+}
+
+function containerOf(
+  { image, context, builder, args, mirrors = {} }: CompleteConfig["container"],
+  folder: string,
+): ContainerConfig {
+  if (image !== undefined) return { kind: "ready", image };
+  return {
+    kind: "build",
+    context: /[/\\]|^\.+$/.test(context)
+      ? { kind: "folder", path: resolve(folder, context) }
+      : { kind: "template", name: context },
+    builder,
+    args: texts(args),
+    mirrors,
+  };
+}
+
+function texts(values: Readonly<Record<string, string | number | boolean>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]));
+}

@@ -1,0 +1,439 @@
+import { randomUUID } from "node:crypto";
+import { decide, isIntended, refusalOf, toMend, type Verdict, type Wanted, wantedOne } from "./decide.ts";
+import { AbortedError, StepError } from "./errors.ts";
+import type { Outcome } from "./events.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import type { Node } from "./graph.ts";
+import type { StepRecord } from "./manifest.ts";
+import { find, isAborted, note, paceOf, type Run, stepError } from "./run.ts";
+import type { CreateContext, Found } from "./step.ts";
+
+/** How long "not there" may mean "not visible yet". */
+export const GRACE_MS = 120_000;
+
+/** A create whose answer was lost is sent again so often, where that is safe. */
+const MOST_SENDS = 4;
+
+/** How often a failed thing that its step can mend is nudged before its failure is believed. */
+const MOST_MENDS = 3;
+
+/** What a node looks like now, beside what it should be. */
+export interface Look {
+  readonly inputs: unknown;
+  readonly wanted: Wanted;
+  readonly found: readonly Found[];
+}
+
+export interface Brought {
+  readonly output: unknown;
+  readonly outcome: Outcome;
+  readonly ref: string;
+  /** Everything of the node that was there at the end: the wanted one, and what it left stale. */
+  readonly found: readonly Found[];
+}
+
+/** What the one bringing a node may ask of the rest of the run. */
+export interface Surroundings {
+  /** Brings the node's temporary nodes; answers their outputs by the names its `create` knows them by. */
+  temporaries(): Promise<Readonly<Record<string, unknown>>>;
+  /** Until when an empty answer is not believed although no record speaks of the node: the manifest was lost. */
+  readonly doubtUntil: number;
+}
+
+export async function look<Cloud>(
+  run: Run<Cloud>,
+  node: Node<Cloud>,
+  outputs: ReadonlyMap<string, unknown>,
+): Promise<Look> {
+  const inputs = node.inputs(outputs);
+  const wanted = {
+    fingerprint: fingerprintOf(inputs),
+    fixedFingerprint: fingerprintOf(node.step.fixed ? node.step.fixed(inputs) : inputs),
+    repair: run.repair,
+  };
+  return { inputs, wanted, found: await run.calls.read(() => find(run, node.step, node.id, inputs)) };
+}
+
+export function verdictOf<Cloud>(
+  { manifest }: Run<Cloud>,
+  { id, step }: Node<Cloud>,
+  { found, wanted }: Look,
+): Verdict {
+  const can = {
+    ...step,
+    update: step.update !== undefined,
+    destroy: step.destroy !== undefined,
+  };
+  return decide(manifest.get(id), found, wanted, can);
+}
+
+/** Start here: decides, does, and decides again until the node stands. */
+export async function bring<Cloud>(
+  run: Run<Cloud>,
+  node: Node<Cloud>,
+  first: Look,
+  around: Surroundings,
+): Promise<Brought> {
+  const { manifest, clock } = run;
+  let seen = first;
+  let outcome: Outcome | undefined;
+  const lookAgain = async () => {
+    seen = { ...seen, found: await run.calls.read(() => find(run, node.step, node.id, seen.inputs)) };
+  };
+
+  for (;;) {
+    const verdict = verdictOf(run, node, seen);
+    switch (verdict.do) {
+      case "refuse":
+        throw refusalOf(node.step.kind, node.id, verdict);
+
+      case "keep":
+      case "adopt": {
+        if (verdict.do === "adopt" || !manifest.get(node.id)) await markReady(run, node, seen, verdict.found);
+        const kept = verdict.do === "adopt" && manifest.fresh ? "adopted" : "kept";
+        return { output: verdict.found.output, outcome: outcome ?? kept, ref: verdict.found.ref, found: seen.found };
+      }
+
+      case "confirm":
+        said(run, node, `looking for what ${verdict.reason}`);
+        seen = { ...seen, found: await confirm(run, node, seen, verdict.intent, around) };
+        outcome ??= verdict.intent.phase === "creating" ? "created" : undefined;
+        break;
+
+      case "resume": {
+        said(run, node, "waiting");
+        // Only an attempt of ours that is still open may be given up and removed if it fails; the rest may hold data.
+        const record = manifest.get(node.id);
+        const ours = record?.phase === "creating" && isIntended(record, verdict.found);
+        await openRecord(run, node, seen, verdict.found, ours ? "creating" : "ready");
+        const found = await settle(run, node, seen);
+        const waitedFor = ours ? "created" : manifest.fresh ? "adopted" : "kept";
+        return { ...(await finish(run, node, seen, found)), outcome: outcome ?? waitedFor, found };
+      }
+
+      case "update": {
+        said(run, node, "changing");
+        await openRecord(run, node, seen, verdict.found, "updating");
+        const found = await settle(run, node, seen);
+        return { ...(await finish(run, node, seen, found)), outcome: outcome ?? "updated", found };
+      }
+
+      case "clear":
+      case "wait":
+        said(run, node, verdict.do === "clear" ? "removing the failed one" : "waiting for the old one to go");
+        await remove(run, node, verdict.found);
+        await manifest.drop(node.id);
+        await lookAgain();
+        break;
+
+      case "create":
+      case "replace": {
+        const doubtMs = manifest.get(node.id) ? 0 : around.doubtUntil - clock.now();
+        if (verdict.do === "create" && doubtMs > 0 && outcome === undefined && seen.found.length === 0) {
+          said(run, node, "the manifest is gone: looking again before making a second one");
+          await run.calls.wait(Math.min(doubtMs, paceOf(node.step).everyMs));
+          await lookAgain();
+          break;
+        }
+        said(run, node, verdict.do === "create" ? "creating" : "creating its replacement");
+        outcome = verdict.do === "create" ? "created" : "replaced";
+        const temporaries = await around.temporaries();
+        await clearFailed(run, node, seen.found);
+        await send(run, node, seen, temporaries, newIntent(run, node, seen));
+        const found = await settle(run, node, seen);
+        return { ...(await finish(run, node, seen, found)), outcome, found };
+      }
+    }
+  }
+}
+
+function newIntent<Cloud>(
+  { clock }: Run<Cloud>,
+  { id: _id, step, needs }: Node<Cloud>,
+  { inputs, wanted }: Look,
+): StepRecord {
+  return {
+    kind: step.kind,
+    needs: [...needs],
+    phase: "creating",
+    inputs,
+    fingerprint: wanted.fingerprint,
+    token: randomUUID(),
+    at: new Date(clock.now()).toISOString(),
+  };
+}
+
+/** Written down, done, written down: the only place that creates. A lost answer leaves the intent open for `settle`. */
+async function send<Cloud>(
+  run: Run<Cloud>,
+  node: Node<Cloud>,
+  { inputs, wanted }: Look,
+  temporaries: Readonly<Record<string, unknown>>,
+  intent: StepRecord,
+): Promise<void> {
+  const { manifest, calls, errors, signal } = run;
+  const { id, step } = node;
+  const { everyMs } = paceOf(step);
+  const before = manifest.get(id);
+  const context: CreateContext<unknown, unknown, Cloud> = {
+    ...{ name: run.name, region: run.region, cloud: run.cloud, node: id, inputs, temporaries, signal },
+    ...{ fingerprint: wanted.fingerprint, fixedFingerprint: wanted.fixedFingerprint, token: intent.token },
+    // The attempt's own time, so that sending it again is the same request to the letter.
+    now: new Date(intent.at),
+    note: (text) => note(run, id, text),
+  };
+
+  // 1. the intent is on disk before the call
+  await manifest.put(id, intent);
+  for (let sends = 1; ; sends++) {
+    try {
+      // 2. the one call that makes it and carries its tags
+      const ref = await calls.change({ everyMs, note: context.note }, () => step.create(context));
+      // 3. what came of it
+      await manifest.put(id, { ...intent, ref });
+      return;
+    } catch (error) {
+      if (isAborted(error)) throw error;
+      const trouble = errors.trouble(error);
+      if (trouble === "exists") return;
+      if (trouble !== "unknown") {
+        // A clear no: nothing was made, so there is nothing to remember of this attempt.
+        await (before && before.phase !== "creating" ? manifest.put(id, before) : manifest.drop(id));
+        throw stepError(run, node, "creating", error);
+      }
+      if (signal.aborted) throw new AbortedError();
+      note(run, id, `the answer was lost: ${errors.words(error)}`);
+      if (!step.repeatable || sends >= MOST_SENDS) return;
+      await calls.wait(everyMs);
+    }
+  }
+}
+
+/** Resolves an open intent: by sending the same create again where that is safe, else by waiting whether it shows up. */
+async function confirm<Cloud>(
+  run: Run<Cloud>,
+  node: Node<Cloud>,
+  seen: Look,
+  intent: StepRecord,
+  around: Surroundings,
+): Promise<readonly Found[]> {
+  const { id, step } = node;
+  if (
+    intent.phase === "creating" &&
+    intent.ref === undefined &&
+    step.repeatable &&
+    intent.fingerprint === seen.wanted.fingerprint
+  ) {
+    await send(run, node, seen, await around.temporaries(), intent);
+  }
+  const record = run.manifest.get(id) ?? intent;
+  const found = await untilSeen(run, node, seen.inputs, record);
+  if (!found.some((thing) => isIntended(record, thing))) await run.manifest.drop(id);
+  return found;
+}
+
+/** Polls until what the record speaks of shows up, or the grace is over. */
+export async function untilSeen<Cloud>(
+  run: Run<Cloud>,
+  { id, step }: Pick<Node<Cloud>, "id" | "step">,
+  inputs: unknown,
+  record: StepRecord,
+): Promise<readonly Found[]> {
+  const { everyMs } = paceOf(step);
+  const until = run.clock.now() + GRACE_MS;
+  for (;;) {
+    const found = await run.calls.readPatiently(everyMs, () => find(run, step, id, inputs));
+    if (found.some((thing) => isIntended(record, thing)) || run.clock.now() >= until) return found;
+    await run.calls.wait(everyMs);
+  }
+}
+
+/** The one wait loop: polls `find`, nudges with `update` while something drifts, until the thing is ready. */
+async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wanted }: Look): Promise<readonly Found[]> {
+  const { manifest, calls, clock, emit, signal } = run;
+  const { id, step } = node;
+  const { expectMs, everyMs, timeoutMs } = paceOf(step);
+  const startedAt = clock.now();
+  const record = manifest.get(id)!;
+  const context = {
+    ...{ name: run.name, region: run.region, cloud: run.cloud, node: id, inputs, token: record.token, signal },
+    ...{ fingerprint: wanted.fingerprint, fixedFingerprint: wanted.fixedFingerprint, now: new Date(startedAt) },
+    note: (text: string) => note(run, id, text),
+  };
+  let last: Found | undefined;
+  let lastDrift = "";
+  let mends = 0;
+  let cursor: string | undefined;
+
+  try {
+    for (;;) {
+      const found = await calls.readPatiently(everyMs, () => find(run, step, id, inputs));
+      const one =
+        found.find((thing) => isIntended(record, thing)) ?? wantedOne(record, found, wanted, { ...step, update: true });
+      const waitedMs = clock.now() - startedAt;
+
+      if (one && (one.state !== last?.state || one.detail !== last.detail)) {
+        emit({ type: "seen", at: clock.now(), node: id, ref: one.ref, state: one.state, detail: one.detail });
+      }
+      last = one ?? last;
+      if (one && step.tail) {
+        const tail = await calls.readPatiently(everyMs, () => step.tail!(context, one, cursor));
+        for (const line of tail.lines) context.note(line);
+        cursor = tail.cursor;
+      }
+
+      if (!one && waitedMs > GRACE_MS) throw notSeen(node, record);
+      if (one?.state === "deleting")
+        throw new StepError(`waiting for ${step.kind} (${id}): ${one.ref} is being deleted by someone else`, {
+          node: id,
+          ref: one.ref,
+        });
+      if (one?.state === "failed" && (!step.mendsFailed || mends++ >= MOST_MENDS)) throw failed(node, one);
+
+      if (one && one.state !== "pending") {
+        const drift = toMend(one, { ...wanted, repair: wanted.repair || record.phase === "updating" });
+        const upToDate = step.shared || one.fingerprint === wanted.fingerprint;
+        if (one.state === "ready" && drift.length === 0 && upToDate) return found;
+        const told = JSON.stringify([one.state, drift]);
+        if (told === lastDrift) await calls.wait(everyMs);
+        lastDrift = told;
+        if (!step.update) throw failed(node, { ...one, detail: "it is not what was asked for, and cannot be changed" });
+        const nudge = { ...one, drift };
+        await calls
+          .change({ everyMs, alsoLost: true, note: context.note }, () => step.update!(context, nudge))
+          .catch((error: unknown) => {
+            throw isAborted(error) ? error : stepError(run, node, "changing", error, one.ref);
+          });
+        if (waitedMs <= timeoutMs) continue;
+      }
+
+      if (waitedMs > timeoutMs) throw tooLong(node, last, timeoutMs);
+      const expected = one?.state === "pending" && !step.tail && waitedMs < expectMs;
+      await calls.wait(expected ? expectMs - waitedMs : everyMs);
+    }
+  } catch (error) {
+    if (isAborted(error)) {
+      const what = last
+        ? `${last.ref} ${last.detail ?? last.state} goes on without us`
+        : "what was asked for goes on without us";
+      emit({ type: "interrupted", at: clock.now(), node: id, detail: what });
+    }
+    throw isAborted(error) ? error : stepError(run, node, "waiting for", error, last?.ref);
+  }
+}
+
+/** Nudges one thing until `find` no longer shows it. */
+export async function remove<Cloud>(
+  run: Run<Cloud>,
+  { id, step }: Pick<Node<Cloud>, "id" | "step">,
+  thing: Found,
+): Promise<void> {
+  const { calls, clock, emit } = run;
+  const { everyMs, timeoutMs } = paceOf(step);
+  const startedAt = clock.now();
+  const context = { name: run.name, region: run.region, node: id, cloud: run.cloud };
+  const tell = (text: string) => note(run, id, text);
+  let one: Found | undefined = thing;
+  while (one) {
+    const target: Found = one;
+    if (target.state !== "deleting" && step.destroy) {
+      await calls
+        .change({ everyMs, forMs: timeoutMs, alsoLost: true, note: tell }, () => step.destroy!(context, target))
+        .catch((error: unknown) => {
+          throw isAborted(error)
+            ? error
+            : stepError(run, { id, step: step as Node<Cloud>["step"] }, "removing", error, target.ref);
+        });
+    }
+    const found: readonly Found[] = await calls.readPatiently(everyMs, () => find(run, step, id));
+    one = found.find(({ ref }) => ref === thing.ref);
+    if (!one) return;
+    if (one.state !== target.state || one.detail !== target.detail) {
+      emit({ type: "seen", at: clock.now(), node: id, ref: one.ref, state: one.state, detail: one.detail });
+    }
+    if (clock.now() - startedAt > timeoutMs) throw tooLong({ id, step }, one, timeoutMs, "removing");
+    // A thing that has just changed its state is nudged on at once.
+    if (one.state === target.state && one.detail === target.detail) await calls.wait(everyMs);
+  }
+}
+
+/** Failed ones of this node go before a new one is made; "busy" is no error here, what stays is removed at the end. */
+async function clearFailed<Cloud>(run: Run<Cloud>, { id, step }: Node<Cloud>, found: readonly Found[]): Promise<void> {
+  if (!step.destroy || step.protect) return;
+  const context = { name: run.name, region: run.region, node: id, cloud: run.cloud };
+  for (const thing of found.filter(({ state, owned }) => state === "failed" && owned)) {
+    await run.calls
+      .change({ everyMs: 0, forMs: 0, note: () => {} }, () => step.destroy!(context, thing))
+      .catch((error: unknown) => {
+        if (isAborted(error) || run.errors.trouble(error) === "refused") throw error;
+      });
+  }
+}
+
+/** Makes the record speak of the thing that is there, before anything is done to it. */
+async function openRecord<Cloud>(
+  run: Run<Cloud>,
+  node: Node<Cloud>,
+  seen: Look,
+  { ref }: Found,
+  phase: "creating" | "updating" | "ready",
+): Promise<void> {
+  const known = run.manifest.get(node.id);
+  const token = known?.ref === undefined || known.ref === ref ? known?.token : undefined;
+  await run.manifest.put(node.id, { ...newIntent(run, node, seen), ...(token !== undefined && { token }), phase, ref });
+}
+
+async function finish<Cloud>(run: Run<Cloud>, node: Node<Cloud>, seen: Look, found: readonly Found[]) {
+  const record = run.manifest.get(node.id)!;
+  const one =
+    found.find((thing) => isIntended(record, thing)) ??
+    wantedOne(record, found, seen.wanted, { ...node.step, update: true })!;
+  await markReady(run, node, seen, one);
+  return { output: one.output, ref: one.ref };
+}
+
+async function markReady<Cloud>(run: Run<Cloud>, node: Node<Cloud>, seen: Look, { ref, output }: Found): Promise<void> {
+  const { token } = run.manifest.get(node.id) ?? { token: randomUUID() };
+  await run.manifest.put(
+    node.id,
+    { ...newIntent(run, node, seen), phase: "ready", token, ref, output },
+    node.pins?.(seen.inputs),
+  );
+}
+
+function said<Cloud>({ emit, clock }: Run<Cloud>, { id }: Node<Cloud>, doing: string): void {
+  emit({ type: "started", at: clock.now(), node: id, doing });
+}
+
+function failed<Cloud>({ id, step }: Node<Cloud>, { ref, detail }: Found): StepError {
+  return new StepError(`waiting for ${step.kind} (${id}): ${ref} failed: ${detail ?? "no reason given"}`, {
+    node: id,
+    ref,
+    hint: "when the reason is gone, run the same command again: it removes the failed one and makes a new one",
+  });
+}
+
+function notSeen<Cloud>({ id, step }: Node<Cloud>, { ref }: StepRecord): StepError {
+  return new StepError(
+    `waiting for ${step.kind} (${id}): ${ref ?? "what was asked for"} has not shown up after ${GRACE_MS / 1000} s`,
+    {
+      node: id,
+      ref,
+      hint: "run the same command again: it looks for it before it makes another",
+    },
+  );
+}
+
+function tooLong<Cloud>(
+  { id, step }: Pick<Node<Cloud>, "id" | "step">,
+  last: Found | undefined,
+  timeoutMs: number,
+  doing = "waiting for",
+): StepError {
+  const now = last ? `${last.ref} is still ${last.detail ?? last.state}` : "nothing is to be seen";
+  return new StepError(`${doing} ${step.kind} (${id}): ${now} after ${Math.round(timeoutMs / 60_000)} min`, {
+    node: id,
+    ref: last?.ref,
+    hint: "run the same command again to go on waiting",
+  });
+}

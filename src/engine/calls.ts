@@ -1,0 +1,110 @@
+import pLimit from "p-limit";
+import type { Clock } from "./clock.ts";
+import { AbortedError } from "./errors.ts";
+
+/** What an error means for the one who called; told to the engine by whoever knows the cloud. */
+export interface CloudErrors {
+  trouble(error: unknown): "busy" | "notPropagated" | "exists" | "refused" | "unknown";
+  /** The cloud's own words. */
+  words(error: unknown): string;
+  /** What to type next, where the code tells. */
+  hint(error: unknown): string | undefined;
+}
+
+/** How long a call that is only early is tried again. */
+const RETRY_MS = 3 * 60_000;
+
+/** Calls at once; waiting nodes do not count. */
+const MOST_CALLS = 16;
+
+/** The one gate to the cloud: limits calls, stops at Ctrl-C, tries again what is only early. */
+export class Calls {
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #errors: CloudErrors;
+  readonly #limit = pLimit(MOST_CALLS);
+
+  constructor(clock: Clock, signal: AbortSignal, errors: CloudErrors) {
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#errors = errors;
+  }
+
+  /** Rejects with AbortedError at once when the run is stopped. */
+  async wait(ms: number): Promise<void> {
+    this.#stopIfAborted();
+    try {
+      await this.#clock.sleep(ms, this.#signal);
+    } catch (error) {
+      this.#stopIfAborted();
+      throw error;
+    }
+  }
+
+  /** A read: given up at once when the run is stopped. */
+  async read<T>(ask: () => Promise<T>): Promise<T> {
+    this.#stopIfAborted();
+    let onAbort = () => {};
+    const stopped = new Promise<never>((_resolve, reject) => {
+      onAbort = () => reject(new AbortedError());
+      this.#signal.addEventListener("abort", onAbort, { once: true });
+    });
+    try {
+      return await Promise.race([this.#limit(ask), stopped]);
+    } finally {
+      this.#signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** A read in a long wait: a network that is away for a moment does not end the wait. */
+  readPatiently<T>(everyMs: number, ask: () => Promise<T>): Promise<T> {
+    return this.#again(
+      everyMs,
+      RETRY_MS,
+      ["unknown", "busy"],
+      () => this.read(ask),
+      () => {},
+    );
+  }
+
+  /** A mutating call: never started when the run is stopped, never cut off once it is on its way. */
+  change<T>(
+    {
+      everyMs,
+      forMs = RETRY_MS,
+      alsoLost = false,
+      note,
+    }: { readonly everyMs: number; readonly forMs?: number; readonly alsoLost?: boolean; note(text: string): void },
+    call: () => Promise<T>,
+  ): Promise<T> {
+    const early = alsoLost ? ["busy", "notPropagated", "unknown"] : ["busy", "notPropagated"];
+    return this.#again(everyMs, forMs, early, () => this.#limit(call), note);
+  }
+
+  async #again<T>(
+    everyMs: number,
+    forMs: number,
+    early: readonly string[],
+    call: () => Promise<T>,
+    note: (text: string) => void,
+  ): Promise<T> {
+    const until = this.#clock.now() + forMs;
+    for (let said = ""; ; ) {
+      this.#stopIfAborted();
+      try {
+        return await call();
+      } catch (error) {
+        if (error instanceof AbortedError || !early.includes(this.#errors.trouble(error)) || this.#clock.now() >= until)
+          throw error;
+        const words = this.#errors.words(error);
+        if (words !== said) note(`not yet: ${words}`);
+        said = words;
+      }
+      await this.wait(everyMs);
+    }
+  }
+
+  #stopIfAborted(): void {
+    if (this.#signal.aborted) throw new AbortedError();
+  }
+}

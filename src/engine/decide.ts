@@ -1,0 +1,178 @@
+import { RefusedError } from "./errors.ts";
+import type { StepRecord } from "./manifest.ts";
+import type { Drift, Found, Step } from "./step.ts";
+
+/** What a node should be made from now. */
+export interface Wanted {
+  readonly fingerprint: string;
+  readonly fixedFingerprint: string;
+  /** Mend also what replaces running machines. */
+  readonly repair?: boolean;
+}
+
+export type Can = Pick<Step<unknown, unknown>, "shared" | "singular" | "protect" | "mendsFailed" | "versioned"> & {
+  readonly update: boolean;
+  readonly destroy: boolean;
+};
+
+export type Verdict =
+  | { readonly do: "keep" | "adopt" | "resume" | "update"; readonly reason: string; readonly found: Found }
+  | { readonly do: "confirm"; readonly reason: string; readonly intent: StepRecord }
+  | { readonly do: "create" | "replace"; readonly reason: string }
+  /** Gone first, then decided again: `clear` nudges the failed away, `wait` only waits. */
+  | { readonly do: "clear" | "wait"; readonly reason: string; readonly found: Found }
+  | { readonly do: "refuse"; readonly reason: string; readonly hint: string; readonly found: Found };
+
+/**
+ * Start here: the whole policy, pure. `up`, `--dry-run`, `status`, drift, adoption and resuming are all this function.
+ * The first row that fits wins.
+ */
+export function decide(record: StepRecord | undefined, found: readonly Found[], wanted: Wanted, can: Can): Verdict {
+  const foreign = can.shared ? undefined : found.find(({ owned }) => !owned);
+  if (foreign) {
+    return {
+      do: "refuse",
+      found: foreign,
+      reason: `${foreign.ref} has our name but not our tags, so it is somebody else's`,
+      hint: "rename or remove it, or choose another name for this environment",
+    };
+  }
+
+  const one = wantedOne(record, found, wanted, can);
+  if (record && !found.some((thing) => isIntended(record, thing))) {
+    if (record.phase === "creating") {
+      return { do: "confirm", intent: record, reason: "was being made when the last run stopped" };
+    }
+    if (record.phase !== "destroying" && !one) {
+      return { do: "confirm", intent: record, reason: "was there, and is not seen now" };
+    }
+  }
+
+  if (one?.state === "failed") {
+    const reason = failure(one);
+    if (can.mendsFailed) return { do: "update", found: one, reason };
+    if (mayHoldData(record, one, can)) return refuseData(one, reason);
+    return can.destroy ? { do: "clear", found: one, reason } : { do: "create", reason };
+  }
+  if (one?.state === "pending" && record?.phase !== "updating") {
+    return { do: "resume", found: one, reason: one.detail ?? "on its way" };
+  }
+  if (one && record?.phase === "updating")
+    return { do: "update", found: one, reason: "was being changed when the last run stopped" };
+  if (one?.state === "ready") {
+    const drift = toMend(one, wanted);
+    if (drift.length > 0 && can.update) return { do: "update", found: one, reason: fields(drift) };
+    const known = record?.phase === "ready" && record.ref === one.ref && record.fingerprint === wanted.fingerprint;
+    if (known || can.shared) return { do: "keep", found: one, reason: leftAlone(one) };
+    return { do: "adopt", found: one, reason: "ours by its tags" };
+  }
+
+  const other = best(
+    record,
+    found.filter(({ state }) => state === "ready" || state === "pending"),
+  );
+  if (other) {
+    if (other.fixedFingerprint === wanted.fixedFingerprint && can.update) {
+      return {
+        do: "update",
+        found: other,
+        reason: other.drift?.length ? fields(other.drift) : "made from other inputs",
+      };
+    }
+    if (can.protect) return refuseData(other, "what changed cannot be changed in place");
+    if (can.singular) {
+      return {
+        do: "refuse",
+        found: other,
+        reason: "what changed cannot be changed in place, and its name can be had only once",
+        hint: "take the change back, or run bootstrap teardown and then bootstrap up",
+      };
+    }
+    if (can.versioned) return { do: "create", reason: "a new version, made from other inputs" };
+    return { do: "replace", reason: "made from other inputs" };
+  }
+
+  const failed = found.find(({ state }) => state === "failed");
+  if (failed && can.mendsFailed) return { do: "update", found: failed, reason: failure(failed) };
+  if (failed && mayHoldData(record, failed, can)) return refuseData(failed, failure(failed));
+  if (failed && can.singular) return { do: "clear", found: failed, reason: failure(failed) };
+  const leaving = found.find(({ state }) => state === "deleting");
+  if (leaving) return { do: "wait", found: leaving, reason: "an older one is still being deleted" };
+  return { do: "create", reason: failed ? failure(failed) : "not there" };
+}
+
+/** Is this what the record's attempt was about? By its ref, by the attempt's token, or failing both by what it is made from. */
+export function isIntended(record: StepRecord, thing: Found): boolean {
+  if (record.ref !== undefined) return record.ref === thing.ref;
+  if (thing.token !== undefined) return record.token.endsWith(thing.token);
+  return record.fingerprint === thing.fingerprint;
+}
+
+/** The thing a node stands for now; everything else that is ours under this node is stale. */
+export function wantedOne(
+  record: StepRecord | undefined,
+  found: readonly Found[],
+  { fingerprint, fixedFingerprint }: Wanted,
+  { shared, update }: Pick<Can, "shared" | "update">,
+): Found | undefined {
+  if (shared) return found[0];
+  const same = best(
+    record,
+    found.filter((thing) => thing.fingerprint === fingerprint && thing.state !== "deleting"),
+  );
+  if (same || record?.phase !== "updating" || !update) return same;
+  return found.find((thing) => thing.ref === record.ref && thing.fixedFingerprint === fixedFingerprint);
+}
+
+/** The drift that `update` is to mend now: all of it when the inputs changed, else only what disturbs nobody. */
+export function toMend(thing: Found, { fingerprint, repair }: Wanted): readonly Drift[] {
+  const drift = thing.drift ?? [];
+  return repair || thing.fingerprint !== fingerprint ? drift : drift.filter(({ disruptive }) => !disruptive);
+}
+
+const RANK = { ready: 0, pending: 1, failed: 2, deleting: 3 } as const;
+
+/** The one the record speaks of, unless a better one is there: ready before pending before failed, the newest first. */
+function best(record: StepRecord | undefined, things: readonly Found[]): Found | undefined {
+  const byRank = (a: Found, b: Found) =>
+    RANK[a.state] - RANK[b.state] ||
+    Number(record !== undefined && isIntended(record, b)) - Number(record !== undefined && isIntended(record, a)) ||
+    (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0) ||
+    (a.ref < b.ref ? -1 : 1);
+  return [...things].sort(byRank)[0];
+}
+
+/** What an open attempt of ours made has never been used; everything else of a protecting kind may have been. */
+function mayHoldData(record: StepRecord | undefined, thing: Found, { protect }: Can): boolean {
+  return protect === true && !(record?.phase === "creating" && isIntended(record, thing));
+}
+
+function refuseData(found: Found, reason: string): Verdict {
+  return {
+    do: "refuse",
+    found,
+    reason: `${found.ref} holds data: ${reason}`,
+    hint: "take the change back, or copy the data away and run bootstrap teardown --discard-data, then bootstrap up",
+  };
+}
+
+function failure({ detail = "no reason given" }: Found): string {
+  return `failed: ${detail}`;
+}
+
+function fields(drift: readonly Drift[]): string {
+  return drift.map(({ field, want, have }) => `${field}: ${have} -> ${want}`).join("; ");
+}
+
+function leftAlone({ drift = [] }: Found): string {
+  return drift.length > 0 ? `drift left alone (up --repair mends it): ${fields(drift)}` : "as it should be";
+}
+
+/** A refusal as the error the run ends with. */
+export function refusalOf(
+  kind: string,
+  node: string,
+  { reason, hint }: Extract<Verdict, { do: "refuse" }>,
+): RefusedError {
+  return new RefusedError(`leaving ${kind} (${node}) as it is: ${reason}`, hint);
+}

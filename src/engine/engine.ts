@@ -1,0 +1,366 @@
+import { type Brought, bring, GRACE_MS, type Look, look, verdictOf } from "./bring.ts";
+import { Calls, type CloudErrors } from "./calls.ts";
+import type { Clock } from "./clock.ts";
+import { wantedOne } from "./decide.ts";
+import { AbortedError, BootstrapError, StepError } from "./errors.ts";
+import type { Listener, Outcome, PlannedNode } from "./events.ts";
+import type { Graph, Node } from "./graph.ts";
+import type { Manifest } from "./manifest.ts";
+import { label, lateArrivals, removeAll, survey, type Thing } from "./removal.ts";
+import { find, isAborted, note, type Run, stepError } from "./run.ts";
+import { all, once } from "./schedule.ts";
+import type { Found, Step } from "./step.ts";
+
+export interface EngineOptions<Cloud> {
+  readonly name: string;
+  readonly region: string;
+  readonly cloud: Cloud;
+  readonly kinds: readonly Step<unknown, unknown, unknown, Cloud>[];
+  readonly graph: Graph<Cloud>;
+  readonly manifest: Manifest;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly errors: CloudErrors;
+  readonly emit: Listener;
+  readonly repair?: boolean;
+  readonly keepTemporaries?: boolean;
+}
+
+/** One node of a plan: what is to be done, and what it was decided on. */
+interface PlannedStep {
+  readonly planned: PlannedNode;
+  readonly look?: Look;
+  /** Known when the node stands as it is. */
+  readonly output?: unknown;
+}
+
+export interface Plan<Cloud> {
+  readonly nodes: readonly PlannedNode[];
+  /** What is there and should not be: leftovers of builders, stale generations. */
+  readonly removals: readonly Thing<Cloud>[];
+  /** Nothing to do. */
+  readonly idle: boolean;
+  /** The nodes to bring; the rest is found and used as it is. */
+  readonly targets: ReadonlySet<string> | undefined;
+  readonly steps: ReadonlyMap<string, PlannedStep>;
+}
+
+export interface Summary {
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  readonly outputs: ReadonlyMap<string, unknown>;
+  readonly failures: readonly BootstrapError[];
+  /** Things of ours that were left alone, and why. */
+  readonly left: readonly string[];
+}
+
+/** A node could not be looked at because one that it needs failed. */
+class Blocked extends Error {
+  readonly by: string;
+  constructor(by: string) {
+    super(`blocked by ${by}`);
+    this.by = by;
+  }
+}
+
+/** Start here: plans, brings up and takes down what a graph describes. It knows no cloud and no terminal. */
+export class Engine<Cloud> {
+  readonly #run: Run<Cloud>;
+
+  constructor({ repair = false, keepTemporaries = false, ...options }: EngineOptions<Cloud>) {
+    // What a step says in its own words is no answer of the cloud's that could have been lost.
+    const trouble = (error: unknown) => (error instanceof BootstrapError ? "refused" : options.errors.trouble(error));
+    const errors = { ...options.errors, trouble };
+    const calls = new Calls(options.clock, options.signal, errors);
+    this.#run = { ...options, errors, calls, repair, keepTemporaries };
+  }
+
+  /** Looks and decides; never writes. With targets, only they are decided on and the rest must be there. */
+  async plan(targets?: ReadonlySet<string>): Promise<Plan<Cloud>> {
+    const run = this.#run;
+    const { graph, manifest } = run;
+    const planned = once((id: string): Promise<PlannedStep> => this.#planNode(graph.node(id)!, planned, targets));
+    const [steps, leftovers] = await all<PlannedStep[] | Thing<Cloud>[]>([
+      all(graph.nodes.map(({ id }) => planned(id))),
+      this.#leftovers(),
+    ]);
+    const nodes = (steps as PlannedStep[]).map((step) => step.planned);
+    const busy = new Set(nodes.filter(({ verdict }) => !isStanding(verdict)).map(({ node }) => node));
+    const removals = [
+      ...(leftovers as Thing<Cloud>[]).filter(({ found }) => !busy.has(graph.ownerOf(found.node) ?? "")),
+      ...(steps as PlannedStep[]).flatMap(({ planned: { node }, look: seen }) =>
+        seen && !busy.has(node) ? this.#stale(graph.node(node)!, seen.found, seen) : [],
+      ),
+    ];
+    const orphaned = manifest.records.some(([id]) => !graph.node(id));
+    const idle =
+      !orphaned &&
+      !manifest.fresh &&
+      removals.length === 0 &&
+      nodes.every(({ verdict }) => ["keep", "use", "temporary"].includes(verdict));
+    return {
+      nodes,
+      removals,
+      idle,
+      targets,
+      steps: new Map(nodes.map(({ node }, at) => [node, (steps as PlannedStep[])[at]!])),
+    };
+  }
+
+  async #planNode(
+    node: Node<Cloud>,
+    planned: (id: string) => Promise<PlannedStep>,
+    targets: ReadonlySet<string> | undefined,
+  ): Promise<PlannedStep> {
+    const run = this.#run;
+    const { id, step } = node;
+    const temporaryOf = run.graph.ownerOf(id);
+    const about = { node: id, kind: step.kind };
+    if (temporaryOf) {
+      return {
+        planned: { ...about, verdict: "temporary", reason: `only while ${temporaryOf} is being made`, temporaryOf },
+      };
+    }
+    const needs = await all(node.needs.map(planned));
+    const waitsFor = node.needs.find((_need, at) => !isStanding(needs[at]!.planned.verdict));
+    if (waitsFor) return { planned: { ...about, verdict: "follows", reason: `follows ${waitsFor}` } };
+    const outputs = new Map(node.needs.map((need, at) => [need, needs[at]!.output]));
+    const seen = await look(run, node, outputs).catch((error: unknown) => {
+      throw isAborted(error) ? error : stepError(run, node, "looking for", error);
+    });
+    if (targets && !targets.has(id)) {
+      const { ref, state, detail, output } = this.#asItIs(node, seen.found);
+      return { planned: { ...about, verdict: "use", reason: "used as it is", ref, state, detail }, look: seen, output };
+    }
+    const verdict = verdictOf(run, node, seen);
+    const found = "found" in verdict ? verdict.found : undefined;
+    const what = { ref: found?.ref, state: found?.state, detail: found?.detail, drift: found?.drift };
+    const word = verdict.do === "clear" ? "replace" : verdict.do;
+    return { planned: { ...about, verdict: word, reason: verdict.reason, ...what }, look: seen, output: found?.output };
+  }
+
+  /** Acts on a plan just made: a node is looked at again only if something it needs was changed. */
+  async up(plan: Plan<Cloud>): Promise<Summary> {
+    const run = this.#run;
+    const { graph, manifest, clock, emit, signal } = run;
+    const failures: BootstrapError[] = [];
+    const outcomes = new Map<string, Outcome>();
+    const outputs = new Map<string, unknown>();
+    const done = new Map<string, Brought & { readonly look: Look }>();
+    const strangers = manifest.fresh ? (await survey(run)).length > 0 : false;
+    const doubtUntil = strangers ? clock.now() + GRACE_MS : 0;
+
+    const brought = once(async (id: string): Promise<void> => {
+      const node = graph.node(id)!;
+      const startedAt = clock.now();
+      try {
+        await this.#needsOf(node, brought);
+        const result = await this.#bringNode(node, plan, outputs, outcomes, brought, doubtUntil);
+        outputs.set(id, result.output);
+        outcomes.set(id, result.outcome);
+        done.set(id, result);
+        emit({
+          type: "finished",
+          at: clock.now(),
+          node: id,
+          outcome: result.outcome,
+          ms: clock.now() - startedAt,
+          ref: result.ref,
+        });
+      } catch (error) {
+        if (isAborted(error)) throw error;
+        if (error instanceof Blocked) {
+          emit({ type: "blocked", at: clock.now(), node: id, by: error.by });
+          throw error;
+        }
+        const failure = stepError(run, node, "bringing up", error);
+        failures.push(failure);
+        emit({ type: "failed", at: clock.now(), node: id, ms: clock.now() - startedAt, error: failure });
+        throw new Blocked(id);
+      }
+    });
+
+    const wanted = graph.nodes.filter(({ id }) => graph.ownerOf(id) === undefined);
+    const results = await Promise.allSettled(wanted.map(({ id }) => brought(id)));
+    for (const result of results) {
+      if (result.status === "rejected" && !isAborted(result.reason) && !(result.reason instanceof Blocked))
+        throw result.reason;
+    }
+    for (const { id } of graph.nodes) {
+      if (
+        graph.ownerOf(id) &&
+        !outcomes.has(id) &&
+        !failures.some((failure) => failure instanceof StepError && failure.node === id)
+      ) {
+        emit({ type: "finished", at: clock.now(), node: id, outcome: "unneeded", ms: 0 });
+      }
+    }
+    if (signal.aborted)
+      throw new AbortedError("stopped before everything was done", "the same command goes on from here");
+
+    const left = await this.#tidy(done, failures);
+    return { outcomes, outputs, failures, left };
+  }
+
+  /** Waits for what a node needs; throws Blocked with the root of the trouble. */
+  async #needsOf({ needs }: Node<Cloud>, brought: (id: string) => Promise<void>): Promise<void> {
+    await all(needs.map(brought));
+  }
+
+  async #bringNode(
+    node: Node<Cloud>,
+    { steps, targets }: Plan<Cloud>,
+    outputs: ReadonlyMap<string, unknown>,
+    outcomes: ReadonlyMap<string, Outcome>,
+    brought: (id: string) => Promise<void>,
+    doubtUntil: number,
+  ): Promise<Brought & { readonly look: Look }> {
+    const run = this.#run;
+    const { id, needs, temporaries } = node;
+    const changed = needs.some((need) => !["kept", "adopted"].includes(outcomes.get(need) ?? ""));
+    const planned = steps.get(id);
+    const seen = changed || !planned?.look ? await look(run, node, outputs) : planned.look;
+    if (targets && !targets.has(id) && !run.graph.ownerOf(id)) {
+      const { output, ref } = this.#asItIs(node, seen.found);
+      return { output, ref, outcome: "kept", found: [], look: seen };
+    }
+    const result = await bring(run, node, seen, {
+      doubtUntil,
+      temporaries: async () => {
+        await all([...temporaries.values()].map(brought));
+        return Object.fromEntries([...temporaries].map(([as, held]) => [as, outputs.get(held)]));
+      },
+    });
+    return { ...result, look: seen };
+  }
+
+  /** What a node outside the targets is used as: whatever of it stands, even if made from other inputs. */
+  #asItIs({ id, step }: Node<Cloud>, found: readonly Found[]): Found {
+    const record = this.#run.manifest.get(id);
+    const ready = found.filter(({ state, owned }) => state === "ready" && (owned || step.shared));
+    const one = ready.find(({ ref }) => ref === record?.ref) ?? ready[0];
+    if (one) return one;
+    throw new StepError(`${step.kind} (${id}) is not there, or not ready`, {
+      node: id,
+      hint: "run bootstrap up first",
+    });
+  }
+
+  /** After the work: stale generations, orphans, leftover temporaries. Answers what was left alone, in words. */
+  async #tidy(
+    done: ReadonlyMap<string, Brought & { readonly look: Look }>,
+    failures: BootstrapError[],
+  ): Promise<string[]> {
+    const run = this.#run;
+    const { graph, manifest, keepTemporaries } = run;
+    const left: string[] = [];
+    const away: Thing<Cloud>[] = [];
+
+    for (const [id, { found, look: seen }] of done) {
+      const node = graph.node(id)!;
+      if (graph.ownerOf(id)) continue;
+      const stale = this.#stale(node, found, seen);
+      const calm = [...graph.downstreamOf(id)].every((other) => done.has(other) || graph.ownerOf(other) !== undefined);
+      if (node.step.protect || !calm)
+        left.push(
+          ...stale.map((thing) =>
+            inWords(thing, node.step.protect ? "it may hold data" : "what follows it is not done"),
+          ),
+        );
+      else away.push(...stale);
+    }
+
+    const leftovers = await this.#leftovers();
+    if (keepTemporaries)
+      left.push(
+        ...leftovers.map((thing) => inWords(thing, "kept as you asked; it costs until teardown or the next up")),
+      );
+    else away.push(...leftovers);
+
+    if (manifest.fresh || manifest.records.some(([id]) => !graph.node(id))) {
+      const orphans = (await survey(run)).filter(({ found }) => !graph.node(found.node));
+      for (const thing of orphans) {
+        if (thing.step.protect) left.push(inWords(thing, "nothing in the config speaks of it, and it may hold data"));
+        else if (!away.some(({ found }) => found.ref === thing.found.ref)) away.push(thing);
+      }
+    }
+
+    for (const thing of away)
+      note(run, undefined, `removing ${thing.step.kind} ${thing.found.ref} (${label(away, thing)}): no longer used`);
+    failures.push(...(await removeAll(run, away)));
+    await this.#forget(away, failures);
+    return left;
+  }
+
+  /** Drops the records of temporaries and orphans that are gone. */
+  async #forget(away: readonly Thing<Cloud>[], failures: readonly BootstrapError[]): Promise<void> {
+    const { graph, manifest, keepTemporaries } = this.#run;
+    if (
+      failures.some((failure) => failure instanceof StepError && away.some(({ found }) => found.node === failure.node))
+    )
+      return;
+    for (const [id, record] of manifest.records) {
+      const temporary = graph.ownerOf(id) !== undefined && !keepTemporaries;
+      const orphan = !graph.node(id) && !this.#run.kinds.find(({ kind }) => kind === record.kind)?.protect;
+      if (temporary || orphan) await manifest.drop(id);
+    }
+  }
+
+  /** Everything of a node that it no longer stands for, less the generations that are kept. */
+  #stale({ step, keep, id }: Node<Cloud>, found: readonly Found[], { wanted }: Look): Thing<Cloud>[] {
+    if (!step.destroy) return [];
+    const record = this.#run.manifest.get(id);
+    const one = wantedOne(record, found, wanted, { ...step, update: step.update !== undefined });
+    if (!one) return [];
+    const others = found.filter(({ ref, owned, state }) => owned && ref !== one.ref && state !== "deleting");
+    const generations = others
+      .filter(({ state }) => state === "ready")
+      .sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0));
+    const kept = new Set(generations.slice(0, keep));
+    return others.filter((thing) => !kept.has(thing)).map((thing) => ({ step, found: thing }));
+  }
+
+  /** Temporary things that live, looked for by tags: the manifest may not know them. */
+  #leftovers(): Promise<Thing<Cloud>[]> {
+    const { graph, kinds } = this.#run;
+    const temporary = new Set(graph.nodes.filter(({ id }) => graph.ownerOf(id)).map(({ step }) => step.kind));
+    return survey(
+      this.#run,
+      kinds.filter(({ kind, destroy }) => destroy && temporary.has(kind)),
+    );
+  }
+
+  /** Everything of this environment, found by its tags; open intents are waited for first. */
+  async everything(): Promise<Thing<Cloud>[]> {
+    const run = this.#run;
+    const things = await survey(run);
+    const late = await lateArrivals(run, things);
+    return [...things, ...late.filter(({ found }) => !things.some((thing) => thing.found.ref === found.ref))];
+  }
+
+  /** Removes them, looks again, and answers what is still there with what went wrong. The journal ends when nothing is. */
+  async down(
+    things: readonly Thing<Cloud>[],
+  ): Promise<{ readonly left: readonly Thing<Cloud>[]; readonly failures: readonly BootstrapError[] }> {
+    const run = this.#run;
+    const failures = await removeAll(run, things);
+    const left = await survey(run);
+    if (left.length === 0) await run.manifest.remove();
+    return { left, failures };
+  }
+
+  /** What one node's outputs are right now, for a summary; undefined when it does not stand. */
+  async outputOf(id: string): Promise<unknown> {
+    const node = this.#run.graph.node(id);
+    if (!node) return undefined;
+    const found = await this.#run.calls.read(() => find(this.#run, node.step, id));
+    return found.find(({ state }) => state === "ready")?.output;
+  }
+}
+
+function isStanding(verdict: PlannedNode["verdict"]): boolean {
+  return verdict === "keep" || verdict === "adopt" || verdict === "use";
+}
+
+function inWords<Cloud>({ step, found }: Thing<Cloud>, why: string): string {
+  return `${step.kind} ${found.ref} (${found.node}): ${why}`;
+}

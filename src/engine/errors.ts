@@ -1,0 +1,57 @@
+/** What went wrong, in words for the person at the keyboard, with what to type next. */
+export class BootstrapError extends Error {
+  readonly code: string;
+  readonly hint: string | undefined;
+
+  constructor(
+    code: string,
+    message: string,
+    options: { readonly hint?: string | undefined; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** The config, or a flag, cannot be used as it is (exit 2). */
+export class ConfigError extends BootstrapError {
+  constructor(message: string, hint?: string) {
+    super("config", message, { hint });
+  }
+}
+
+/** Going on would touch what is not ours or not to be touched: foreign, protected, wrong account, locked (exit 3). */
+export class RefusedError extends BootstrapError {
+  constructor(message: string, hint?: string) {
+    super("refused", message, { hint });
+  }
+}
+
+/** A step failed, with AWS's own reason (exit 1). */
+export class StepError extends BootstrapError {
+  readonly node: string;
+  readonly ref: string | undefined;
+
+  constructor(
+    message: string,
+    options: {
+      readonly node: string;
+      readonly ref?: string | undefined;
+      readonly hint?: string | undefined;
+      readonly cause?: unknown;
+    },
+  ) {
+    super("step", message, options);
+    this.node = options.node;
+    this.ref = options.ref;
+  }
+}
+
+/** The person, or the system, asked us to stop (exit 130). */
+export class AbortedError extends BootstrapError {
+  constructor(message = "stopped", hint?: string) {
+    super("aborted", message, { hint });
+  }
+}

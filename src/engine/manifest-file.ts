@@ -1,0 +1,65 @@
+import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { JournalError, type Store } from "./manifest.ts";
+
+/** A manifest on disk: mode 0600, replaced whole, the last good one kept beside it as `.backup`. */
+export function manifestFile(path: string): Store {
+  const backupPath = `${path}.backup`;
+  const nextPath = `${path}.next`;
+  return {
+    path,
+    backupPath,
+
+    async read() {
+      try {
+        return await readFile(path, "utf8");
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw new JournalError(path, error as Error);
+      }
+    },
+
+    async write(text) {
+      try {
+        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+        // 1. whole and on disk under another name
+        const file = await open(nextPath, "w", 0o600);
+        try {
+          await file.writeFile(text);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        // 2. the old one becomes the backup, still reachable under its own name
+        await rm(backupPath, { force: true });
+        await link(path, backupPath).catch((error: unknown) => {
+          if (!isMissing(error)) throw error;
+        });
+        // 3. the new one takes its place, and the folder remembers it
+        await rename(nextPath, path);
+        await syncFolder(dirname(path));
+      } catch (error) {
+        throw new JournalError(path, error as Error);
+      }
+    },
+
+    async remove() {
+      await rename(path, backupPath).catch((error: unknown) => {
+        if (!isMissing(error)) throw new JournalError(path, error as Error);
+      });
+    },
+  };
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

@@ -1,0 +1,151 @@
+import { z } from "zod";
+import { BootstrapError, RefusedError } from "./errors.ts";
+
+/** What is chosen for the user, once: VPC, subnet, zone, base image, Lustre version. */
+export type Pins = Readonly<Record<string, string>>;
+
+const stepRecord = z.object({
+  kind: z.string(),
+  /** Edges, so that the order of removal survives a change of code. */
+  needs: z.array(z.string()).readonly(),
+  phase: z.enum(["creating", "updating", "ready", "destroying"]),
+  inputs: z.unknown(),
+  fingerprint: z.string(),
+  token: z.string(),
+  ref: z.string().optional(),
+  output: z.unknown().optional(),
+  at: z.string(),
+});
+
+const manifestFile = z.object({
+  version: z.literal(1),
+  serial: z.number().int().nonnegative(),
+  name: z.string(),
+  account: z.string(),
+  region: z.string(),
+  pins: z.record(z.string(), z.string()),
+  steps: z.record(z.string(), stepRecord),
+});
+
+export type StepRecord = z.infer<typeof stepRecord>;
+export type ManifestFile = z.infer<typeof manifestFile>;
+
+/** Where a manifest lies. `write` must be atomic and on disk when it resolves. */
+export interface Store {
+  readonly path: string;
+  readonly backupPath: string;
+  read(): Promise<string | undefined>;
+  write(text: string): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/** The journal: what we were about to do. What is, the cloud's tags say. */
+export class Manifest {
+  readonly #store: Store;
+  #file: ManifestFile;
+  #lastWrite: Promise<void> = Promise.resolve();
+  /** No manifest was there when it was opened. */
+  readonly fresh: boolean;
+
+  private constructor(store: Store, file: ManifestFile, fresh: boolean) {
+    this.#store = store;
+    this.#file = file;
+    this.fresh = fresh;
+  }
+
+  /** Reads and checks, never writes. Refuses another environment's manifest, a newer one, and one that is not whole. */
+  static async open(store: Store, identity: Pick<ManifestFile, "name" | "account" | "region">): Promise<Manifest> {
+    const text = await store.read();
+    if (text === undefined)
+      return new Manifest(store, { version: 1, serial: 0, ...identity, pins: {}, steps: {} }, true);
+    const file = parse(text, store);
+    for (const key of ["name", "account", "region"] as const) {
+      if (file[key] === identity[key]) continue;
+      throw new RefusedError(
+        `${store.path} belongs to ${key} ${file[key]}, and this run is for ${key} ${identity[key]}`,
+        key === "account"
+          ? "use that account's credentials (AWS_PROFILE), or work in another folder"
+          : "work in another folder",
+      );
+    }
+    return new Manifest(store, file, false);
+  }
+
+  get pins(): Pins {
+    return this.#file.pins;
+  }
+
+  get(node: string): StepRecord | undefined {
+    return this.#file.steps[node];
+  }
+
+  get records(): readonly (readonly [node: string, record: StepRecord])[] {
+    return Object.entries(this.#file.steps);
+  }
+
+  /** Resolves when the record, and the pins that go with it, are on disk. */
+  put(node: string, record: StepRecord, pins: Pins = {}): Promise<void> {
+    return this.#write({ pins: { ...this.#file.pins, ...pins }, steps: { ...this.#file.steps, [node]: record } });
+  }
+
+  pin(pins: Pins): Promise<void> {
+    return this.#write({ pins: { ...this.#file.pins, ...pins } });
+  }
+
+  drop(node: string): Promise<void> {
+    const { [node]: _dropped, ...steps } = this.#file.steps;
+    return this.#write({ steps });
+  }
+
+  /** Ends the journal: nothing is left to remember. The backup stays. */
+  remove(): Promise<void> {
+    this.#lastWrite = this.#lastWrite.then(() => this.#store.remove());
+    return this.#lastWrite;
+  }
+
+  /** One write at a time, in the order they were asked for; each writes the newest state. */
+  #write(change: Partial<ManifestFile>): Promise<void> {
+    this.#file = { ...this.#file, ...change, serial: this.#file.serial + 1 };
+    const text = `${JSON.stringify(this.#file, null, 2)}\n`;
+    const written = this.#lastWrite.then(() => this.#store.write(text));
+    this.#lastWrite = written.catch(() => {});
+    return written;
+  }
+}
+
+function parse(text: string, { path, backupPath }: Store): ManifestFile {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new RefusedError(`${path} is not a whole manifest: ${(cause as Error).message}`, rescue(path, backupPath));
+  }
+  const version = typeof value === "object" && value !== null && "version" in value ? value.version : undefined;
+  if (typeof version === "number" && version > 1) {
+    throw new RefusedError(
+      `${path} was written by a newer bootstrap (manifest version ${version})`,
+      "update bootstrap",
+    );
+  }
+  const checked = manifestFile.safeParse(value);
+  if (checked.success) return checked.data;
+  const [issue] = checked.error.issues;
+  throw new RefusedError(
+    `${path} is not a manifest: ${issue?.path.join(".") || "the file"}: ${issue?.message ?? "unreadable"}`,
+    rescue(path, backupPath),
+  );
+}
+
+function rescue(path: string, backupPath: string): string {
+  return `put the last good copy back (cp ${backupPath} ${path}), or remove ${path} and run again: what lives is found by its tags`;
+}
+
+/** A manifest could not be written: the disk is full, or the folder read-only. */
+export class JournalError extends BootstrapError {
+  constructor(path: string, cause: Error) {
+    super("journal", `writing ${path}: ${cause.message}`, {
+      hint: "make room or make the folder writable, then run the same command again: nothing that was made is lost",
+      cause,
+    });
+  }
+}

@@ -1,0 +1,120 @@
+import { remove, untilSeen } from "./bring.ts";
+import { isIntended } from "./decide.ts";
+import { BootstrapError } from "./errors.ts";
+import type { StepRecord } from "./manifest.ts";
+import { find, isAborted, note, type Run } from "./run.ts";
+import { all, once } from "./schedule.ts";
+import type { Found, Step } from "./step.ts";
+
+/** A thing of ours, with the kind that knows how to remove it. */
+export interface Thing<Cloud> {
+  readonly step: Step<unknown, unknown, unknown, Cloud>;
+  readonly found: Found;
+}
+
+/** Everything that carries this environment's tags, of every kind, whatever the node. */
+export async function survey<Cloud>(run: Run<Cloud>, kinds = run.kinds): Promise<Thing<Cloud>[]> {
+  const lists = await all(
+    kinds.map(async (step) => {
+      const found = await run.calls.read(() => find(run, step, undefined));
+      return found.filter(({ owned }) => owned).map((thing) => ({ step, found: thing }));
+    }),
+  );
+  return lists.flat();
+}
+
+/** Waits for what was being made when the last run stopped and has not shown up yet; answers what did. */
+export async function lateArrivals<Cloud>(run: Run<Cloud>, things: readonly Thing<Cloud>[]): Promise<Thing<Cloud>[]> {
+  const open = run.manifest.records.filter(
+    ([id, record]) =>
+      record.phase === "creating" && !things.some(({ found }) => found.node === id && isIntended(record, found)),
+  );
+  const late = await all(
+    open.map(async ([id, record]) => {
+      const step = run.kinds.find(({ kind }) => kind === record.kind);
+      if (!step?.destroy) return [];
+      note(run, id, "was being made when the last run stopped: waiting whether it shows up");
+      const found = await untilSeen(run, { id, step }, undefined, record);
+      return found.filter((thing) => isIntended(record, thing) && thing.owned).map((thing) => ({ step, found: thing }));
+    }),
+  );
+  return late.flat();
+}
+
+/**
+ * Removes things, each when everything that leans on it is gone: by the journal's edges where both are known, by the
+ * fixed order of kinds elsewhere. One failure does not hold up what does not depend on it; all are answered.
+ */
+export async function removeAll<Cloud>(run: Run<Cloud>, things: readonly Thing<Cloud>[]): Promise<BootstrapError[]> {
+  const { manifest, clock, emit } = run;
+  const failures: BootstrapError[] = [];
+  // Versions and generations of one node go one after the other: each may be the last, which goes another way.
+  const before = (one: Thing<Cloud>) =>
+    things.filter((other, at) =>
+      other.found.node === one.found.node && other.step === one.step
+        ? at < things.indexOf(one)
+        : leansOn(run, other, one),
+    );
+
+  const gone = once(async (one: Thing<Cloud>): Promise<boolean> => {
+    const { step, found } = one;
+    const id = found.node;
+    const ready = await all(before(one).map(gone));
+    const startedAt = clock.now();
+    if (ready.includes(false)) {
+      emit({ type: "blocked", at: startedAt, node: label(things, one), by: "something that still uses it" });
+      return false;
+    }
+    emit({ type: "started", at: startedAt, node: label(things, one), doing: "removing" });
+    try {
+      const record = manifest.get(id);
+      if (record && record.phase !== "destroying" && record.kind === step.kind && leaves(record, one, things)) {
+        await manifest.put(id, { ...record, phase: "destroying" });
+      }
+      await remove(run, { id, step }, found);
+      if (manifest.get(id)?.phase === "destroying") await manifest.drop(id);
+      emit({
+        type: "finished",
+        at: clock.now(),
+        node: label(things, one),
+        outcome: "removed",
+        ms: clock.now() - startedAt,
+        ref: found.ref,
+      });
+      return true;
+    } catch (error) {
+      if (isAborted(error)) {
+        emit({ type: "interrupted", at: clock.now(), node: label(things, one), detail: `${found.ref} is still there` });
+        throw error;
+      }
+      if (!(error instanceof BootstrapError)) throw error;
+      failures.push(error);
+      emit({ type: "failed", at: clock.now(), node: label(things, one), ms: clock.now() - startedAt, error });
+      return false;
+    }
+  });
+
+  await all(things.map(gone));
+  return failures;
+}
+
+/** What a thing is called in a list of them: its node, and its ref where the node has several. */
+export function label<Cloud>(things: readonly Thing<Cloud>[], { found }: Thing<Cloud>): string {
+  const several = things.filter((other) => other.found.node === found.node).length > 1;
+  return several ? `${found.node} ${found.ref}` : found.node;
+}
+
+function leansOn<Cloud>({ manifest, kinds }: Run<Cloud>, one: Thing<Cloud>, other: Thing<Cloud>): boolean {
+  const records = [manifest.get(one.found.node), manifest.get(other.found.node)];
+  if (records[0] && records[1]) return records[0].needs.includes(other.found.node);
+  const place = ({ step }: Thing<Cloud>) => kinds.findIndex(({ kind }) => kind === step.kind);
+  return place(one) < place(other);
+}
+
+/** Is this the last thing the record can speak of? Older generations go without a word in the journal. */
+function leaves<Cloud>(record: StepRecord, { found }: Thing<Cloud>, things: readonly Thing<Cloud>[]): boolean {
+  return (
+    isIntended(record, found) ||
+    !things.some((other) => other.found.node === found.node && isIntended(record, other.found))
+  );
+}

@@ -1,0 +1,110 @@
+/** The page to read first: what a step is, and what the engine promises to it. */
+
+export type State = "pending" | "ready" | "failed" | "deleting";
+
+/** One field the step sets whose live value differs from the wanted one, after normalising both. */
+export interface Drift {
+  readonly field: string;
+  readonly want: string;
+  readonly have: string;
+  /** Mending it replaces running machines, so `up` only reports it and `up --repair` mends it. */
+  readonly disruptive?: true;
+}
+
+/** One thing in the cloud that carries a node's tags, as `find` saw it just now. */
+export interface Found<O = unknown> {
+  /** AWS's id or ARN. */
+  readonly ref: string;
+  /** The node it was made for, from its tags. */
+  readonly node: string;
+  readonly state: State;
+  /** Environment, region and node tags all match; a same-named thing without them is not ours. */
+  readonly owned: boolean;
+  /** Which inputs it was made from. */
+  readonly fingerprint?: string | undefined;
+  /** Of the part that cannot be changed in place. */
+  readonly fixedFingerprint?: string | undefined;
+  /** The last eight characters of the token that made it, where the thing carries them. */
+  readonly token?: string | undefined;
+  readonly createdAt?: Date | undefined;
+  /** AWS's own word: CREATING, or the reason it failed. */
+  readonly detail?: string | undefined;
+  /** Complete when ready. */
+  readonly output?: O | undefined;
+  readonly drift?: readonly Drift[] | undefined;
+}
+
+/** What `find` and `destroy` may rely on: name and region are enough, no config and no manifest. */
+export interface FindContext<I, Cloud> {
+  /** The environment's name. */
+  readonly name: string;
+  readonly region: string;
+  /** The node to look for; undefined asks for the whole kind, whatever the node. */
+  readonly node?: string | undefined;
+  /** Known only when everything the node needs is there; only then can drift be told. */
+  readonly inputs?: I | undefined;
+  readonly cloud: Cloud;
+}
+
+export interface StepContext<I, Cloud> extends FindContext<I, Cloud> {
+  readonly node: string;
+  readonly inputs: I;
+  readonly fingerprint: string;
+  readonly fixedFingerprint: string;
+  /** Fresh for each attempt, on disk before the call; the client token, and the tail of unique names. */
+  readonly token: string;
+  /** When this attempt began. */
+  readonly now: Date;
+  /** For waiting and for builds; never handed to a mutating call. */
+  readonly signal: AbortSignal;
+  /** One line for the person watching. */
+  note(text: string): void;
+}
+
+export interface CreateContext<I, T, Cloud> extends StepContext<I, Cloud> {
+  /** Outputs of the node's temporary nodes, by node id. */
+  readonly temporaries: T;
+}
+
+/** How often the engine asks, in milliseconds: first when the thing is expected, then every so often. */
+export interface Pace {
+  readonly expectMs: number;
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+}
+
+/** Lines a running thing has said since `cursor`; hand `cursor` back on the next call. */
+export interface Tail {
+  readonly lines: readonly string[];
+  readonly cursor: string | undefined;
+}
+
+/** How one kind of resource is recognised, made, mended and removed. Verbs, never waits: the engine polls `find`. */
+export interface Step<I, O, T = unknown, Cloud = unknown> {
+  readonly kind: string;
+  /** The account's, not ours (service-linked roles): adopted without tags, never destroyed. */
+  readonly shared?: true;
+  /** Its name is stable and can be had only once, so it cannot be replaced by a second one. */
+  readonly singular?: true;
+  /** Sending the same create again is safe: AWS honours the token, or the unique name answers "already exists". */
+  readonly repeatable?: true;
+  /** It holds data: never replaced, and only `teardown`, which asks, removes it. */
+  readonly protect?: true;
+  /** Its `update` can bring a failed one back, so that it need not be made anew. */
+  readonly mendsFailed?: true;
+  /** A change makes a new version beside the old ones, which is nothing to ask about. */
+  readonly versioned?: true;
+  readonly pace?: Pace;
+  /** What cannot be changed in place; without it: all of the inputs. */
+  fixed?(inputs: I): unknown;
+  /** Every live thing of the node, in any order; an empty list when there is none. */
+  find(context: FindContext<I, Cloud>): Promise<readonly Found<O>[]>;
+  /** One mutating call that carries the tags and the token; answers the ref. */
+  create(context: CreateContext<I, T, Cloud>): Promise<string>;
+  /** A nudge: puts right what `found.drift` names, or, where nothing drifts, writes the fingerprint tag. Safe to repeat. */
+  update?(context: StepContext<I, Cloud>, found: Found<O>): Promise<void>;
+  /** A nudge: the next thing for `found.state`. Called until `find` is empty. */
+  destroy?(context: FindContext<I, Cloud>, found: Found<O>): Promise<void>;
+  /** What a pending thing has said since the cursor, for steps that run something. */
+  tail?(context: StepContext<I, Cloud>, found: Found<O>, cursor: string | undefined): Promise<Tail>;
+}

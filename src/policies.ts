@@ -1,0 +1,99 @@
+/** Policy documents, as narrow as the work allows. ARNs carry the partition that STS names: `aws-cn` in China. */
+
+export interface Place {
+  readonly partition: string;
+  readonly region: string;
+  readonly account: string;
+}
+
+export interface PolicyDocument {
+  readonly Version: "2012-10-17";
+  readonly Statement: readonly Statement[];
+}
+
+interface Statement {
+  readonly Effect: "Allow";
+  readonly Action: readonly string[];
+  readonly Resource: readonly string[];
+}
+
+/** An AWS managed policy, by its name with its path: service-role/AmazonEC2ContainerServiceforEC2Role. */
+export function managedPolicy({ partition }: Place, name: string): string {
+  return `arn:${partition}:iam::aws:policy/${name}`;
+}
+
+/** The environment's own log group. */
+export function logGroupArn({ partition, region, account }: Place, name: string): string {
+  return `arn:${partition}:logs:${region}:${account}:log-group:/bootstrap/${name}`;
+}
+
+export function repositoryArn({ partition, region, account }: Place, repositoryName: string): string {
+  return `arn:${partition}:ecr:${region}:${account}:repository/${repositoryName}`;
+}
+
+/** What the SSM agent needs to send a command's output to one log group; it looks for it in a list of all. */
+export function writeLogs(groupArn: string): readonly Statement[] {
+  return [
+    allow(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], [`${groupArn}:*`]),
+    allow(["logs:DescribeLogGroups"], ["*"]),
+  ];
+}
+
+/** Push to one repository; the login itself cannot be narrowed. */
+export function pushTo(repository: string): readonly Statement[] {
+  return [
+    { Effect: "Allow", Action: ["ecr:GetAuthorizationToken"], Resource: ["*"] },
+    {
+      Effect: "Allow",
+      Action: [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:CompleteLayerUpload",
+        "ecr:DescribeImages",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:InitiateLayerUpload",
+        "ecr:PutImage",
+        "ecr:UploadLayerPart",
+      ],
+      Resource: [repository],
+    },
+  ];
+}
+
+/** Read from some buckets, read and write in others; nothing where no bucket is named. */
+export function useBuckets(
+  { partition }: Place,
+  { read, write }: { readonly read: readonly string[]; readonly write: readonly string[] },
+): readonly Statement[] {
+  const arn = (bucket: string) => `arn:${partition}:s3:::${bucket}`;
+  const readable = [...new Set([...read, ...write])].sort();
+  const writable = [...new Set(write)].sort();
+  return [
+    ...(readable.length > 0
+      ? [
+          allow(["s3:GetBucketLocation", "s3:ListBucket"], readable.map(arn)),
+          allow(
+            ["s3:GetObject"],
+            readable.map((bucket) => `${arn(bucket)}/*`),
+          ),
+        ]
+      : []),
+    ...(writable.length > 0
+      ? [
+          allow(
+            ["s3:AbortMultipartUpload", "s3:PutObject"],
+            writable.map((bucket) => `${arn(bucket)}/*`),
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** Undefined where there is nothing to allow: IAM takes no empty policy. */
+export function policy(...statements: readonly Statement[]): PolicyDocument | undefined {
+  return statements.length === 0 ? undefined : { Version: "2012-10-17", Statement: statements };
+}
+
+function allow(Action: readonly string[], Resource: readonly string[]): Statement {
+  return { Effect: "Allow", Action, Resource };
+}

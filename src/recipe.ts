@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import { pack } from "tar-stream";
+import type { Config, ContainerConfig } from "./config/config.ts";
+import { ConfigError } from "./engine/errors.ts";
+import { type ContextFile, contextFiles, render } from "./templates.ts";
+
+/** SSM takes a command of some 64 KB in all; what an image is built from travels inside it. */
+const LARGEST_CONTEXT_BYTES = 40 * 1024;
+
+export interface BuildArgument {
+  readonly name: string;
+  readonly value: string;
+}
+
+export type BuildConfig = Extract<ContainerConfig, { readonly kind: "build" }>;
+
+/** The shell that turns a builder into what the AMI is made of; whatever it checks and does not find fails the bake. */
+export function bakeScript({
+  machineImage: { os, packages },
+  filesystem,
+}: Pick<Config, "machineImage" | "filesystem">): string {
+  return render("bake/provision.sh", {
+    os,
+    packages,
+    modules: ["xfs", "raid0", ...(filesystem ? ["lustre"] : [])],
+    tools: ["mkfs.xfs", "mdadm", ...(filesystem ? ["mount.lustre", "lctl"] : [])],
+    logTailLines: 40,
+  });
+}
+
+/** Every file the image is built from. */
+export function buildContext({ context }: BuildConfig): readonly ContextFile[] {
+  if (context.kind === "template") return contextFiles(`docker/${context.name}`);
+  return contextFiles(new URL(`file://${context.path.replace(/\/?$/, "/")}`));
+}
+
+/** Path to SHA-256, the mode's executable bit included: what makes the image another one. */
+export function contextDigests(files: readonly ContextFile[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    files.map(({ path, bytes, mode }) => [
+      path,
+      `${mode.toString(8)} ${createHash("sha256").update(bytes).digest("hex")}`,
+    ]),
+  );
+}
+
+/** The build arguments of the config, with mirrors under the names that our Dockerfiles know. */
+export function buildArguments({ args, mirrors }: BuildConfig): readonly BuildArgument[] {
+  const mirrored = { BASE_IMAGE: mirrors.baseImage, CONDA_MIRROR: mirrors.conda, PACKAGE_MIRROR: mirrors.packages };
+  return Object.entries({ ...mirrored, ...args })
+    .flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+export interface RemoteBuild {
+  readonly region: string;
+  readonly repositoryName: string;
+  readonly repositoryUri: string;
+  readonly tag: string;
+  readonly buildArgs: readonly BuildArgument[];
+  readonly contextBase64: string;
+}
+
+/** The shell that builds and pushes an image on an instance of its own. */
+export function imageScript({
+  region,
+  repositoryName,
+  repositoryUri,
+  tag,
+  buildArgs,
+  contextBase64,
+}: RemoteBuild): string {
+  return render("bake/image.sh", {
+    ...{ region, repository: repositoryName, buildArgs, contextBase64, platform: "linux/amd64" },
+    registry: repositoryUri.slice(0, repositoryUri.indexOf("/")),
+    image: `${repositoryUri}:${tag}`,
+  });
+}
+
+/** The files as a base64 tar.gz, the same for the same files. Throws ConfigError when it does not fit into a command. */
+export async function packedContext(files: readonly ContextFile[]): Promise<string> {
+  const archive = pack();
+  const mtime = new Date(0);
+  for (const { path, bytes, mode } of files) archive.entry({ name: path, mode, mtime }, bytes);
+  archive.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of archive as AsyncIterable<Buffer>) chunks.push(chunk);
+  const packed = gzipSync(Buffer.concat(chunks), { level: 9 }).toString("base64");
+  if (packed.length <= LARGEST_CONTEXT_BYTES) return packed;
+  throw new ConfigError(
+    `container.context: ${Math.ceil(packed.length / 1024)} KB when packed, and at most ${LARGEST_CONTEXT_BYTES / 1024} KB can be sent to an instance`,
+    "build with a local docker, podman or buildah (container.builder), or fetch large files in the Dockerfile from S3",
+  );
+}

@@ -1,0 +1,165 @@
+import {
+  CreateImageCommand,
+  DeleteSnapshotCommand,
+  DeregisterImageCommand,
+  type Image,
+  type ImageState,
+  paginateDescribeImages,
+  paginateDescribeSnapshots,
+  type Snapshot,
+} from "@aws-sdk/client-ec2";
+import type { Cloud } from "../aws/clients.ts";
+import { isUnsupported, orNothing } from "../aws/errors.ts";
+import {
+  BASE_IMAGE_TAG,
+  FORCED_TAG,
+  fromTags,
+  MADE_TAG,
+  tagFilters,
+  tagList,
+  tagRecord,
+  tagsOf,
+  uniqueName,
+} from "../aws/tags.ts";
+import type { FindContext, Found, State, Step } from "../engine/step.ts";
+
+export interface AmiInputs {
+  readonly baseImageId: string;
+  /** Fingerprint of what ran on the builder. */
+  readonly recipe: string;
+  readonly os: string;
+  /** When somebody asked for a bake that nothing else asked for. */
+  readonly forcedAt?: string | undefined;
+}
+
+export interface AmiOutput {
+  readonly imageId: string;
+  readonly baseImageId: string;
+  readonly forcedAt?: string | undefined;
+  readonly rootDeviceName?: string | undefined;
+}
+
+export interface AmiTemporaries {
+  readonly builder: { readonly instanceId: string };
+}
+
+/** An image of the builder with its snapshots; a snapshot that outlives its image counts as a failed one. */
+export const ami: Step<AmiInputs, AmiOutput, AmiTemporaries, Cloud> = {
+  kind: "ami",
+  repeatable: true,
+  pace: { expectMs: 90_000, everyMs: 5_000, timeoutMs: 60 * 60_000 },
+
+  async find(context) {
+    const [images, snapshots] = await Promise.all([ownImages(context), ownSnapshots(context)]);
+    return [
+      ...images.map((image) => fromImage(context, image)),
+      ...snapshots
+        .filter((snapshot) => !images.some((image) => belongs(snapshot, image)))
+        .map((snapshot) => fromSnapshot(context, snapshot)),
+    ];
+  },
+
+  async create(context) {
+    const { cloud, inputs, temporaries } = context;
+    const Tags = tagList({
+      ...tagsOf(context),
+      [BASE_IMAGE_TAG]: inputs.baseImageId,
+      ...(inputs.forcedAt !== undefined && { [FORCED_TAG]: inputs.forcedAt }),
+    });
+    const { ImageId } = await cloud.ec2.send(
+      new CreateImageCommand({
+        InstanceId: temporaries.builder.instanceId,
+        Name: uniqueName(context),
+        // AWS reboots the builder, so that its file systems are whole.
+        NoReboot: false,
+        TagSpecifications: [
+          { ResourceType: "image", Tags },
+          { ResourceType: "snapshot", Tags },
+        ],
+      }),
+    );
+    return ImageId!;
+  },
+
+  async destroy({ cloud }, { ref }) {
+    if (ref.startsWith("snap-")) {
+      await orNothing(cloud.ec2.send(new DeleteSnapshotCommand({ SnapshotId: ref })));
+      return;
+    }
+    try {
+      await orNothing(cloud.ec2.send(new DeregisterImageCommand({ ImageId: ref, DeleteAssociatedSnapshots: true })));
+    } catch (error) {
+      if (!isUnsupported(error)) throw error;
+      // Its snapshots are found by their own tags, next time round.
+      await orNothing(cloud.ec2.send(new DeregisterImageCommand({ ImageId: ref })));
+    }
+  },
+};
+
+type Seeker = FindContext<AmiInputs, Cloud>;
+
+async function ownImages(context: Seeker): Promise<Image[]> {
+  const all: Image[] = [];
+  const asked = { Owners: ["self"], Filters: tagFilters(context) };
+  for await (const page of paginateDescribeImages({ client: context.cloud.ec2 }, asked)) {
+    all.push(...(page.Images ?? []));
+  }
+  return all;
+}
+
+async function ownSnapshots(context: Seeker): Promise<Snapshot[]> {
+  const all: Snapshot[] = [];
+  const asked = { OwnerIds: ["self"], Filters: tagFilters(context) };
+  for await (const page of paginateDescribeSnapshots({ client: context.cloud.ec2 }, asked)) {
+    all.push(...(page.Snapshots ?? []));
+  }
+  return all;
+}
+
+/** By the attempt that made both, because an image that is still pending does not name its snapshots yet. */
+function belongs({ SnapshotId, Tags }: Snapshot, image: Image): boolean {
+  return (
+    (image.BlockDeviceMappings ?? []).some(({ Ebs }) => Ebs?.SnapshotId === SnapshotId) ||
+    tagRecord(Tags)[MADE_TAG] === tagRecord(image.Tags)[MADE_TAG]
+  );
+}
+
+const STATE: Readonly<Record<ImageState, State>> = {
+  pending: "pending",
+  transient: "pending",
+  available: "ready",
+  disabled: "failed",
+  error: "failed",
+  failed: "failed",
+  invalid: "failed",
+  deregistered: "deleting",
+};
+
+function fromImage(context: Seeker, image: Image): Found<AmiOutput> {
+  const tags = tagRecord(image.Tags);
+  const { ImageId: imageId, State: word, StateReason, CreationDate, RootDeviceName: rootDeviceName } = image;
+  return {
+    ref: imageId!,
+    ...fromTags(context, tags),
+    state: STATE[word!],
+    detail: StateReason?.Message ? `${word}: ${StateReason.Message}` : word,
+    createdAt: CreationDate === undefined ? undefined : new Date(CreationDate),
+    output: {
+      imageId: imageId!,
+      baseImageId: tags[BASE_IMAGE_TAG] ?? "",
+      ...(tags[FORCED_TAG] !== undefined && { forcedAt: tags[FORCED_TAG] }),
+      ...(rootDeviceName !== undefined && { rootDeviceName }),
+    },
+  };
+}
+
+function fromSnapshot(context: Seeker, { SnapshotId, State: word, StartTime, Tags }: Snapshot): Found<AmiOutput> {
+  return {
+    ref: SnapshotId!,
+    ...fromTags(context, tagRecord(Tags)),
+    // One that is still being written may belong to an image that is not visible yet.
+    state: word === "pending" ? "pending" : "failed",
+    detail: "a snapshot without its image",
+    createdAt: StartTime,
+  };
+}

@@ -1,0 +1,205 @@
+import {
+  type CEStatus,
+  type ComputeEnvironmentDetail,
+  type ComputeResource,
+  type ComputeResourceUpdate,
+  CreateComputeEnvironmentCommand,
+  DeleteComputeEnvironmentCommand,
+  DescribeComputeEnvironmentsCommand,
+  paginateListJobs,
+  TagResourceCommand,
+  UpdateComputeEnvironmentCommand,
+} from "@aws-sdk/client-batch";
+import type { Cloud } from "../aws/clients.ts";
+import { driftOf, drifts } from "../aws/drift.ts";
+import { orNothing, unless } from "../aws/errors.ts";
+import { fingerprintTags, fromTags, type Tags, tagsOf } from "../aws/tags.ts";
+import type { Drift, State, Step } from "../engine/step.ts";
+
+export interface ComputeEnvironmentInputs {
+  readonly purchase: "on-demand" | "spot";
+  /** Of the on-demand price, at most; Spot only. */
+  readonly bidPercentage?: number | undefined;
+  readonly instanceTypes: readonly string[];
+  /** Kept running, and paid for, also while it is disabled. */
+  readonly minVcpus: number;
+  readonly maxVcpus: number;
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+  readonly instanceProfileArn: string;
+  readonly imageId: string;
+  readonly imageType: "ECS_AL2023" | "ECS_AL2";
+  readonly launchTemplateId: string;
+  /** A number: Batch resolves $Latest only once. */
+  readonly launchTemplateVersion: string;
+  /** Jobs that run longer than this are ended when machines are replaced; 1 to 7200. */
+  readonly jobTimeoutMinutes: number;
+  /** For the instances that it launches, beside those of the launch template. */
+  readonly tags?: Tags | undefined;
+}
+
+export interface ComputeEnvironmentOutput {
+  readonly arn: string;
+  readonly computeEnvironmentName: string;
+  readonly ecsClusterArn?: string | undefined;
+}
+
+/** Where jobs run; changed in place, and machines are replaced only when their jobs are done. */
+export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironmentOutput, unknown, Cloud> = {
+  kind: "compute-environment",
+  singular: true,
+  repeatable: true,
+  mendsFailed: true,
+  // Made in seconds, but changed only when the last job on the old machines is done.
+  pace: { expectMs: 8_000, everyMs: 3_000, timeoutMs: 6 * 60 * 60_000 },
+
+  fixed: () => ({}),
+
+  async find(context) {
+    const { cloud, inputs, name } = context;
+    const live = await described(cloud, name);
+    if (!live) return [];
+    return [
+      {
+        ref: live.computeEnvironmentArn!,
+        ...fromTags(context, live.tags ?? {}),
+        ...condition(live),
+        output: {
+          arn: live.computeEnvironmentArn!,
+          computeEnvironmentName: live.computeEnvironmentName!,
+          ecsClusterArn: live.ecsClusterArn,
+        },
+        drift: inputs && driftFrom(inputs, live),
+      },
+    ];
+  },
+
+  async create(context) {
+    const { cloud, inputs, name } = context;
+    const { computeEnvironmentArn } = await cloud.batch.send(
+      new CreateComputeEnvironmentCommand({
+        computeEnvironmentName: name,
+        type: "MANAGED",
+        state: "ENABLED",
+        computeResources: resourcesOf(inputs),
+        tags: tagsOf(context),
+      }),
+    );
+    return computeEnvironmentArn!;
+  },
+
+  async update(context, found) {
+    const { cloud, inputs, note } = context;
+    const { ref, state, drift = [] } = found;
+    if (state === "pending") return;
+    if (drift.length === 0 && state !== "failed") {
+      await cloud.batch.send(new TagResourceCommand({ resourceArn: ref, tags: fingerprintTags(context) }));
+      return;
+    }
+    const replaces = drift.some(({ disruptive }) => disruptive);
+    const jobs = replaces ? await runningJobs(context) : 0;
+    const changed = Object.entries(resourcesOf(inputs)).filter(([field]) => drifts(found, field));
+    await cloud.batch.send(
+      new UpdateComputeEnvironmentCommand({
+        computeEnvironment: ref,
+        // An invalid one of which nothing differs is looked at again when it is told its state.
+        ...((drifts(found, "state") || drift.length === 0) && { state: "ENABLED" }),
+        ...(changed.length > 0 && { computeResources: Object.fromEntries(changed) as ComputeResourceUpdate }),
+        ...(replaces && {
+          updatePolicy: { terminateJobsOnUpdate: false, jobExecutionTimeoutMinutes: inputs.jobTimeoutMinutes },
+        }),
+      }),
+    );
+    if (jobs > 0) {
+      note(`waits for ${jobs} running ${jobs === 1 ? "job" : "jobs"}, at most ${inputs.jobTimeoutMinutes} minutes`);
+    }
+  },
+
+  async destroy({ cloud }, { ref }) {
+    const live = await described(cloud, ref);
+    if (!live || STATE[live.status!] === "pending" || STATE[live.status!] === "deleting") return;
+    const computeEnvironment = ref;
+    await orNothing<unknown>(
+      live.state === "ENABLED"
+        ? cloud.batch.send(new UpdateComputeEnvironmentCommand({ computeEnvironment, state: "DISABLED" }))
+        : cloud.batch.send(new DeleteComputeEnvironmentCommand({ computeEnvironment })),
+    );
+  },
+};
+
+const STATE: Readonly<Record<CEStatus, State>> = {
+  CREATING: "pending",
+  UPDATING: "pending",
+  VALID: "ready",
+  INVALID: "failed",
+  DELETING: "deleting",
+  DELETED: "deleting",
+};
+
+/** These change what is there; every other field replaces the machines. */
+const GENTLE: ReadonlySet<string> = new Set(["state", "minvCpus", "maxvCpus"]);
+
+async function described({ batch }: Cloud, nameOrArn: string): Promise<ComputeEnvironmentDetail | undefined> {
+  const { computeEnvironments } = await batch.send(
+    new DescribeComputeEnvironmentsCommand({ computeEnvironments: [nameOrArn] }),
+  );
+  // A deleted one is shown for a while.
+  return computeEnvironments?.find(({ status }) => status !== "DELETED");
+}
+
+function condition({ state, status, statusReason }: ComputeEnvironmentDetail) {
+  const word = state === "DISABLED" ? `${status}, DISABLED` : status!;
+  return { state: STATE[status!], detail: status === "INVALID" ? (statusReason ?? word) : word };
+}
+
+/** In AWS's own words, for create as for update; the image stands here alone, and not in the launch template. */
+function resourcesOf(inputs: ComputeEnvironmentInputs): ComputeResource {
+  const spot = inputs.purchase === "spot";
+  return {
+    type: spot ? "SPOT" : "EC2",
+    allocationStrategy: spot ? "SPOT_CAPACITY_OPTIMIZED" : "BEST_FIT_PROGRESSIVE",
+    ...(spot && inputs.bidPercentage !== undefined && { bidPercentage: inputs.bidPercentage }),
+    minvCpus: inputs.minVcpus,
+    maxvCpus: inputs.maxVcpus,
+    instanceTypes: [...inputs.instanceTypes],
+    subnets: [...inputs.subnetIds],
+    securityGroupIds: [...inputs.securityGroupIds],
+    instanceRole: inputs.instanceProfileArn,
+    ec2Configuration: [{ imageType: inputs.imageType, imageIdOverride: inputs.imageId }],
+    launchTemplate: { launchTemplateId: inputs.launchTemplateId, version: inputs.launchTemplateVersion },
+    ...(inputs.tags && { tags: inputs.tags }),
+  };
+}
+
+function driftFrom(inputs: ComputeEnvironmentInputs, { state, computeResources }: ComputeEnvironmentDetail): Drift[] {
+  const have = computeResources && { state, ...normal(computeResources) };
+  return driftOf({ state: "ENABLED", ...normal(resourcesOf(inputs)) }, have ?? {}).map((entry) =>
+    GENTLE.has(entry.field) ? entry : { ...entry, disruptive: true },
+  );
+}
+
+/** Lists come back in any order, and AWS adds what it made of a field to what it was given. */
+function normal(resources: ComputeResource): Readonly<Record<string, unknown>> {
+  const { launchTemplate, ec2Configuration, instanceRole, ...others } = resources;
+  return {
+    ...Object.fromEntries(
+      Object.entries(others).map(([field, value]) => [field, Array.isArray(value) ? [...value].sort() : value]),
+    ),
+    // A profile may be named or given by its ARN, and its name is unique.
+    instanceRole: instanceRole?.split("/").at(-1),
+    ec2Configuration: ec2Configuration?.map(({ imageType, imageIdOverride }) => `${imageType} ${imageIdOverride}`),
+    launchTemplate: `${launchTemplate?.launchTemplateId} version ${launchTemplate?.version}`,
+  };
+}
+
+/** Of the queue that bears the environment's name; without one, or leave to ask, none are known of. */
+async function runningJobs({ cloud, name }: { readonly cloud: Cloud; readonly name: string }): Promise<number> {
+  const counted = async () => {
+    let jobs = 0;
+    for await (const page of paginateListJobs({ client: cloud.batch }, { jobQueue: name, jobStatus: "RUNNING" })) {
+      jobs += page.jobSummaryList?.length ?? 0;
+    }
+    return jobs;
+  };
+  return (await counted().catch(unless("refused"))) ?? 0;
+}

@@ -1,0 +1,217 @@
+import {
+  CreateFileSystemCommand,
+  DeleteFileSystemCommand,
+  type FileSystem,
+  type FileSystemLifecycle,
+  paginateDescribeFileSystems,
+  TagResourceCommand,
+  UpdateFileSystemCommand,
+} from "@aws-sdk/client-fsx";
+import type { Cloud } from "../aws/clients.ts";
+import { driftOf, drifts } from "../aws/drift.ts";
+import { orNothing } from "../aws/errors.ts";
+import { fingerprintTags, fromTags, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
+import { RefusedError } from "../engine/errors.ts";
+import type { Drift, Found, State, Step } from "../engine/step.ts";
+
+export interface FilesystemInputs {
+  readonly subnetId: string;
+  readonly securityGroupIds: readonly string[];
+  readonly deploymentType: "SCRATCH_2" | "PERSISTENT_1" | "PERSISTENT_2";
+  readonly storageType: "SSD" | "HDD";
+  readonly capacityGiB: number;
+  /** MB/s for each TiB; the persistent types want it, scratch has none. */
+  readonly throughputPerTiB?: number | undefined;
+  readonly lustreVersion: string;
+  readonly compression: "NONE" | "LZ4";
+  /** HDD wants it. */
+  readonly driveCache?: "NONE" | "READ" | undefined;
+  /** Persistent types only; without it the account's own key for FSx. */
+  readonly kmsKeyId?: string | undefined;
+}
+
+export interface FilesystemOutput {
+  readonly fileSystemId: string;
+  /** As AWS says it: it ends in amazonaws.com in China too, unlike everything else there. */
+  readonly dnsName: string;
+  readonly mountName: string;
+  readonly arn: string;
+  readonly subnetId: string;
+}
+
+/** FSx for Lustre: holds data, grows in place, never shrinks. */
+export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud> = {
+  kind: "filesystem",
+  repeatable: true,
+  protect: true,
+  // Made in minutes, grown in up to an hour.
+  pace: { expectMs: 90_000, everyMs: 5_000, timeoutMs: 90 * 60_000 },
+
+  fixed: ({ subnetId, securityGroupIds, deploymentType, storageType, driveCache, kmsKeyId }) => ({
+    subnetId,
+    securityGroupIds: [...securityGroupIds].sort(),
+    deploymentType,
+    storageType,
+    driveCache,
+    kmsKeyId,
+  }),
+
+  async find(context) {
+    const { cloud, inputs } = context;
+    const found: Found<FilesystemOutput>[] = [];
+    // FSx has no filter for tags.
+    for await (const page of paginateDescribeFileSystems({ client: cloud.fsx }, {})) {
+      for (const live of page.FileSystems ?? []) {
+        const origin = fromTags(context, tagRecord(live.Tags));
+        if (!origin.owned) continue;
+        const drift = inputs && driftFrom(inputs, live);
+        found.push({
+          ref: live.FileSystemId!,
+          ...origin,
+          ...condition(live, drift),
+          createdAt: live.CreationTime,
+          output: outputOf(live),
+          drift,
+        });
+      }
+    }
+    return found;
+  },
+
+  async create(context) {
+    const { cloud, inputs, token } = context;
+    const { FileSystem: made } = await cloud.fsx.send(
+      new CreateFileSystemCommand({
+        ClientRequestToken: token,
+        FileSystemType: "LUSTRE",
+        FileSystemTypeVersion: inputs.lustreVersion,
+        StorageType: inputs.storageType,
+        StorageCapacity: inputs.capacityGiB,
+        SubnetIds: [inputs.subnetId],
+        SecurityGroupIds: [...inputs.securityGroupIds],
+        KmsKeyId: inputs.kmsKeyId,
+        Tags: tagList(tagsOf(context)),
+        LustreConfiguration: {
+          DeploymentType: inputs.deploymentType,
+          PerUnitStorageThroughput: inputs.throughputPerTiB,
+          DataCompressionType: inputs.compression,
+          DriveCacheType: inputs.driveCache,
+          // A PERSISTENT_2 file system on 2.15 is made with a metadata configuration, and can never be given one later.
+          ...(inputs.deploymentType === "PERSISTENT_2" &&
+            inputs.lustreVersion === "2.15" && { MetadataConfiguration: { Mode: "AUTOMATIC" } }),
+        },
+      }),
+    );
+    return made!.FileSystemId!;
+  },
+
+  async update(context, found) {
+    const { cloud, inputs, node } = context;
+    if (found.state === "pending") return;
+    if (!found.drift?.length) {
+      await cloud.fsx.send(
+        new TagResourceCommand({ ResourceARN: found.output!.arn, Tags: tagList(fingerprintTags(context)) }),
+      );
+      return;
+    }
+    refuseToShrink(node, found);
+    await cloud.fsx.send(
+      new UpdateFileSystemCommand({
+        FileSystemId: found.ref,
+        ...(drifts(found, "capacityGiB") && { StorageCapacity: inputs.capacityGiB }),
+        ...(drifts(found, "lustreVersion") && { FileSystemTypeVersion: inputs.lustreVersion }),
+        ...(["throughputPerTiB", "compression"].some((field) => drifts(found, field)) && {
+          LustreConfiguration: {
+            ...(drifts(found, "throughputPerTiB") && { PerUnitStorageThroughput: inputs.throughputPerTiB }),
+            ...(drifts(found, "compression") && { DataCompressionType: inputs.compression }),
+          },
+        }),
+      }),
+    );
+  },
+
+  async destroy({ cloud }, { ref, state }) {
+    if (state === "deleting") return;
+    // Lustre's own default is to leave no final backup behind.
+    await orNothing(cloud.fsx.send(new DeleteFileSystemCommand({ FileSystemId: ref })));
+  },
+};
+
+const STATE: Readonly<Record<FileSystemLifecycle, State>> = {
+  CREATING: "pending",
+  AVAILABLE: "ready",
+  UPDATING: "pending",
+  DELETING: "deleting",
+  FAILED: "failed",
+  MISCONFIGURED: "failed",
+  MISCONFIGURED_UNAVAILABLE: "failed",
+};
+
+/** State and AWS's words for it; a change still on its way counts as pending although the lifecycle says AVAILABLE. */
+function condition(live: FileSystem, drift: readonly Drift[] | undefined): Pick<Found, "state" | "detail"> {
+  const lifecycle = live.Lifecycle!;
+  const state = STATE[lifecycle];
+  if (state === "failed") return { state, detail: live.FailureDetails?.Message ?? lifecycle };
+  if (state !== "ready") return { state, detail: lifecycle };
+
+  const actions = live.AdministrativeActions ?? [];
+  const running = actions.filter(({ Status }) => Status === "PENDING" || Status === "IN_PROGRESS");
+  const changing = running.find(({ AdministrativeActionType }) => AdministrativeActionType === "FILE_SYSTEM_UPDATE");
+  if (changing) return { state: "pending", detail: `${changing.AdministrativeActionType} ${changing.Status}` };
+  const [balancing] = running;
+  if (balancing) {
+    const { AdministrativeActionType, ProgressPercent = 0 } = balancing;
+    // It keeps nobody from the data, only from the next change.
+    return { state: drift?.length ? "pending" : "ready", detail: `${AdministrativeActionType} ${ProgressPercent}%` };
+  }
+  const last = actions
+    .filter(({ AdministrativeActionType }) => AdministrativeActionType === "FILE_SYSTEM_UPDATE")
+    .sort((a, b) => Number(b.RequestTime ?? 0) - Number(a.RequestTime ?? 0))[0];
+  if (last?.Status === "FAILED" && drift?.length) {
+    return { state, detail: `FILE_SYSTEM_UPDATE FAILED: ${last.FailureDetails?.Message ?? "no reason given"}` };
+  }
+  return { state, detail: lifecycle };
+}
+
+function outputOf({ FileSystemId, DNSName, LustreConfiguration, ResourceARN, SubnetIds }: FileSystem) {
+  const [subnetId] = SubnetIds ?? [];
+  const mountName = LustreConfiguration?.MountName;
+  if (!FileSystemId || !DNSName || !mountName || !ResourceARN || !subnetId) return undefined;
+  return { fileSystemId: FileSystemId, dnsName: DNSName, mountName, arn: ResourceARN, subnetId };
+}
+
+/** Security groups are not among what AWS tells of a file system, so they cannot drift. */
+function driftFrom(inputs: FilesystemInputs, live: FileSystem): Drift[] {
+  const lustre = live.LustreConfiguration;
+  const { capacityGiB, lustreVersion, compression, throughputPerTiB } = inputs;
+  return driftOf(
+    {
+      capacityGiB,
+      lustreVersion,
+      compression,
+      ...(throughputPerTiB !== undefined && { throughputPerTiB }),
+    },
+    {
+      capacityGiB: live.StorageCapacity,
+      lustreVersion: live.FileSystemTypeVersion,
+      compression: lustre?.DataCompressionType ?? "NONE",
+      throughputPerTiB: lustre?.PerUnitStorageThroughput,
+    },
+  );
+}
+
+const ONLY_UP: readonly (readonly [field: string, unit: string, rule: string])[] = [
+  ["capacityGiB", " GiB", "FSx for Lustre grows but never shrinks"],
+  ["lustreVersion", "", "a Lustre version is only ever raised"],
+];
+
+function refuseToShrink(node: string, { ref, drift = [] }: Found): void {
+  for (const [field, unit, rule] of ONLY_UP) {
+    const entry = drift.find((one) => one.field === field);
+    if (!entry || Number(entry.want) >= Number(entry.have)) continue;
+    throw new RefusedError(
+      `changing filesystem (${node}): ${ref} has ${entry.have}${unit}, wanted are ${entry.want}${unit}: ${rule}`,
+      `set ${field} to ${entry.have}, or copy the data away and run bootstrap teardown --discard-data, then bootstrap up`,
+    );
+  }
+}

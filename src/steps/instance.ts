@@ -1,0 +1,136 @@
+import {
+  DescribeImagesCommand,
+  type Instance,
+  type InstanceStateName,
+  paginateDescribeInstances,
+  RunInstancesCommand,
+  type Tag,
+  TerminateInstancesCommand,
+} from "@aws-sdk/client-ec2";
+import { DescribeInstanceInformationCommand } from "@aws-sdk/client-ssm";
+import type { Cloud } from "../aws/clients.ts";
+import { orNothing, unless } from "../aws/errors.ts";
+import { fromTags, tagFilters, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
+import type { Found, State, Step } from "../engine/step.ts";
+
+export interface InstanceInputs {
+  readonly imageId: string;
+  readonly instanceType: string;
+  readonly subnetId: string;
+  readonly securityGroupIds: readonly string[];
+  readonly instanceProfileArn: string;
+  /** Plain text. */
+  readonly userData: string;
+  /** Without it: as large as the image's. */
+  readonly rootGiB?: number | undefined;
+  readonly kmsKeyId?: string | undefined;
+}
+
+export interface InstanceOutput {
+  readonly instanceId: string;
+}
+
+/** A machine to work on over SSM: no key pair, nothing comes in, and it ends itself when it is shut down. */
+export const instance: Step<InstanceInputs, InstanceOutput, unknown, Cloud> = {
+  kind: "instance",
+  repeatable: true,
+  pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 10 * 60_000 },
+
+  async find(context) {
+    const { cloud, node } = context;
+    const Filters = [...tagFilters(context), { Name: "instance-state-name", Values: Object.keys(STATE) }];
+    const live: Instance[] = [];
+    for await (const page of paginateDescribeInstances({ client: cloud.ec2 }, { Filters })) {
+      for (const { Instances } of page.Reservations ?? []) live.push(...(Instances ?? []));
+    }
+    const running = live.filter(({ State }) => State?.Name === "running").map(({ InstanceId }) => InstanceId!);
+    // Who asks for the whole kind wants to know what is there, not whether it can be worked on.
+    const reachable = node === undefined ? running : await online(cloud, running);
+    return live.map((one): Found<InstanceOutput> => {
+      const instanceId = one.InstanceId!;
+      return {
+        ref: instanceId,
+        ...fromTags(context, tagRecord(one.Tags)),
+        ...condition(one, reachable.includes(instanceId)),
+        createdAt: one.LaunchTime,
+        output: { instanceId },
+      };
+    });
+  },
+
+  async create(context) {
+    const { cloud, inputs, token } = context;
+    const Tags = tagList(tagsOf(context));
+    const { Instances } = await cloud.ec2.send(
+      new RunInstancesCommand({
+        ClientToken: token,
+        MinCount: 1,
+        MaxCount: 1,
+        ImageId: inputs.imageId,
+        InstanceType: inputs.instanceType as NonNullable<Instance["InstanceType"]>,
+        SubnetId: inputs.subnetId,
+        SecurityGroupIds: [...inputs.securityGroupIds],
+        IamInstanceProfile: { Arn: inputs.instanceProfileArn },
+        UserData: Buffer.from(inputs.userData).toString("base64"),
+        InstanceInitiatedShutdownBehavior: "terminate",
+        // Containers are one hop further away than the machine itself.
+        MetadataOptions: { HttpEndpoint: "enabled", HttpTokens: "required", HttpPutResponseHopLimit: 2 },
+        BlockDeviceMappings: [
+          {
+            DeviceName: await rootDeviceName(cloud, inputs.imageId),
+            Ebs: {
+              VolumeType: "gp3",
+              VolumeSize: inputs.rootGiB,
+              Encrypted: true,
+              KmsKeyId: inputs.kmsKeyId,
+              DeleteOnTermination: true,
+            },
+          },
+        ],
+        TagSpecifications: tagged(Tags),
+      }),
+    );
+    return Instances![0]!.InstanceId!;
+  },
+
+  async destroy({ cloud }, { ref, state }) {
+    if (state === "deleting") return;
+    await orNothing(cloud.ec2.send(new TerminateInstancesCommand({ InstanceIds: [ref] })));
+  },
+};
+
+/** Terminated is not among them: AWS shows such an instance for another hour, but it is gone. */
+const STATE: Readonly<Record<Exclude<InstanceStateName, "terminated">, State>> = {
+  pending: "pending",
+  running: "ready",
+  stopping: "failed",
+  stopped: "failed",
+  "shutting-down": "deleting",
+};
+
+function condition({ State, StateReason }: Instance, reachable: boolean): Pick<Found, "state" | "detail"> {
+  const name = State!.Name as keyof typeof STATE;
+  const state = STATE[name];
+  if (state === "failed") return { state, detail: StateReason?.Message ? `${name}: ${StateReason.Message}` : name };
+  if (name === "running" && !reachable) return { state: "pending", detail: "running, waiting for the SSM agent" };
+  return { state, detail: name };
+}
+
+async function online(cloud: Cloud, instanceIds: string[]): Promise<string[]> {
+  if (instanceIds.length === 0) return [];
+  const answer = await cloud.ssm
+    .send(new DescribeInstanceInformationCommand({ Filters: [{ Key: "InstanceIds", Values: instanceIds }] }))
+    .catch(unless("notPropagated"));
+  return (answer?.InstanceInformationList ?? [])
+    .filter(({ PingStatus }) => PingStatus === "Online")
+    .map(({ InstanceId }) => InstanceId!);
+}
+
+async function rootDeviceName(cloud: Cloud, imageId: string): Promise<string | undefined> {
+  const { Images } = await cloud.ec2.send(new DescribeImagesCommand({ ImageIds: [imageId] }));
+  return Images?.[0]?.RootDeviceName;
+}
+
+function tagged(Tags: Tag[]) {
+  return (["instance", "volume", "network-interface"] as const).map((ResourceType) => ({ ResourceType, Tags }));
+}

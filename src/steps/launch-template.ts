@@ -1,0 +1,184 @@
+import {
+  CreateLaunchTemplateCommand,
+  CreateLaunchTemplateVersionCommand,
+  DeleteLaunchTemplateCommand,
+  DeleteLaunchTemplateVersionsCommand,
+  DescribeLaunchTemplatesCommand,
+  type LaunchTemplate,
+  type LaunchTemplateVersion,
+  ModifyLaunchTemplateCommand,
+  paginateDescribeLaunchTemplateVersions,
+  type RequestLaunchTemplateData,
+  type ValidationWarning,
+} from "@aws-sdk/client-ec2";
+import type { Cloud } from "../aws/clients.ts";
+import { orNothing } from "../aws/errors.ts";
+import { ENV_TAG, fromTags, IMAGE_TAG, tagList, tagRecord, tagsOf, tail } from "../aws/tags.ts";
+import type { Found, Step, StepContext } from "../engine/step.ts";
+
+export interface LaunchTemplateInputs {
+  /** MIME multipart, plain text, at most 16 KB: Batch merges its own parts into it. */
+  readonly userData: string;
+  /** Only a tag of what is launched: the image itself is the compute environment's to choose. */
+  readonly imageId: string;
+  /** Beside the root volume, which is as the image has it; encrypted, and gone with the instance. */
+  readonly volumes: readonly { readonly deviceName: string; readonly sizeGiB: number }[];
+}
+
+export interface LaunchTemplateOutput {
+  readonly launchTemplateId: string;
+  readonly launchTemplateName: string;
+  /** A number, and never $Latest: Batch resolves that only once. */
+  readonly version: string;
+}
+
+/** A version of the environment's one launch template; each version is a thing of its own. */
+export const launchTemplate: Step<LaunchTemplateInputs, LaunchTemplateOutput, unknown, Cloud> = {
+  kind: "launch-template",
+  versioned: true,
+  repeatable: true,
+  pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
+
+  async find(context) {
+    const { cloud, inputs, name } = context;
+    const template = await templateNamed(cloud, name);
+    if (!template) return [];
+    const launchTemplateId = template.LaunchTemplateId!;
+    const origin = fromTags(context, tagRecord(template.Tags));
+    if (!origin.owned) {
+      return [{ ref: launchTemplateId, node: origin.node, owned: false, state: "ready" }];
+    }
+    const versions = await versionsOf(cloud, launchTemplateId);
+    const newest = Math.max(...versions.map(numberOf));
+    const standard = template.DefaultVersionNumber;
+    return versions.map((version): Found<LaunchTemplateOutput> => {
+      const number = numberOf(version);
+      const lags = inputs && number === newest && number !== standard;
+      return {
+        ref: `${launchTemplateId}:${number}`,
+        node: origin.node,
+        owned: true,
+        ...fromDescription(version),
+        state: "ready",
+        createdAt: version.CreateTime,
+        output: { launchTemplateId, launchTemplateName: name, version: String(number) },
+        drift: inputs && (lags ? [{ field: "default version", want: `${number}`, have: `${standard}` }] : []),
+      };
+    });
+  },
+
+  async create(context) {
+    const { cloud, inputs, name, fingerprint, token, note } = context;
+    const content = {
+      ClientToken: token,
+      VersionDescription: `${fingerprint} ${tail(token)}`,
+      LaunchTemplateData: contentOf(name, inputs),
+    };
+    const template = await templateNamed(cloud, name);
+    if (!template || !fromTags(context, tagRecord(template.Tags)).owned) {
+      const { LaunchTemplate: made, Warning } = await cloud.ec2.send(
+        new CreateLaunchTemplateCommand({
+          ...content,
+          LaunchTemplateName: name,
+          TagSpecifications: [{ ResourceType: "launch-template", Tags: tagList(tagsOf(context)) }],
+        }),
+      );
+      sayWarnings(Warning, note);
+      return `${made!.LaunchTemplateId}:${made!.LatestVersionNumber}`;
+    }
+    const LaunchTemplateId = template.LaunchTemplateId!;
+    // The answer to this very attempt may have been lost when it made the template and not only a version.
+    const versions = await versionsOf(cloud, LaunchTemplateId);
+    const mine = versions.find((version) => fromDescription(version).token === tail(token));
+    if (mine) return `${LaunchTemplateId}:${numberOf(mine)}`;
+    const { LaunchTemplateVersion: made, Warning } = await cloud.ec2.send(
+      new CreateLaunchTemplateVersionCommand({ ...content, LaunchTemplateId }),
+    );
+    sayWarnings(Warning, note);
+    return `${LaunchTemplateId}:${made!.VersionNumber}`;
+  },
+
+  async update({ cloud }, { output, drift }) {
+    if (!drift?.length) return;
+    const { launchTemplateId, version } = output!;
+    await cloud.ec2.send(
+      new ModifyLaunchTemplateCommand({ LaunchTemplateId: launchTemplateId, DefaultVersion: version }),
+    );
+  },
+
+  async destroy({ cloud }, { ref }) {
+    const [LaunchTemplateId = "", version = ""] = ref.split(":");
+    const versions = await versionsOf(cloud, LaunchTemplateId);
+    const gone = versions.find((one) => numberOf(one) === Number(version));
+    if (!gone) return;
+    const others = versions.filter((one) => one !== gone).map(numberOf);
+    if (others.length === 0) {
+      await orNothing(cloud.ec2.send(new DeleteLaunchTemplateCommand({ LaunchTemplateId })));
+      return;
+    }
+    if (gone.DefaultVersion) {
+      const DefaultVersion = `${Math.max(...others)}`;
+      await orNothing(cloud.ec2.send(new ModifyLaunchTemplateCommand({ LaunchTemplateId, DefaultVersion })));
+    }
+    const answer = await orNothing(
+      cloud.ec2.send(new DeleteLaunchTemplateVersionsCommand({ LaunchTemplateId, Versions: [version] })),
+    );
+    for (const { ResponseError } of answer?.UnsuccessfullyDeletedLaunchTemplateVersions ?? []) {
+      const { Code, Message } = ResponseError ?? {};
+      // Not a clear no: another version on its way out may just have made this one the default.
+      if (Code !== "launchTemplateVersionDoesNotExist") throw new Error(`${Code}: ${Message}`);
+    }
+  },
+};
+
+async function templateNamed(cloud: Cloud, name: string): Promise<LaunchTemplate | undefined> {
+  // By its name and not by tags, to see one that is not ours too; a filter answers nothing where a name would be an error.
+  const { LaunchTemplates } = await cloud.ec2.send(
+    new DescribeLaunchTemplatesCommand({ Filters: [{ Name: "launch-template-name", Values: [name] }] }),
+  );
+  return LaunchTemplates?.[0];
+}
+
+async function versionsOf(cloud: Cloud, LaunchTemplateId: string): Promise<LaunchTemplateVersion[]> {
+  const all: LaunchTemplateVersion[] = [];
+  const pages = paginateDescribeLaunchTemplateVersions({ client: cloud.ec2 }, { LaunchTemplateId });
+  for (;;) {
+    const page = await orNothing(pages.next());
+    if (!page || page.done) return all;
+    all.push(...(page.value.LaunchTemplateVersions ?? []));
+  }
+}
+
+function numberOf({ VersionNumber }: LaunchTemplateVersion): number {
+  return VersionNumber!;
+}
+
+/** A version has no tags: its description is `<fingerprint> <token tail>`. */
+function fromDescription({ VersionDescription = "" }: LaunchTemplateVersion): Pick<Found, "fingerprint" | "token"> {
+  const [, fingerprint, token] = /^([0-9a-f]{16}) (\S{8})$/.exec(VersionDescription) ?? [];
+  return { fingerprint, token };
+}
+
+function contentOf(name: string, { userData, imageId, volumes }: LaunchTemplateInputs): RequestLaunchTemplateData {
+  const Tags = tagList({ Name: `${name}-batch`, [ENV_TAG]: name, [IMAGE_TAG]: imageId });
+  return {
+    UserData: Buffer.from(userData).toString("base64"),
+    // Containers are one hop further away than the machine itself.
+    MetadataOptions: { HttpEndpoint: "enabled", HttpTokens: "required", HttpPutResponseHopLimit: 2 },
+    TagSpecifications: [
+      { ResourceType: "instance", Tags },
+      { ResourceType: "volume", Tags },
+    ],
+    ...(volumes.length > 0 && {
+      BlockDeviceMappings: volumes.map(({ deviceName, sizeGiB }) => ({
+        DeviceName: deviceName,
+        Ebs: { VolumeType: "gp3" as const, VolumeSize: sizeGiB, Encrypted: true, DeleteOnTermination: true },
+      })),
+    }),
+  };
+}
+
+/** Members that do not go together are a warning to AWS: the template is made all the same. */
+function sayWarnings(warning: ValidationWarning | undefined, note: StepContext<unknown, unknown>["note"]): void {
+  for (const { Code, Message } of warning?.Errors ?? []) note(`AWS warns: ${Code}: ${Message}`);
+}

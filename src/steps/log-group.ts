@@ -1,0 +1,92 @@
+import {
+  CreateLogGroupCommand,
+  DeleteLogGroupCommand,
+  ListTagsForResourceCommand,
+  type LogGroup,
+  PutRetentionPolicyCommand,
+  paginateDescribeLogGroups,
+  TagResourceCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
+import type { Cloud } from "../aws/clients.ts";
+import { driftOf } from "../aws/drift.ts";
+import { orNothing } from "../aws/errors.ts";
+import { fingerprintTags, fromTags, tagsOf } from "../aws/tags.ts";
+import type { Step } from "../engine/step.ts";
+
+export interface LogGroupInputs {
+  /** One of the numbers CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90 … */
+  readonly retentionDays: number;
+  readonly kmsKeyId?: string | undefined;
+}
+
+export interface LogGroupOutput {
+  readonly logGroupName: string;
+  /** Without the `:*` that policies want at its end. */
+  readonly arn: string;
+}
+
+/** The environment's log group; what is in it goes with it. */
+export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
+  kind: "log-group",
+  singular: true,
+  repeatable: true,
+  pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
+
+  fixed: ({ kmsKeyId }) => ({ kmsKeyId }),
+
+  async find(context) {
+    const { cloud, inputs, name } = context;
+    const logGroupName = nameOf(name);
+    const live = await groupNamed(cloud, logGroupName);
+    if (!live) return [];
+    const arn = live.arn!.replace(/:\*$/, "");
+    const answer = await orNothing(cloud.logs.send(new ListTagsForResourceCommand({ resourceArn: arn })));
+    if (!answer) return [];
+    return [
+      {
+        ref: logGroupName,
+        ...fromTags(context, answer.tags ?? {}),
+        state: "ready",
+        createdAt: live.creationTime === undefined ? undefined : new Date(live.creationTime),
+        output: { logGroupName, arn },
+        drift: inputs && driftOf({ retentionDays: inputs.retentionDays }, { retentionDays: live.retentionInDays }),
+      },
+    ];
+  },
+
+  async create(context) {
+    const { cloud, inputs, name } = context;
+    const logGroupName = nameOf(name);
+    await cloud.logs.send(
+      new CreateLogGroupCommand({ logGroupName, kmsKeyId: inputs.kmsKeyId, tags: { ...tagsOf(context) } }),
+    );
+    return logGroupName;
+  },
+
+  async update(context, { ref, output, drift }) {
+    const { cloud, inputs } = context;
+    if (!drift?.length) {
+      await cloud.logs.send(
+        new TagResourceCommand({ resourceArn: output!.arn, tags: { ...fingerprintTags(context) } }),
+      );
+      return;
+    }
+    await cloud.logs.send(new PutRetentionPolicyCommand({ logGroupName: ref, retentionInDays: inputs.retentionDays }));
+  },
+
+  async destroy({ cloud }, { ref }) {
+    await orNothing(cloud.logs.send(new DeleteLogGroupCommand({ logGroupName: ref })));
+  },
+};
+
+function nameOf(name: string): string {
+  return `/bootstrap/${name}`;
+}
+
+async function groupNamed({ logs }: Cloud, logGroupName: string): Promise<LogGroup | undefined> {
+  for await (const page of paginateDescribeLogGroups({ client: logs }, { logGroupNamePrefix: logGroupName })) {
+    const group = page.logGroups?.find((one) => one.logGroupName === logGroupName);
+    if (group) return group;
+  }
+  return undefined;
+}

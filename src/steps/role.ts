@@ -1,0 +1,266 @@
+import {
+  AttachRolePolicyCommand,
+  CreateRoleCommand,
+  DeleteRoleCommand,
+  DeleteRolePermissionsBoundaryCommand,
+  DeleteRolePolicyCommand,
+  DetachRolePolicyCommand,
+  GetRoleCommand,
+  GetRolePolicyCommand,
+  PutRolePermissionsBoundaryCommand,
+  PutRolePolicyCommand,
+  paginateListAttachedRolePolicies,
+  paginateListInstanceProfilesForRole,
+  paginateListRolePolicies,
+  paginateListRoles,
+  RemoveRoleFromInstanceProfileCommand,
+  type Role,
+  TagRoleCommand,
+  UpdateAssumeRolePolicyCommand,
+} from "@aws-sdk/client-iam";
+import type { Cloud } from "../aws/clients.ts";
+import { driftOf, drifts } from "../aws/drift.ts";
+import { orNothing } from "../aws/errors.ts";
+import { fingerprintTags, fromTags, iamName, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
+import type { Drift, FindContext, Found, Step } from "../engine/step.ts";
+
+export interface PolicyStatement {
+  readonly Sid?: string;
+  readonly Effect: "Allow" | "Deny";
+  readonly Action: string | readonly string[];
+  readonly Resource: string | readonly string[];
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+}
+
+export interface PolicyDocument {
+  readonly Version: "2012-10-17";
+  readonly Statement: readonly PolicyStatement[];
+}
+
+export interface RoleInputs {
+  /** Who may assume it: ec2.amazonaws.com, in China too. */
+  readonly service: string;
+  /** ARNs; any other that is attached is taken off. */
+  readonly managedPolicies: readonly string[];
+  readonly inlinePolicy?: PolicyDocument | undefined;
+  /** Begins and ends with a slash. */
+  readonly path: string;
+  /** ARN of the policy that bounds it. */
+  readonly permissionsBoundary?: string | undefined;
+}
+
+export interface RoleOutput {
+  readonly arn: string;
+  readonly roleName: string;
+}
+
+/** A role of our own, with no policies but those it is given here. */
+export const role: Step<RoleInputs, RoleOutput, unknown, Cloud> = {
+  kind: "role",
+  singular: true,
+  repeatable: true,
+  pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
+
+  fixed: ({ path }) => ({ path }),
+
+  async find(context) {
+    if (context.node !== undefined) {
+      const found = await roleNamed(context, iamName(context));
+      return found ? [found] : [];
+    }
+    const found: Found<RoleOutput>[] = [];
+    for (const name of await namesOf(context)) {
+      const one = await roleNamed(context, name);
+      if (one?.owned) found.push(one);
+    }
+    return found;
+  },
+
+  async create(context) {
+    const { cloud, inputs, name, node } = context;
+    const { Role: made } = await cloud.iam.send(
+      new CreateRoleCommand({
+        RoleName: iamName(context),
+        Path: inputs.path,
+        Description: `${name} ${node}`,
+        AssumeRolePolicyDocument: JSON.stringify(trustOf(inputs)),
+        PermissionsBoundary: inputs.permissionsBoundary,
+        Tags: tagList(tagsOf(context)),
+      }),
+    );
+    return made!.RoleName!;
+  },
+
+  async update(context, found) {
+    const { cloud, inputs } = context;
+    const RoleName = found.ref;
+    if (!found.drift?.length) {
+      await dropUnasked(cloud, RoleName, inputs);
+      await cloud.iam.send(new TagRoleCommand({ RoleName, Tags: tagList(fingerprintTags(context)) }));
+      return;
+    }
+    if (drifts(found, "trust policy")) {
+      const PolicyDocument = JSON.stringify(trustOf(inputs));
+      await cloud.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument }));
+    }
+    if (drifts(found, "boundary")) await bound(cloud, RoleName, inputs);
+    if (drifts(found, "managed policies")) await attach(cloud, RoleName, inputs);
+    if (drifts(found, "inline policy")) {
+      const PolicyDocument = JSON.stringify(inputs.inlinePolicy);
+      await cloud.iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: INLINE, PolicyDocument }));
+    }
+  },
+
+  async destroy({ cloud }, { ref: RoleName }) {
+    const { iam } = cloud;
+    // IAM deletes no role that still has policies or stands in a profile, whoever put it there.
+    for (const PolicyArn of await attachedTo(cloud, RoleName)) {
+      await orNothing(iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn })));
+    }
+    for (const PolicyName of await inlineOf(cloud, RoleName)) {
+      await orNothing(iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })));
+    }
+    for (const InstanceProfileName of await profilesWith(cloud, RoleName)) {
+      await orNothing(iam.send(new RemoveRoleFromInstanceProfileCommand({ RoleName, InstanceProfileName })));
+    }
+    await orNothing(iam.send(new DeleteRoleCommand({ RoleName })));
+  },
+};
+
+/** The one inline policy we write. */
+const INLINE = "bootstrap";
+
+async function roleNamed(
+  context: FindContext<RoleInputs, Cloud>,
+  RoleName: string,
+): Promise<Found<RoleOutput> | undefined> {
+  const { cloud, inputs } = context;
+  const [answer, attached, inline] = await Promise.all([
+    orNothing(cloud.iam.send(new GetRoleCommand({ RoleName }))),
+    inputs?.managedPolicies.length ? attachedTo(cloud, RoleName) : [],
+    inputs?.inlinePolicy ? inlinePolicy(cloud, RoleName) : undefined,
+  ]);
+  const live = answer?.Role;
+  if (!live) return undefined;
+  return {
+    ref: live.RoleName!,
+    ...fromTags(context, tagRecord(live.Tags)),
+    state: "ready",
+    createdAt: live.CreateDate,
+    output: { arn: live.Arn!, roleName: live.RoleName! },
+    drift: inputs && driftFrom(inputs, live, attached, inline),
+  };
+}
+
+/** A list tells neither tags nor boundary, so each of these is asked for by itself. */
+async function namesOf(context: FindContext<RoleInputs, Cloud>): Promise<string[]> {
+  const names: string[] = [];
+  for await (const page of paginateListRoles({ client: context.cloud.iam }, {})) {
+    for (const { RoleName } of page.Roles ?? []) if (RoleName!.startsWith(iamName(context))) names.push(RoleName!);
+  }
+  return names;
+}
+
+function driftFrom(inputs: RoleInputs, live: Role, attached: readonly string[], inline: unknown): Drift[] {
+  return driftOf(
+    {
+      "trust policy": normal(trustOf(inputs)),
+      boundary: inputs.permissionsBoundary,
+      "managed policies": [...inputs.managedPolicies].sort(),
+      ...(inputs.inlinePolicy && { "inline policy": normal(inputs.inlinePolicy) }),
+    },
+    {
+      "trust policy": normal(decoded(live.AssumeRolePolicyDocument)),
+      boundary: live.PermissionsBoundary?.PermissionsBoundaryArn,
+      "managed policies": [...attached].sort(),
+      "inline policy": normal(inline),
+    },
+  );
+}
+
+function trustOf({ service }: RoleInputs) {
+  return {
+    Version: "2012-10-17",
+    Statement: [{ Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole" }],
+  };
+}
+
+/** IAM answers documents URL-encoded. */
+function decoded(document: string | undefined): unknown {
+  return document === undefined ? undefined : JSON.parse(decodeURIComponent(document));
+}
+
+/** One spelling for what IAM reads alike: a lone value is a list of one, and only statements have an order. */
+function normal(value: unknown, member?: string): unknown {
+  if (Array.isArray(value)) {
+    const list = value.map((entry) => normal(entry, ""));
+    return member === "Statement" ? list : list.sort();
+  }
+  if (value !== null && typeof value === "object") {
+    const entries = Object.entries(value).map(([key, entry]) => [key, normal(entry, key)]);
+    const record = Object.fromEntries(entries) as unknown;
+    return member === "Statement" ? [record] : record;
+  }
+  return typeof value === "string" && member !== undefined && !ALONE.has(member) ? [value] : value;
+}
+
+/** Members that are never a list; the empty name stands for an entry of one. */
+const ALONE: ReadonlySet<string> = new Set(["", "Version", "Id", "Sid", "Effect"]);
+
+async function inlinePolicy(cloud: Cloud, RoleName: string): Promise<unknown> {
+  const answer = await orNothing(cloud.iam.send(new GetRolePolicyCommand({ RoleName, PolicyName: INLINE })));
+  return decoded(answer?.PolicyDocument);
+}
+
+function attachedTo({ iam }: Cloud, RoleName: string): Promise<string[]> {
+  return listed(paginateListAttachedRolePolicies({ client: iam }, { RoleName }), ({ AttachedPolicies }) =>
+    (AttachedPolicies ?? []).map(({ PolicyArn }) => PolicyArn!),
+  );
+}
+
+function inlineOf({ iam }: Cloud, RoleName: string): Promise<string[]> {
+  return listed(paginateListRolePolicies({ client: iam }, { RoleName }), ({ PolicyNames }) => PolicyNames ?? []);
+}
+
+function profilesWith({ iam }: Cloud, RoleName: string): Promise<string[]> {
+  return listed(paginateListInstanceProfilesForRole({ client: iam }, { RoleName }), ({ InstanceProfiles }) =>
+    (InstanceProfiles ?? []).map(({ InstanceProfileName }) => InstanceProfileName!),
+  );
+}
+
+/** Nothing where the role itself is not there. */
+async function listed<P>(pages: AsyncIterable<P>, itemsOf: (page: P) => readonly string[]): Promise<string[]> {
+  const all = async () => {
+    const items: string[] = [];
+    for await (const page of pages) items.push(...itemsOf(page));
+    return items;
+  };
+  return (await orNothing(all())) ?? [];
+}
+
+async function attach(cloud: Cloud, RoleName: string, { managedPolicies }: RoleInputs): Promise<void> {
+  const attached = await attachedTo(cloud, RoleName);
+  for (const PolicyArn of managedPolicies.filter((arn) => !attached.includes(arn))) {
+    await cloud.iam.send(new AttachRolePolicyCommand({ RoleName, PolicyArn }));
+  }
+  for (const PolicyArn of attached.filter((arn) => !managedPolicies.includes(arn))) {
+    await orNothing(cloud.iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn })));
+  }
+}
+
+async function bound({ iam }: Cloud, RoleName: string, { permissionsBoundary }: RoleInputs): Promise<void> {
+  if (permissionsBoundary === undefined) {
+    await orNothing(iam.send(new DeleteRolePermissionsBoundaryCommand({ RoleName })));
+  } else {
+    const PermissionsBoundary = permissionsBoundary;
+    await iam.send(new PutRolePermissionsBoundaryCommand({ RoleName, PermissionsBoundary }));
+  }
+}
+
+/** What other inputs once put there: `find` does not look for policies where none are wanted. */
+async function dropUnasked(cloud: Cloud, RoleName: string, inputs: RoleInputs): Promise<void> {
+  if (inputs.managedPolicies.length === 0) await attach(cloud, RoleName, inputs);
+  if (!inputs.inlinePolicy) {
+    await orNothing(cloud.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName: INLINE })));
+  }
+}

@@ -1,0 +1,81 @@
+import { paintIn } from "./paint.ts";
+
+/** What the engine's errors have in common, by their shape: views know the engine by its types alone. */
+interface KnownError extends Error {
+  readonly code: string;
+  readonly hint: string | undefined;
+}
+
+export interface ErrorOptions {
+  readonly color: boolean;
+  /** Shows also causes of known errors. */
+  readonly verbose?: boolean | undefined;
+  /** Ours and Node's, as a report wants them. */
+  readonly version: string;
+  /** Where a bug is reported. */
+  readonly reportTo: string;
+}
+
+/** Everything that went wrong, in words, with what to type next; what nobody foresaw comes with its stack. */
+export function formatError(error: unknown, options: ErrorOptions): string {
+  const errors = [...new Set(flatten(error))];
+  return errors.map((one) => (isKnown(one) ? known(one, options) : unforeseen(one, options))).join("\n");
+}
+
+export function errorInJson(error: unknown): object {
+  if (isKnown(error)) {
+    const { code, message, hint } = error;
+    return { code, message, hint };
+  }
+  return { code: "bug", message: error instanceof Error ? error.message : String(error) };
+}
+
+function known(error: KnownError, { color, verbose }: ErrorOptions): string {
+  const paint = paintIn(color);
+  const [first = "", ...more] = error.message.split("\n");
+  const causes = verbose ? causesOf(error) : [];
+  return [
+    `${paint("red", "error:")} ${first}`,
+    ...more.map((line) => `       ${line}`),
+    ...causes.map((cause) => paint("dim", `       because: ${cause}`)),
+    ...(error.hint === undefined ? [] : [`${paint("cyan", "hint:")} ${error.hint}`]),
+    "",
+  ].join("\n");
+}
+
+function unforeseen(error: unknown, { color, version, reportTo }: ErrorOptions): string {
+  const paint = paintIn(color);
+  const what = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : `thrown: ${String(error)}`;
+  return [
+    `${paint("red", "bug:")} ${what}`,
+    ...(error instanceof Error ? causesOf(error).map((cause) => `  because: ${cause}`) : []),
+    `bootstrap ${version}`,
+    `${paint("cyan", "hint:")} please report this: ${reportTo}`,
+    "",
+  ].join("\n");
+}
+
+function causesOf(error: Error): readonly string[] {
+  const causes: string[] = [];
+  for (let cause = error.cause; cause instanceof Error && causes.length < 5; cause = cause.cause) {
+    causes.push(`${cause.name}: ${cause.message}${requestIdOf(cause)}`);
+  }
+  return causes;
+}
+
+/** AWS's support asks for it. */
+function requestIdOf(cause: Error): string {
+  const metadata: unknown = Reflect.get(cause, "$metadata");
+  const id: unknown =
+    typeof metadata === "object" && metadata !== null ? Reflect.get(metadata, "requestId") : undefined;
+  return typeof id === "string" ? ` (request ${id})` : "";
+}
+
+function flatten(error: unknown): readonly unknown[] {
+  const several: unknown = Array.isArray(error) ? error : error instanceof AggregateError ? error.errors : undefined;
+  return Array.isArray(several) && several.length > 0 ? several.flatMap(flatten) : [error];
+}
+
+function isKnown(error: unknown): error is KnownError {
+  return error instanceof Error && "code" in error && typeof error.code === "string" && "hint" in error;
+}

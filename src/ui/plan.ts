@@ -1,0 +1,42 @@
+import type { Planned, PlannedNode } from "../engine/events.ts";
+import { paintIn, type Style } from "./paint.ts";
+import { table } from "./table.ts";
+import { linesOf, planInWords } from "./words.ts";
+
+const STYLES: Partial<Record<Planned, Style>> = {
+  create: "green",
+  adopt: "green",
+  update: "yellow",
+  replace: "yellow",
+  confirm: "yellow",
+  refuse: "red",
+  remove: "red",
+  keep: "dim",
+  use: "dim",
+  temporary: "dim",
+  follows: "dim",
+};
+
+/** A plan as a table, for `--dry-run` and `status`: every node, what is to happen to it and why, what AWS says. */
+export function renderPlan(nodes: readonly PlannedNode[], { color }: { readonly color: boolean }): string {
+  const paint = paintIn(color);
+  const header = ["NODE", "VERDICT", "REF", "STATE", "REASON"];
+  const rows = nodes.map(({ node, verdict, ref = "-", state, detail, reason }) =>
+    [node, verdict, ref, detail ?? state ?? "-", reason].map((cell) => linesOf(cell).join(" ")),
+  );
+  const [head = "", ...lines] = table([header, ...rows], (text, row, column) => {
+    if (row === 0) return paint("bold", text);
+    const style = column === 1 ? STYLES[nodes[row - 1]!.verdict] : undefined;
+    return style ? paint(style, text) : text;
+  });
+  const body = lines.flatMap((line, index) => [line, ...driftLines(nodes[index]!).map((text) => paint("dim", text))]);
+  return `${[head, ...body, "", planInWords(nodes)].join("\n")}\n`;
+}
+
+/** What the reason does not say already. */
+function driftLines({ drift = [], reason }: PlannedNode): readonly string[] {
+  return drift
+    .map(({ field, want, have, disruptive }) => ({ text: `${field}: ${have} -> ${want}`, disruptive }))
+    .filter(({ text }) => !reason.includes(text))
+    .map(({ text, disruptive }) => `    ${text}${disruptive ? " (up --repair mends it)" : ""}`);
+}

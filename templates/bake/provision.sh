@@ -1,0 +1,149 @@
+#!/bin/bash
+# Turns a builder that runs an ECS-optimized AMI into what the image is made of. Safe to run again, and it does: status
+# 194 has the SSM agent reboot the builder and start over.
+set -euo pipefail
+export PATH="$PATH:/usr/sbin:/sbin"
+
+os={{sh os}}
+packages=(xfsprogs mdadm {{sh packages}})
+modules=({{sh modules}})
+tools=({{sh tools}})
+log_tail_lines={{sh logTailLines}}
+log=/run/bootstrap-provision.log
+rebooted=/var/lib/bootstrap-provision.rebooted
+
+say() {
+  echo "bootstrap: $*"
+}
+
+fail() {
+  trap - ERR
+  say "provision failed: $*"
+  exit 1
+}
+
+# Package mirrors have bad minutes.
+thrice() {
+  "$@" || { sleep 10 && "$@"; } || { sleep 30 && "$@"; }
+}
+
+# The oldest kernel of each series that the Lustre client fits.
+oldest_kernel() {
+  case $os/$1 in
+    al2023/6.1.*) echo 6.1.79-99.167 ;;
+    al2/5.10.*) echo 5.10.144-127.601 ;;
+    al2/5.4.*) echo 5.4.214-120.368 ;;
+    al2/4.14.*) echo 4.14.294-220.533 ;;
+    *) echo 0 ;;
+  esac
+}
+
+fit_kernel() {
+  local running oldest
+  running=$(uname -r)
+  oldest=$(oldest_kernel "$running")
+  if [[ $(printf '%s\n' "$oldest" "$running" | sort -V | head -n 1) == "$oldest" ]]; then return; fi
+  if [[ -e $rebooted ]]; then fail "kernel $running is older than $oldest even after an update and a reboot"; fi
+  say "kernel $running is older than $oldest, which the Lustre client needs: updating it and rebooting"
+  case $os in
+    al2023) thrice dnf -y --releasever=latest update kernel ;;
+    al2) thrice yum -y update kernel ;;
+  esac
+  touch "$rebooted"
+  exit 194
+}
+
+install_packages() {
+  case $os in
+    al2023) thrice dnf -y install lustre-client "${packages[@]}" ;;
+    al2)
+      thrice amazon-linux-extras install -y lustre
+      thrice yum -y install "${packages[@]}"
+      ;;
+    *) fail "unknown operating system: $os" ;;
+  esac
+}
+
+check() {
+  local name
+  for name in "${modules[@]+"${modules[@]}"}"; do
+    modprobe "$name" || fail "kernel $(uname -r) cannot load the module $name"
+  done
+  for name in "${tools[@]+"${tools[@]}"}"; do
+    command -v "$name" >/dev/null || fail "there is no $name"
+  done
+  say "checked: modules ${modules[*]-}; tools ${tools[*]-}"
+}
+
+# A node that did not boot our user data, or could not mount its disks, must not join a cluster.
+gate_ecs() {
+  local folder=/etc/systemd/system/ecs.service.d
+  mkdir -p "$folder"
+  printf '[Unit]\nConditionPathExists=%s\n' /run/bootstrap/ready >"$folder/10-bootstrap.conf"
+  systemctl daemon-reload
+  [[ $(systemctl show --property=DropInPaths ecs.service) == *10-bootstrap.conf* ]] ||
+    fail 'systemd does not see the drop-in of ecs.service'
+}
+
+# Stopped, never disabled: that would be in the image and no node would join.
+forget_ecs_state() {
+  systemctl stop ecs.service
+  rm -rf /var/lib/ecs/data/*
+  if [[ -e /etc/ecs/ecs.config ]]; then
+    sed -i -E '/^(ECS_CLUSTER|ECS_INSTANCE_ATTRIBUTES)=/d' /etc/ecs/ecs.config
+  fi
+  [[ $(systemctl is-enabled ecs.service) == enabled ]] || fail 'ecs.service is not enabled'
+}
+
+# The SSM agent's own folder stays: this script runs from it.
+forget_machine() {
+  case $os in
+    al2023) dnf clean all ;;
+    al2) yum clean all ;;
+  esac
+  rm -rf /var/cache/dnf/* /var/cache/yum/* /var/lib/cloud/* /var/tmp/*
+  rm -f /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys
+  rm -f /etc/hostname /var/lib/systemd/random-seed "$rebooted"
+  rm -rf /var/log/journal/* /var/log/amazon/ssm/* /var/log/ecs/*
+  find /var/log -type f -exec truncate --size=0 {} + || true
+  truncate --size=0 /etc/machine-id
+}
+
+# The builder's fuse is a transient timer; on the disk it would power off every node.
+require_no_fuse() {
+  local found
+  found=$(grep -rls bootstrap-fuse /etc /usr/lib/systemd /var/lib/cloud /var/spool/cron || true)
+  [[ -z $found ]] || fail "the builder's fuse would be in the image: ${found//$'\n'/ }"
+}
+
+main() {
+  trap 'fail "line $LINENO: status $?"' ERR
+  # The first boot must not write again what is cleaned here.
+  timeout 600 cloud-init status --wait || true
+  fit_kernel
+  install_packages
+  check
+  gate_ecs
+  forget_ecs_state
+  forget_machine
+  require_no_fuse
+  sync
+  say "provisioned on kernel $(uname -r)"
+}
+
+exec 9>/run/bootstrap-provision.lock
+flock -w 3000 9 || {
+  echo 'bootstrap: provision failed: another run holds the lock' >&2
+  exit 1
+}
+
+# Run Command keeps the first 24,000 characters of stdout and 8,000 of stderr: the reason of a failure is told in the
+# few lines of stderr.
+set +e
+(
+  set -Ee
+  main
+) 2>&1 9>&- | tee "$log" 9>&-
+status=${PIPESTATUS[0]}
+if [[ $status -ne 0 && $status -ne 194 ]]; then tail -n "$log_tail_lines" "$log" | tail -c 7000 >&2; fi
+exit "$status"

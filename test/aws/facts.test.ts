@@ -1,0 +1,125 @@
+import { DescribeSubnetsCommand, type Subnet } from "@aws-sdk/client-ec2";
+import { beforeEach, describe, expect, it } from "vitest";
+import { chooseNetwork, describeInstanceTypes, latestBaseImage, whoAmI } from "../../src/aws/facts.ts";
+import { type Lab, lab } from "../steps/harness.ts";
+
+describe("whoAmI", () => {
+  it.each([
+    ["us-east-1", "aws"],
+    ["cn-northwest-1", "aws-cn"],
+  ])("reads account and partition from the caller's ARN in %s", async (region, partition) => {
+    const { cloud } = lab(region);
+    expect(await whoAmI(cloud)).toMatchObject({ account: "123456789012", partition });
+  });
+});
+
+describe("latestBaseImage", () => {
+  it("is the image AWS recommends for the system and the architecture", async () => {
+    const { cloud } = lab();
+    const wishes = [
+      { os: "al2023", architecture: "x86_64" },
+      { os: "al2023", architecture: "arm64" },
+      { os: "al2", architecture: "x86_64" },
+    ] as const;
+    const images = await Promise.all(wishes.map((wish) => latestBaseImage(cloud, wish)));
+    for (const image of images) expect(image).toMatch(/^ami-[0-9a-f]+$/);
+    expect(new Set(images).size).toBe(3);
+  });
+
+  it("says which parameter is missing where AWS publishes none", async () => {
+    const { cloud, faults } = lab();
+    faults.push({ operation: "GetParameter", error: { code: "ParameterNotFound" } });
+    await expect(latestBaseImage(cloud, { os: "al2023", architecture: "arm64" })).rejects.toThrow(
+      /no ECS-optimized al2023 image for arm64.*amazon-linux-2023\/arm64\/recommended\/image_id/,
+    );
+  });
+});
+
+describe("describeInstanceTypes", () => {
+  it("tells what the types have, in the order asked, with one call", async () => {
+    const { cloud, calls } = lab();
+    const [large, none] = await describeInstanceTypes(cloud, ["c5d.9xlarge", "c5.large"]);
+    expect(calls).toHaveLength(1);
+    expect(large).toEqual({
+      instanceType: "c5d.9xlarge",
+      vcpus: 36,
+      memoryMiB: 73_728,
+      architecture: "x86_64",
+      diskSizesGB: [900],
+    });
+    expect(none).toMatchObject({ instanceType: "c5.large", vcpus: 2, diskSizesGB: [] });
+  });
+
+  it("counts each disk", async () => {
+    const [type] = await describeInstanceTypes(lab().cloud, ["c5d.24xlarge"]);
+    expect(type!.diskSizesGB).toEqual([900, 900, 900, 900]);
+  });
+
+  it("names the type that the region does not offer", async () => {
+    await expect(describeInstanceTypes(lab().cloud, ["c5d.9xlarge", "z9.mega"])).rejects.toThrow(/z9\.mega/);
+  });
+});
+
+describe("chooseNetwork", () => {
+  let world: Lab;
+  let subnets: readonly Subnet[];
+  const instanceTypes = ["c5d.9xlarge"];
+
+  beforeEach(async () => {
+    world = lab();
+    subnets = (await world.cloud.ec2.send(new DescribeSubnetsCommand({}))).Subnets!;
+  });
+
+  const isDefault = (subnet: Subnet) => subnet.DefaultForAz === true;
+  const inZone = (zone: string) => (subnet: Subnet) => subnet.AvailabilityZone === zone;
+
+  it("chooses a subnet of the default VPC whose zone offers the type, the same each time", async () => {
+    const chosen = await chooseNetwork(world.cloud, { instanceTypes });
+    expect(subnets.filter(isDefault).map(({ SubnetId }) => SubnetId)).toContain(chosen.subnetId);
+    expect(chosen.zone).not.toBe("us-east-1e");
+    expect(await chooseNetwork(world.cloud, { instanceTypes })).toEqual(chosen);
+  });
+
+  it("takes the VPC from the subnet that is named", async () => {
+    const named = subnets.find((subnet) => !isDefault(subnet) && inZone("us-east-1b")(subnet))!;
+    expect(await chooseNetwork(world.cloud, { subnetId: named.SubnetId, instanceTypes })).toEqual({
+      vpcId: named.VpcId,
+      subnetId: named.SubnetId,
+      zone: "us-east-1b",
+    });
+  });
+
+  it("chooses among the subnets that jobs run in", async () => {
+    const named = subnets.find((subnet) => !isDefault(subnet) && inZone("us-east-1c")(subnet))!;
+    const wish = { computeSubnetIds: [named.SubnetId!], instanceTypes };
+    expect((await chooseNetwork(world.cloud, wish)).subnetId).toBe(named.SubnetId);
+  });
+
+  it("refuses a subnet in a zone that lacks the type and names the zones that have it", async () => {
+    const named = subnets.find((subnet) => isDefault(subnet) && inZone("us-east-1e")(subnet))!;
+    await expect(chooseNetwork(world.cloud, { subnetId: named.SubnetId, instanceTypes })).rejects.toThrow(
+      "is in us-east-1e, and c5d.9xlarge is offered in us-east-1a, us-east-1b, us-east-1c, us-east-1d, us-east-1f",
+    );
+  });
+
+  it("refuses a subnet that is not in the VPC named", async () => {
+    const [one, other] = [subnets.find(isDefault)!, subnets.find((subnet) => !isDefault(subnet))!];
+    const wish = { vpcId: one.VpcId, subnetId: other.SubnetId, instanceTypes };
+    await expect(chooseNetwork(world.cloud, wish)).rejects.toThrow(`is in ${other.VpcId}, not in ${one.VpcId}`);
+  });
+
+  it("refuses what is not there, by its id", async () => {
+    const vpcId = "vpc-0123456789abcdef0";
+    await expect(chooseNetwork(world.cloud, { vpcId, instanceTypes })).rejects.toThrow(`${vpcId} is not there`);
+    const subnetId = "subnet-0123456789abcdef0";
+    await expect(chooseNetwork(world.cloud, { subnetId, instanceTypes })).rejects.toThrow(`${subnetId} is not there`);
+  });
+
+  it("refuses a type that no zone offers", async () => {
+    await expect(chooseNetwork(world.cloud, { instanceTypes: ["z9.mega"] })).rejects.toThrow(/z9\.mega is not offered/);
+  });
+
+  it("refuses a subnet with too few free addresses", async () => {
+    await expect(chooseNetwork(world.cloud, { instanceTypes, freeIps: 10_000 })).rejects.toThrow(/free addresses/);
+  });
+});

@@ -1,0 +1,333 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import type { Config } from "../../src/config/config.ts";
+import { jsonSchema } from "../../src/config/json-schema.ts";
+import { type LoadOptions, loadConfig } from "../../src/config/load.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
+import { ConfigError } from "../../src/engine/errors.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const workloadsFolder = join(root, "workloads");
+const REGION = "us-east-1";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "config-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function load(yaml: string, options: Partial<LoadOptions> = {}) {
+  const file = join(folder, "lab.yaml");
+  await writeFile(file, yaml);
+  return loadConfig({ file, workloadsFolder, ...options });
+}
+
+async function resolved(yaml: string, region = REGION, pins?: Record<string, string>): Promise<Config> {
+  return resolveConfig(await load(yaml), region, pins);
+}
+
+/** The error's lines, without the temporary folder. */
+async function refusal(yaml: string, region: string | undefined = REGION): Promise<string> {
+  try {
+    const loaded = await load(yaml, { overrides: { region } });
+    resolveConfig(loaded, region ?? REGION);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as ConfigError).message.replaceAll(`${folder}/`, "");
+  }
+  throw new Error("it was accepted");
+}
+
+describe("where values come from", () => {
+  test("no file at all gives the preset's environment", async () => {
+    const config = resolveConfig(await loadConfig({ workloadsFolder, workingFolder: folder }), REGION);
+    expect(config).toMatchObject({ name: "demux", workload: "bcl2fastq", region: REGION });
+    expect(config.compute.instanceTypes).toEqual(["c5d.9xlarge"]);
+  });
+
+  test("bootstrap.yaml is read where no file is named", async () => {
+    await writeFile(join(folder, "bootstrap.yaml"), "name: here");
+    expect((await loadConfig({ workloadsFolder, workingFolder: folder })).values.name).toBe("here");
+  });
+
+  test("a flag beats the file, and the file beats the preset", async () => {
+    const yaml = "name: file\nregion: eu-west-1\nlogs: { retentionDays: 7 }";
+    const { values } = await load(yaml, { overrides: { name: "flag", region: undefined } });
+    expect(values).toMatchObject({ name: "flag", region: "eu-west-1", logs: { retentionDays: 7 }, iam: { path: "/" } });
+  });
+
+  test("a section overrides key by key, a list as a whole", async () => {
+    const { filesystem } = await resolved("filesystem: { directories: [runs] }");
+    expect(filesystem).toMatchObject({ directories: ["runs"], mountPoint: "/fsx" });
+  });
+
+  test("a key with nothing after it asks for the default", async () => {
+    const config = await resolved("name:\nfilesystem:\n  # capacityGiB: 2400\ncompute:\n  purchase:\n");
+    expect(config.name).toBe("demux");
+    expect(config.compute.purchase).toEqual({ kind: "on-demand" });
+  });
+
+  test("numbers and yes/no become the texts that AWS wants", async () => {
+    const { job } = await resolved("job: { environment: { THREADS: 8, KEEP: true }, parameters: { lane: 1 } }");
+    expect(job.environment).toEqual({ THREADS: "8", KEEP: "true" });
+    expect(job.parameters).toMatchObject({ lane: "1" });
+  });
+
+  test("a context with a slash is a folder beside the config file, a bare word one of ours", async () => {
+    const own = await resolved("container: { context: ./image }");
+    expect(own.container).toMatchObject({ context: { kind: "folder", path: join(folder, "image") } });
+    const ours = await resolved("{}");
+    expect(ours.container).toMatchObject({ context: { kind: "template", name: "bcl2fastq" } });
+  });
+
+  test("a ready image leaves nothing to build", async () => {
+    const image = "registry.example.com/tools/bcl2fastq:2.20";
+    expect((await resolved(`container: { image: "${image}" }`)).container).toEqual({ kind: "ready", image });
+  });
+
+  test("an update waits for as long as a job may run, unless told to wait longer", async () => {
+    expect((await resolved("job: { timeoutMinutes: 99 }")).compute.updateTimeoutMinutes).toBe(99);
+    const longer = await resolved("job: { timeoutMinutes: 99 }\ncompute: { updateTimeoutMinutes: 100 }");
+    expect(longer.compute.updateTimeoutMinutes).toBe(100);
+  });
+
+  test("a workload without Lustre has no file system", async () => {
+    const config = await resolved("filesystem: { enabled: false }");
+    expect(config.filesystem).toBeUndefined();
+    expect(config.pins).toEqual({});
+  });
+});
+
+describe("what is refused", () => {
+  test("a capacity between the steps, with the nearest ones", async () => {
+    expect(await refusal("filesystem:\n  capacityGiB: 3000")).toBe(
+      "lab.yaml:2: filesystem.capacityGiB: 3000 GiB cannot be had; nearest: 2400 or 4800 " +
+        "(PERSISTENT_2 SSD: 1200, then steps of 2400)",
+    );
+  });
+
+  test("a throughput that the type lacks, with the types that have others", async () => {
+    expect(await refusal("filesystem: { throughputPerTiB: 50 }")).toBe(
+      "lab.yaml:1: filesystem.throughputPerTiB: PERSISTENT_2 SSD has no 50 MB/s/TiB; allowed: 125, 250, 500, 1000 " +
+        "(PERSISTENT_1 SSD: 50, 100, 200; PERSISTENT_1 HDD: 12, 40)",
+    );
+  });
+
+  test("everything at once, in the order of the file", async () => {
+    const yaml = [
+      "name: Lab_1",
+      "regoin: us-east-1",
+      "filesystem:",
+      "  capacityGiB: 3000",
+      "  mountPoint: /etc/lustre",
+      "compute: { purchase: spot, bidPercentage: 0 }",
+      'job: { buckets: { read: ["s3://runs"], wirte: [] }, environment: { AWS_BATCH_X: 1 } }',
+      "logs: { retentionDays: 31 }",
+    ].join("\n");
+    const lines = (await refusal(yaml)).split("\n");
+    expect(lines.map((line) => line.split(": ").slice(0, 2).join(" "))).toEqual([
+      "lab.yaml:1 name",
+      "lab.yaml:2 regoin",
+      "lab.yaml:4 filesystem.capacityGiB",
+      "lab.yaml:5 filesystem.mountPoint",
+      "lab.yaml:6 compute.bidPercentage",
+      "lab.yaml:7 job.environment.AWS_BATCH_X",
+      "lab.yaml:7 job.buckets.read[0]",
+      "lab.yaml:7 job.buckets.wirte",
+      "lab.yaml:8 logs.retentionDays",
+    ]);
+  });
+
+  test.each([
+    ["regoin: us-east-1", "lab.yaml:1: regoin: unknown key; did you mean region?"],
+    ["job: { wirte: 1 }", /job\.wirte: unknown key; allowed: vcpus, memoryMiB, /],
+    ["job: { buckets: { wirte: [] } }", "lab.yaml:1: job.buckets.wirte: unknown key; did you mean write?"],
+    ["job: { vcpus: many }", 'lab.yaml:1: job.vcpus: "many" given; must be a whole number from 1 to 1024'],
+    ["filesystem: { lustreVersion: 2.12 }", /2\.12 given; must be one of .* in quotes$/],
+    ["filesystem: { deploymentType: SCRATCH_1 }", /must be one of SCRATCH_2, PERSISTENT_1, PERSISTENT_2$/],
+    ["filesystem: { storageType: HDD, deploymentType: PERSISTENT_2 }", /PERSISTENT_2 has no HDD; allowed: SSD$/],
+    ["filesystem: { storageType: HDD, capacityGiB: 1800 }", /nearest: 6000 \(PERSISTENT_1 HDD: steps of 6000\)$/],
+    ["filesystem: { deploymentType: SCRATCH_2, throughputPerTiB: 200 }", /SCRATCH_2 SSD has no 200.*leave it out/],
+    ["filesystem: { deploymentType: PERSISTENT_1, lustreVersion: '2.10' }", /client of al2023 cannot mount 2\.10/],
+    ["filesystem: { driveCache: READ }", /driveCache: goes with storageType HDD only$/],
+    ["filesystem: { deploymentType: SCRATCH_2, kmsKeyId: alias/lab }", /kmsKeyId: SCRATCH_2 takes no key of yours/],
+    ["filesystem: { kmsKeyId: 'arn:aws:kms:eu-west-1:123456789012:key/1' }", /is not in us-east-1$/],
+    ["scratch: { mountPoint: /fsx/scratch }", /must not contain each other$/],
+    ["scratch: { kind: ebs }", /scratch\.sizeGiB: is missing/],
+    ["scratch: { sizeGiB: 100 }", /goes with kind ebs only, not instance-store$/],
+    ["compute: { minVcpus: 200 }", /200 given; must not be above maxVcpus \(144\)$/],
+    ["compute: { bidPercentage: 50 }", /goes with purchase spot only, not on-demand$/],
+    ["compute: { instanceTypes: [] }", /must name at least one instance type$/],
+    ["compute: { instanceTypes: [c5d] }", /instanceTypes\[0\]: "c5d" given; must be an instance type with its size/],
+    ["compute: { subnetIds: [subnet-01234567, subnet-01234567] }", /must not hold the same twice$/],
+    ["compute: { updateTimeoutMinutes: 10 }", /less than job\.timeoutMinutes \(720\) kills jobs$/],
+    ["job: { vcpus: 200 }", /must not be above compute\.maxVcpus \(144\)$/],
+    ["job: { command: [''] }", /job\.command\[0\]: "" given; must not be empty/],
+    ["network: { vpcId: 12 }", /vpcId: 12 given; must be a VPC's id/],
+    ["iam: { path: lab }", /must be a path that begins and ends with a slash$/],
+    ["iam: { permissionsBoundary: 'arn:aws-cn:iam::123456789012:policy/b' }", /not of us-east-1's partition, aws$/],
+    ["machineImage: { packages: ['a; reboot'] }", /"a; reboot" given; must be an RPM package's name$/],
+    ["workload: nextflwo", 'lab.yaml:1: workload: there is no "nextflwo"; allowed: bcl2fastq'],
+    ["workload: ../../etc/passwd", /must be a workload's name/],
+    ["name: lab-", /must be 3 to 24 lower-case letters/],
+    ["[1, 2]", /^lab\.yaml: \[ 1, 2 \] given; must be sections and keys/],
+    ["name: a\nname: b", /^lab\.yaml:2:1: Map keys must be unique/],
+    ["filesystem:\n\tenabled: true", /^lab\.yaml:2:1: /],
+  ])("%s", async (yaml, message) => {
+    const text = await refusal(yaml);
+    if (typeof message === "string") expect(text).toBe(message);
+    else expect(text).toMatch(message);
+  });
+
+  test("a wrong flag, by the command line's name", async () => {
+    const wrong = load("", { overrides: { name: "NO", region: "us-east-1a" } });
+    await expect(wrong).rejects.toThrow(
+      /^command line: name: "NO" given; .*\ncommand line: region: "us-east-1a" given/,
+    );
+  });
+
+  test("a file that is not there, and one that is no file", async () => {
+    await expect(loadConfig({ file: join(folder, "no.yaml"), workloadsFolder })).rejects.toThrow(
+      /there is no such file/,
+    );
+    await expect(loadConfig({ file: folder, workloadsFolder })).rejects.toThrow(/cannot be read: EISDIR/);
+  });
+
+  test("a preset that leaves something out, by its own name", async () => {
+    await writeFile(join(folder, "short.yaml"), "name: short\nlogs: { retentionDays: 31 }");
+    const error = await load("workload: short", { workloadsFolder: folder }).catch((thrown: Error) => thrown);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(String(error)).toMatch(/workloads\/short\.yaml:2: logs\.retentionDays: 31 given/);
+    expect(String(error)).toMatch(/compute: is missing/);
+  });
+
+  test.each([
+    ["nesting without end", `a: ${"[".repeat(20_000)}`],
+    [
+      "an alias bomb",
+      [
+        "a: &a [x]",
+        ...[..."bcdefghijkl"].map((key, i) => `${key}: &${key} [${`*${"abcdefghijk"[i]}, `.repeat(9)}]`),
+      ].join("\n"),
+    ],
+    ["a section inside itself", "filesystem: &f { network: *f }\njob: &j { environment: *j }"],
+    ["a prototype", "__proto__: { name: x }\njob: { __proto__: { vcpus: 1 }, constructor: 1 }"],
+    ["keys that are no texts", "? [a, b]\n: 1\n? { c: d }\n: 2\n1: 3\nnull: 4"],
+    ["control characters", '"\\e[31mred": "\\e[0m\\a"'],
+    ["tags", "name: !!binary aGk=\nregion: !!set { a }\njob: !custom { vcpus: 1 }"],
+    ["two documents", "name: a\n---\nname: b"],
+    [
+      "numbers out of range",
+      "job: { vcpus: 1e999, memoryMiB: .nan, attempts: -0.5, timeoutMinutes: 99999999999999999999 }",
+    ],
+    ["what is not text", "\u0000\u0001\u0002\ufffd"],
+    ["far too much", "#".repeat(1_000_001)],
+  ])("throws nothing but ConfigError at %s", async (_what, yaml) => {
+    const text = await refusal(yaml);
+    expect([...text].filter((char) => char < " " && char !== "\n")).toEqual([]);
+    expect(text.length).toBeLessThan(5_000);
+  });
+});
+
+describe("what the region decides", () => {
+  test.each([
+    ["us-east-1", "PERSISTENT_2", 125, "2.15", "AUTOMATIC"],
+    ["eu-west-3", "PERSISTENT_1", 50, "2.15", undefined],
+    ["us-gov-west-1", "PERSISTENT_1", 50, "2.15", undefined],
+    ["cn-northwest-1", "PERSISTENT_1", 50, "2.12", undefined],
+    ["ap-southeast-5", "PERSISTENT_2", 125, "2.15", "AUTOMATIC"],
+  ])("%s gets the smallest %s", async (region, deploymentType, throughputPerTiB, lustreVersion, metadataMode) => {
+    const { filesystem } = await resolved("{}", region);
+    expect(filesystem).toMatchObject({ deploymentType, throughputPerTiB, lustreVersion, capacityGiB: 1200 });
+    expect(filesystem?.metadataMode).toBe(metadataMode);
+  });
+
+  test("HDD is of the one type that has it", async () => {
+    const { filesystem } = await resolved("filesystem: { storageType: HDD, throughputPerTiB: 40 }");
+    expect(filesystem).toMatchObject({ deploymentType: "PERSISTENT_1", capacityGiB: 1800, driveCache: "NONE" });
+  });
+
+  test("China refuses what it does not offer", async () => {
+    const yaml = "filesystem:\n  deploymentType: PERSISTENT_2";
+    expect(await refusal(yaml, "cn-north-1")).toBe(
+      "lab.yaml:2: filesystem.deploymentType: PERSISTENT_2 is not offered in cn-north-1; allowed there: PERSISTENT_1",
+    );
+    expect(await refusal("filesystem: { lustreVersion: '2.15' }", "cn-north-1")).toMatch(
+      /PERSISTENT_1 in cn-north-1 has no 2\.15; allowed: 2\.12$/,
+    );
+  });
+
+  test("what was chosen once stays chosen, and is told as pins", async () => {
+    const first = await resolved("filesystem: { capacityGiB: 2400 }");
+    expect(first.pins).toEqual({
+      "filesystem.deploymentType": "PERSISTENT_2",
+      "filesystem.throughputPerTiB": "125",
+      "filesystem.lustreVersion": "2.15",
+    });
+    const pins = { "filesystem.deploymentType": "PERSISTENT_1", "filesystem.lustreVersion": "2.12" };
+    const later = await resolved("{}", REGION, pins);
+    expect(later.filesystem).toMatchObject({
+      deploymentType: "PERSISTENT_1",
+      throughputPerTiB: 50,
+      lustreVersion: "2.12",
+    });
+    expect(later.pins).toMatchObject(pins);
+  });
+
+  test("the config beats a pin, and a pin that no longer fits is dropped", async () => {
+    const pins = { "filesystem.throughputPerTiB": "125", "filesystem.lustreVersion": "2.15" };
+    const { filesystem } = await resolved(
+      "filesystem: { deploymentType: PERSISTENT_1, lustreVersion: '2.12' }",
+      REGION,
+      pins,
+    );
+    expect(filesystem).toMatchObject({ throughputPerTiB: 50, lustreVersion: "2.12" });
+  });
+
+  test("a region that comes late is checked all the same", async () => {
+    const loaded = await load("filesystem: { capacityGiB: 3000 }");
+    expect(() => resolveConfig(loaded, REGION)).toThrow(/3000 GiB cannot be had/);
+    expect(() => resolveConfig(loaded, "us-esat-1")).toThrow(/"us-esat-1" is not an AWS region/);
+  });
+});
+
+describe("what comes with the package", () => {
+  test("the examples are read without a word", async () => {
+    const names = (await readdir(join(root, "examples"))).filter((name) => name.endsWith(".yaml"));
+    expect(names).toContain("guide.yaml");
+    for (const name of names) {
+      const loaded = await loadConfig({ file: join(root, "examples", name), workloadsFolder });
+      expect(resolveConfig(loaded, loaded.values.region ?? REGION).workload).toBe("bcl2fastq");
+    }
+  });
+
+  test("the guide's example is the guide's environment", async () => {
+    const loaded = await loadConfig({ file: join(root, "examples/guide.yaml"), workloadsFolder });
+    const config = resolveConfig(loaded, loaded.values.region!);
+    expect(config).toMatchObject({
+      region: "cn-northwest-1",
+      partition: { id: "aws-cn", dnsSuffix: "amazonaws.com.cn" },
+      filesystem: { deploymentType: "PERSISTENT_1", capacityGiB: 12000, throughputPerTiB: 50, lustreVersion: "2.12" },
+      compute: { instanceTypes: ["c5d.9xlarge"] },
+      job: { vcpus: 32, memoryMiB: 64000 },
+    });
+  });
+
+  test("the JSON Schema is the one written out (npx tsx scripts/write-schema.ts)", async () => {
+    const preset = parse(await readFile(join(workloadsFolder, "bcl2fastq.yaml"), "utf8"));
+    const written = JSON.parse(await readFile(join(root, "bootstrap.schema.json"), "utf8"));
+    expect(written).toEqual(JSON.parse(JSON.stringify(jsonSchema(preset))));
+  });
+
+  test("the JSON Schema tells defaults, and refuses unknown keys", async () => {
+    const { properties } = jsonSchema({ logs: { retentionDays: 90 } }) as { properties: { logs: unknown } };
+    expect(properties.logs).toMatchObject({
+      additionalProperties: false,
+      properties: { retentionDays: { default: 90, enum: expect.arrayContaining([1, 3653]) } },
+    });
+  });
+});

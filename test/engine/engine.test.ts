@@ -1,0 +1,347 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { Graph } from "../../src/engine/graph.ts";
+import { kindsOf, memoryStore, ToyCloud, ToyError, type ToyInputs, toyRun, toyStep, toyThing } from "./toy-cloud.ts";
+
+let cloud: ToyCloud;
+let store: ReturnType<typeof memoryStore>;
+
+beforeEach(() => {
+  cloud = new ToyCloud();
+  store = memoryStore();
+});
+
+interface Lab {
+  readonly group?: ToyInputs;
+  readonly disk?: ToyInputs;
+  readonly image?: ToyInputs;
+  readonly queue?: ToyInputs;
+  readonly imageFails?: boolean;
+}
+
+/** A small environment: a group, a disk that holds data, an image made by a builder, and a queue on top. */
+function lab({
+  group = {},
+  disk = { size: 1 },
+  image = {},
+  queue = {},
+  imageFails = false,
+}: Lab = {}): Graph<ToyCloud> {
+  const graph = new Graph<ToyCloud>();
+  const net = graph.add("group", toyStep("group", { mendable: ["rules"] }), {
+    inputs: () => ({ rules: "988", ...group }),
+  });
+  const fs = graph.add(
+    "disk",
+    toyStep("disk", { takesMs: 300_000, mendable: ["size"], protect: true, repeatable: true, goesMs: 60_000 }),
+    {
+      needs: { net },
+      inputs: ({ net }) => ({ group: net.ref, ...disk }),
+    },
+  );
+  const builder = graph.add("builder", toyStep("machine", { takesMs: 30_000, repeatable: true }), {
+    needs: { net },
+    inputs: ({ net }) => ({ group: net.ref }),
+  });
+  const ami = graph.add("image", toyStep("image", { takesMs: 240_000, fails: imageFails }), {
+    inputs: () => image,
+    temporary: { builder },
+  });
+  graph.add("queue", toyStep("queue", { singular: true, mendable: ["order", "image", "disk"] }), {
+    needs: { fs, ami },
+    inputs: ({ fs, ami }) => ({ disk: fs.ref, image: ami.ref, order: "1", ...queue }),
+  });
+  return graph;
+}
+
+async function up(options: Lab = {}) {
+  const run = await toyRun(cloud, store, lab(options));
+  const plan = await run.engine.plan();
+  return { ...run, plan, summary: await run.engine.up(plan) };
+}
+
+const kinds = () => cloud.live.map(({ kind }) => kind).sort();
+
+describe("up", () => {
+  it("makes everything once, in the order of needs, and removes the builder", async () => {
+    const { summary } = await up();
+    expect(summary.failures).toEqual([]);
+    expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+    expect(cloud.changes.filter((call) => call.startsWith("create"))).toEqual([
+      "create group",
+      "create disk",
+      "create builder",
+      "create image",
+      "create queue",
+    ]);
+  });
+
+  it("takes as long as the longest chain, not as the sum", async () => {
+    const startedAt = cloud.clock.now();
+    await up();
+    expect(cloud.clock.now() - startedAt).toBeLessThan(310_000);
+  });
+
+  it("makes no change when run again, and the plan says so", async () => {
+    await up();
+    const before = cloud.changes.length;
+    const run = await toyRun(cloud, store, lab());
+    const plan = await run.engine.plan();
+    expect(plan.idle).toBe(true);
+    expect(cloud.changes.length).toBe(before);
+  });
+
+  it("makes exactly the thing again that vanished", async () => {
+    await up();
+    cloud.things = cloud.things.filter(({ kind }) => kind !== "image");
+    const before = cloud.changes.length;
+    await up();
+    expect(cloud.changes.slice(before).filter((call) => call.startsWith("create"))).toEqual([
+      "create builder",
+      "create image",
+    ]);
+    expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+  });
+
+  it("mends exactly what drifted", async () => {
+    await up();
+    cloud.live.find(({ kind }) => kind === "group")!.set.rules = "22";
+    const before = cloud.changes.length;
+    await up();
+    expect(cloud.changes.slice(before)).toEqual(["update group"]);
+  });
+
+  it("changes in place what can be changed, and writes the fingerprint last", async () => {
+    await up();
+    const before = cloud.changes.length;
+    await up({ disk: { size: 2 } });
+    expect(cloud.changes.slice(before)).toEqual(["update disk", "update disk"]);
+    expect(cloud.live.find(({ kind }) => kind === "disk")?.set.size).toBe(2);
+  });
+
+  it("refuses to replace what holds data, and leaves everything as it is", async () => {
+    await up();
+    const before = kinds();
+    const { summary } = await up({ disk: { size: 1, subnet: "other" } });
+    expect(summary.failures[0]?.message).toContain("holds data");
+    expect(kinds()).toEqual(before);
+  });
+
+  it("does not take data for a failed attempt when it fails after a change that this run only waited for", async () => {
+    await up();
+    const disk = cloud.live.find(({ kind }) => kind === "disk")!;
+    disk.readyAt = cloud.clock.now() + 600_000;
+    const run = await toyRun(cloud, store, lab());
+    const plan = await run.engine.plan();
+    expect(plan.nodes.find(({ node }) => node === "disk")?.verdict).toBe("resume");
+    setImmediate(() => run.stop.abort());
+    await expect(run.engine.up(plan)).rejects.toThrow("stopped");
+
+    disk.state = "failed";
+    const { summary } = await up();
+    expect(summary.failures[0]?.message).toContain("holds data");
+    expect(cloud.live).toContain(disk);
+    expect(disk.goneAt).toBeUndefined();
+  });
+
+  it("replaces what cannot be changed: the new one first, the old one when all that follows is done", async () => {
+    await up();
+    const before = cloud.changes.length;
+    await up({ image: { base: "newer" } });
+    expect(cloud.changes.slice(before)).toEqual([
+      "create builder",
+      "create image",
+      "update queue",
+      "update queue",
+      "destroy image",
+      "destroy builder",
+    ]);
+  });
+
+  it("blocks only what follows a failure", async () => {
+    const { summary, events } = await up({ imageFails: true });
+    expect(summary.failures.map(({ message }) => message)).toEqual([
+      "waiting for image (image): image-4 failed: no capacity in zone-a",
+    ]);
+    expect(events.filter(({ type }) => type === "blocked")).toMatchObject([{ node: "queue", by: "image" }]);
+    expect(kinds()).toEqual(["disk", "group", "image"]);
+  });
+
+  it("removes the failed one and makes a new one on the next run", async () => {
+    await up({ imageFails: true });
+    const { summary } = await up();
+    expect(summary.failures).toEqual([]);
+    expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+  });
+
+  it("tries again what is only early, and says so once", async () => {
+    let times = 0;
+    cloud.before = (call) => {
+      if (call === "create disk" && times++ < 3) throw new ToyError("notPropagated", "the group is not visible yet");
+    };
+    const { summary, events } = await up();
+    expect(summary.failures).toEqual([]);
+    expect(events.filter((event) => event.type === "note" && event.node === "disk").length).toBe(1);
+  });
+
+  it("closes the intent when the answer is a clear no", async () => {
+    cloud.before = (call) => {
+      if (call === "create disk") throw new ToyError("refused", "quota of 0 file systems");
+    };
+    const { summary, manifest } = await up();
+    expect(summary.failures[0]?.message).toBe("creating disk (disk): quota of 0 file systems");
+    expect(manifest.get("disk")).toBeUndefined();
+  });
+
+  it("makes exactly one when the answer is lost and the call is repeatable", async () => {
+    let lost = false;
+    cloud.after = (call) => {
+      if (call !== "create disk" || lost) return;
+      lost = true;
+      throw new ToyError("unknown", "connection reset");
+    };
+    const { summary } = await up();
+    expect(summary.failures).toEqual([]);
+    expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+  });
+
+  it("makes exactly one when the answer is lost and the call is not repeatable", async () => {
+    let lost = false;
+    cloud.after = (call) => {
+      if (call !== "create image" || lost) return;
+      lost = true;
+      throw new ToyError("unknown", "connection reset");
+    };
+    const { summary } = await up();
+    expect(summary.failures).toEqual([]);
+    expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+  });
+
+  it("adopts everything when the manifest is gone, and makes nothing", async () => {
+    await up();
+    const before = cloud.changes.length;
+    store = memoryStore();
+    const { summary } = await up();
+    expect(cloud.changes.length).toBe(before);
+    expect([...summary.outcomes.values()]).toEqual(["adopted", "adopted", "adopted", "adopted"]);
+  });
+
+  it("removes what the graph no longer has, but not what holds data", async () => {
+    await up();
+    const small = new Graph<ToyCloud>();
+    small.add("group", toyStep("group", { mendable: ["rules"] }), { inputs: () => ({ rules: "988" }) });
+    const { engine } = await toyRun(cloud, store, small, { kinds: kindsOf(lab()) });
+    const { left } = await engine.up(await engine.plan());
+    expect(kinds()).toEqual(["disk", "group"]);
+    expect(left).toEqual(["disk disk-2 (disk): nothing in the config speaks of it, and it may hold data"]);
+  });
+
+  it("refuses a same-named thing that is not ours", async () => {
+    cloud.things.push(toyThing({ ref: "queue-0", kind: "queue", owned: false }));
+    const { summary } = await up();
+    expect(summary.failures[0]?.message).toContain("somebody else's");
+    expect(cloud.live.some(({ ref }) => ref === "queue-0")).toBe(true);
+  });
+});
+
+describe("a run that is killed", () => {
+  const points = ["group", "disk", "builder", "image", "queue"].flatMap((node) => [
+    ["before", `create ${node}`] as const,
+    ["after", `create ${node}`] as const,
+  ]);
+
+  it.each(points)("%s %s leaves exactly one of each when run again", async (when, at) => {
+    class Killed extends Error {}
+    const dead = new AbortController();
+    cloud[when] = (call) => {
+      if (dead.signal.aborted) throw new ToyError("refused", "dead");
+      if (call === at) {
+        dead.abort();
+        throw new Killed();
+      }
+    };
+    // A dead process writes nothing: the store stops taking writes at the same moment.
+    const live = store;
+    const write = live.write.bind(live);
+    live.write = (text) => (dead.signal.aborted ? new Promise(() => {}) : write(text));
+    const run = await toyRun(cloud, live, lab());
+    await Promise.race([
+      run.engine
+        .plan()
+        .then((plan) => run.engine.up(plan))
+        .catch(() => {}),
+      new Promise<void>((resolve) => dead.signal.addEventListener("abort", () => setImmediate(resolve))),
+    ]);
+    cloud.before = () => {};
+    cloud.after = () => {};
+    run.stop.abort();
+    store = memoryStore(live.text);
+
+    const { summary } = await up();
+    expect(summary.failures).toEqual([]);
+    expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+  });
+});
+
+describe("Ctrl-C", () => {
+  it("stops waiting at once, keeps the intents, and the next run goes on", async () => {
+    const run = await toyRun(cloud, store, lab());
+    const plan = await run.engine.plan();
+    cloud.after = (call) => {
+      if (call === "create image") setImmediate(() => run.stop.abort());
+    };
+    await expect(run.engine.up(plan)).rejects.toThrow("stopped");
+    cloud.after = () => {};
+    expect(run.events.filter(({ type }) => type === "interrupted").length).toBeGreaterThan(0);
+    expect(kinds()).toContain("machine");
+    const { summary } = await up();
+    expect(summary.failures).toEqual([]);
+    expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+    expect(cloud.changes.filter((call) => call === "create image").length).toBe(1);
+  });
+});
+
+describe("teardown", () => {
+  it("removes everything in the order of needs and ends the journal", async () => {
+    await up();
+    const run = await toyRun(cloud, store, lab());
+    const before = cloud.changes.length;
+    const { left, failures } = await run.engine.down(await run.engine.everything());
+    expect([left, failures, kinds()]).toEqual([[], [], []]);
+    expect(cloud.changes[before]).toBe("destroy queue");
+    expect(store.text).toBeUndefined();
+  });
+
+  it("works from tags alone, with no manifest", async () => {
+    await up();
+    store = memoryStore();
+    const run = await toyRun(cloud, store, lab());
+    await run.engine.down(await run.engine.everything());
+    expect(kinds()).toEqual([]);
+  });
+
+  it("waits for what was being made when the last run stopped", async () => {
+    await up();
+    const disk = cloud.live.find(({ kind }) => kind === "disk")!;
+    cloud.things = cloud.things.map((thing) =>
+      thing === disk ? { ...thing, visibleAt: cloud.clock.now() + 60_000 } : thing,
+    );
+    const run = await toyRun(cloud, store, lab());
+    const record = run.manifest.get("disk")!;
+    const { ref: _ref, ...open } = record;
+    await run.manifest.put("disk", { ...open, phase: "creating" });
+    const { left } = await run.engine.down(await run.engine.everything());
+    expect([left, kinds()]).toEqual([[], []]);
+  });
+
+  it("goes on with the rest when one thing refuses to go, and says what is left", async () => {
+    await up();
+    cloud.before = (call) => {
+      if (call === "destroy image") throw new ToyError("refused", "the image is locked");
+    };
+    const run = await toyRun(cloud, store, lab());
+    const { left, failures } = await run.engine.down(await run.engine.everything());
+    expect(left.map(({ found }) => found.node)).toEqual(["image"]);
+    expect(failures.map(({ message }) => message)).toEqual(["removing image (image): the image is locked"]);
+    expect(kinds()).toEqual(["image"]);
+  });
+});

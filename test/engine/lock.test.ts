@@ -1,0 +1,134 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { RefusedError } from "../../src/engine/errors.ts";
+import { lock, type Owner } from "../../src/engine/lock.ts";
+
+let folder: string;
+let path: string;
+let notes: string[];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lock-"));
+  path = join(folder, ".bootstrap", "lab.us-east-1.lock");
+  notes = [];
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+function owner(pid: number, over: Partial<Owner> = {}): Owner {
+  return { pid, host: "bench-1", since: "2026-11-21T07:00:00.000Z", verb: "up", ...over };
+}
+
+interface Try {
+  /** Process ids of this host that live. */
+  readonly alive?: readonly number[];
+  readonly takeOver?: boolean;
+}
+
+function take(who: Owner, { alive = [], takeOver = false }: Try = {}) {
+  return lock(path, {
+    ...{ owner: who, takeOver, isAlive: (pid) => alive.includes(pid), note: (text) => notes.push(text) },
+  });
+}
+
+const refusal = (attempt: Promise<unknown>) =>
+  attempt.then(
+    () => undefined,
+    (error: unknown) => error as RefusedError,
+  );
+const left = () => readdir(join(folder, ".bootstrap"));
+
+describe("a lock", () => {
+  it("is taken where none is, names its owner, and leaves nothing behind when released", async () => {
+    const release = await take(owner(1));
+    expect(JSON.parse(await readFile(path, "utf8"))).toEqual(owner(1));
+    expect(await left()).toEqual(["lab.us-east-1.lock"]);
+    await release();
+    expect([await left(), notes]).toEqual([[], []]);
+  });
+
+  it("can be taken by the next one when it was released", async () => {
+    await (await take(owner(1)))();
+    await take(owner(2), { alive: [1] });
+    expect(notes).toEqual([]);
+  });
+
+  it("refuses while a live one holds it, and says who, where and since when", async () => {
+    await take(owner(1, { verb: "bake-ami" }));
+    const error = await refusal(take(owner(2), { alive: [1] }));
+    expect(error).toBeInstanceOf(RefusedError);
+    expect(error?.message).toContain("bake-ami, pid 1 on bench-1, since 2026-11-21T07:00:00.000Z");
+    expect(error?.hint).toContain("kill 1");
+    expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ pid: 1 });
+    expect(await left()).toEqual(["lab.us-east-1.lock"]);
+  });
+
+  it("is taken over from a dead one on this host, with a note", async () => {
+    await take(owner(1));
+    const release = await take(owner(2));
+    expect(notes).toEqual(["taking over the lock of up, pid 1 on bench-1, which is gone"]);
+    expect(JSON.parse(await readFile(path, "utf8"))).toEqual(owner(2));
+    await release();
+    expect(await left()).toEqual([]);
+  });
+
+  it("is taken over from an earlier process that had the same number", async () => {
+    await take(owner(1, { since: "2026-11-20T07:00:00.000Z" }));
+    await take(owner(1), { alive: [1] });
+    expect(notes.length).toBe(1);
+  });
+
+  it("is not taken over from another host, whose processes cannot be seen, unless told to", async () => {
+    await take(owner(1, { host: "bench-2" }));
+    const error = await refusal(take(owner(2)));
+    expect(error).toBeInstanceOf(RefusedError);
+    expect(error?.hint).toContain("bootstrap up --take-over-lock");
+    expect(notes).toEqual([]);
+
+    await take(owner(2), { takeOver: true });
+    expect(notes).toEqual(["taking over the lock of up, pid 1 on bench-2, which was given up"]);
+    expect(JSON.parse(await readFile(path, "utf8"))).toEqual(owner(2));
+  });
+
+  it("is not released by one from whom it was taken over", async () => {
+    const release = await take(owner(1, { host: "bench-2" }));
+    await take(owner(2), { takeOver: true });
+    await release();
+    expect(JSON.parse(await readFile(path, "utf8"))).toEqual(owner(2));
+  });
+
+  it("that cannot be read is refused with the way out", async () => {
+    await (await take(owner(1)))();
+    await writeFile(path, "{");
+    const error = await refusal(take(owner(2)));
+    expect(error).toBeInstanceOf(RefusedError);
+    expect(error?.hint).toContain(`rm ${path}`);
+  });
+});
+
+describe("several at once", () => {
+  const PIDS = [1, 2, 3, 4, 5, 6, 7, 8];
+
+  it("find exactly one winner", async () => {
+    for (let round = 0; round < 10; round++) {
+      const tries = await Promise.allSettled(PIDS.map((pid) => take(owner(pid), { alive: PIDS })));
+      const won = tries.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+      expect(won.length).toBe(1);
+      for (const one of tries) if (one.status === "rejected") expect(one.reason).toBeInstanceOf(RefusedError);
+      await won[0]!();
+      expect(await left()).toEqual([]);
+    }
+  });
+
+  it("find exactly one winner also when they come upon a dead one", async () => {
+    for (let round = 0; round < 10; round++) {
+      await take(owner(99));
+      const tries = await Promise.allSettled([1, 2].map((pid) => take(owner(pid), { alive: [1, 2] })));
+      const won = tries.flatMap((one, at) => (one.status === "fulfilled" ? [at + 1] : []));
+      expect(won.length).toBe(1);
+      expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ pid: won[0] });
+      expect(await left()).toEqual(["lab.us-east-1.lock"]);
+      await rm(path);
+    }
+  });
+});

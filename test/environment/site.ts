@@ -1,0 +1,128 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Cloud } from "../../src/aws/clients.ts";
+import { awsWords, classify, hintFor } from "../../src/aws/errors.ts";
+import { whoAmI } from "../../src/aws/facts.ts";
+import { bakeTargets, factsForBake } from "../../src/cli/bake-ami.ts";
+import { pinsOf, readFacts } from "../../src/cli/facts.ts";
+import type { Flags } from "../../src/cli/flags.ts";
+import type { Session } from "../../src/cli/session.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
+import { Engine, type Plan, type Summary } from "../../src/engine/engine.ts";
+import type { Event } from "../../src/engine/events.ts";
+import { Graph } from "../../src/engine/graph.ts";
+import { Manifest } from "../../src/engine/manifest.ts";
+import { environment } from "../../src/environment.ts";
+import { KINDS } from "../../src/steps/index.ts";
+import { WORKLOADS_FOLDER } from "../../src/workloads.ts";
+import { memoryStore } from "../engine/toy-cloud.ts";
+import { type Lab, lab } from "../steps/harness.ts";
+
+export interface Ran {
+  readonly plan: Plan<Cloud>;
+  readonly summary: Summary | undefined;
+  readonly events: readonly Event[];
+  /** What this run asked of AWS. */
+  readonly calls: readonly { readonly operation: string; readonly kind: "read" | "write" }[];
+  readonly writes: readonly string[];
+}
+
+/** One environment in a sandbox in process, with its journal in memory and a clock that jumps. */
+export class Site {
+  readonly lab: Lab;
+  /** Without this the next run finds no manifest. */
+  store = memoryStore();
+  readonly region: string;
+
+  constructor(region = "us-east-1", within?: Lab) {
+    this.region = region;
+    this.lab = within ?? lab(region);
+  }
+
+  up(yaml = "", flags: Flags = {}): Promise<Ran> {
+    return this.#run(yaml, flags, async (session) => {
+      const facts = await readFacts(session);
+      return { facts, graph: environment(session.config, facts), targets: undefined };
+    });
+  }
+
+  bake(yaml = "", flags: Flags = {}): Promise<Ran> {
+    return this.#run(yaml, flags, async (session) => {
+      const facts = await factsForBake(session);
+      const graph = environment(session.config, facts);
+      return { facts, graph, targets: bakeTargets(graph) };
+    });
+  }
+
+  async teardown(yaml = "") {
+    const { session } = await this.#open(yaml, {});
+    const engine = session.engine(new Graph<Cloud>());
+    return engine.down(await engine.everything());
+  }
+
+  async #run(
+    yaml: string,
+    flags: Flags,
+    prepare: (session: Session) => Promise<{
+      facts: Awaited<ReturnType<typeof readFacts>>;
+      graph: Graph<Cloud>;
+      targets: ReadonlySet<string> | undefined;
+    }>,
+  ): Promise<Ran> {
+    const before = this.lab.calls.length;
+    const { session, events } = await this.#open(yaml, flags);
+    const { facts, graph, targets } = await prepare(session);
+    const engine = session.engine(graph);
+    const plan = await engine.plan(targets);
+    let summary: Summary | undefined;
+    if (!flags.dryRun && !plan.idle) {
+      if (!targets) await session.manifest.pin(pinsOf(session, facts));
+      summary = await engine.up(plan);
+    }
+    const calls = this.lab.calls.slice(before);
+    return {
+      plan,
+      summary,
+      events,
+      calls,
+      writes: calls.filter(({ kind }) => kind === "write").map(({ operation }) => operation),
+    };
+  }
+
+  async #open(yaml: string, flags: Flags) {
+    const { cloud, clock } = this.lab;
+    const loaded = await loadConfig({
+      file: fileWith(yaml),
+      workloadsFolder: WORKLOADS_FOLDER,
+      overrides: { region: this.region },
+    });
+    const identity = await whoAmI(cloud);
+    const { name } = loaded.values;
+    const manifest = await Manifest.open(this.store, { name, account: identity.account, region: this.region });
+    const config = resolveConfig(loaded, this.region, manifest.pins);
+    const events: Event[] = [];
+    const { signal } = new AbortController();
+    const session: Session = {
+      ...{ flags, config, identity, cloud, clock, manifest, signal, sandbox: true },
+      view: { onEvent: (event) => events.push(event), close: async () => {} },
+      engine: (graph) =>
+        new Engine<Cloud>({
+          ...{ name, region: this.region, cloud, kinds: KINDS, graph, manifest, clock, signal },
+          ...{
+            errors: { trouble: classify, words: awsWords, hint: hintFor },
+            emit: (event: Event) => events.push(event),
+          },
+          ...{ repair: flags.repair ?? false, keepTemporaries: flags.keepBuilder ?? false },
+        }),
+    };
+    return { session, events };
+  }
+}
+
+function fileWith(yaml: string): string {
+  const file = join(mkdtempSync(join(tmpdir(), "bootstrap-site-")), "bootstrap.yaml");
+  writeFileSync(file, yaml);
+  return file;
+}

@@ -1,0 +1,192 @@
+import { DescribeFileSystemsCommand, UpdateFileSystemCommand } from "@aws-sdk/client-fsx";
+import { beforeEach, describe, expect, it } from "vitest";
+import { tagRecord } from "../../src/aws/tags.ts";
+import { type FilesystemInputs, filesystem } from "../../src/steps/filesystem.ts";
+import { contextOf, destroyAll, type Lab, lab, make, seeker, settle } from "./harness.ts";
+import { network } from "./network.ts";
+
+describe("filesystem", () => {
+  let world: Lab;
+  let inputs: FilesystemInputs;
+
+  beforeEach(async () => {
+    world = lab();
+    const { subnetId, groupId } = await network(world);
+    inputs = {
+      subnetId,
+      securityGroupIds: [groupId],
+      deploymentType: "PERSISTENT_2",
+      storageType: "SSD",
+      capacityGiB: 1200,
+      throughputPerTiB: 125,
+      lustreVersion: "2.15",
+      compression: "LZ4",
+    };
+  });
+
+  it("makes one with its tags in a single call and answers AWS's own names for it", async () => {
+    const before = world.calls.length;
+    const { context, ref, found } = await make(world, filesystem, { inputs });
+    expect(world.writesSince(before).filter((operation) => operation !== "CreateFileSystem")).toEqual([]);
+    const { FileSystems } = await world.cloud.fsx.send(new DescribeFileSystemsCommand({ FileSystemIds: [ref] }));
+    const live = FileSystems![0]!;
+    expect(tagRecord(live.Tags)).toMatchObject({ "bootstrap:env": "lab", "bootstrap:node": "filesystem" });
+    expect(live.FileSystemTypeVersion).toBe("2.15");
+    expect(found).toMatchObject({ ref, node: "filesystem", owned: true, state: "ready", drift: [] });
+    expect(found.fingerprint).toBe(context.fingerprint);
+    expect(found.token).toBe(context.token.slice(-8));
+    expect(found.output).toEqual({
+      fileSystemId: ref,
+      dnsName: live.DNSName,
+      mountName: live.LustreConfiguration!.MountName,
+      arn: live.ResourceARN,
+      subnetId: inputs.subnetId,
+    });
+  });
+
+  it("makes no second one when the same attempt is sent again", async () => {
+    const { context, ref } = await make(world, filesystem, { inputs });
+    expect(await filesystem.create(context)).toBe(ref);
+    expect(await filesystem.find(context)).toHaveLength(1);
+  });
+
+  it("finds it without inputs and for the whole kind, and shows no drift then", async () => {
+    const { context, ref } = await make(world, filesystem, { inputs });
+    for (const node of ["filesystem", undefined]) {
+      const [found, ...others] = await filesystem.find(seeker(context, node));
+      expect(found).toMatchObject({ ref, node: "filesystem", owned: true, drift: undefined });
+      expect(others).toEqual([]);
+    }
+    expect(await filesystem.find(seeker(context, "other"))).toEqual([]);
+    expect(await filesystem.find({ ...seeker(context), name: "lab2" })).toEqual([]);
+  });
+
+  it("looks through all pages", async () => {
+    await make(world, filesystem, { inputs });
+    for (let more = 0; more < 30; more++) {
+      await filesystem.create(contextOf(world, filesystem, { inputs: { ...inputs }, node: `more-${more}` }));
+    }
+    await world.clock.sleep(60_000);
+    const found = await filesystem.find(seeker(contextOf(world, filesystem, { inputs })));
+    expect(new Set(found.map(({ node }) => node)).size).toBe(31);
+  });
+
+  it("is pending while AWS makes it and says so in AWS's word", async () => {
+    const context = contextOf(world, filesystem, { inputs });
+    await filesystem.create(context);
+    expect((await filesystem.find(context))[0]).toMatchObject({ state: "pending", detail: "CREATING" });
+  });
+
+  it("grows it with one call that says only what differs, and marks it as made anew only at the end", async () => {
+    const { ref, context: old } = await make(world, filesystem, { inputs });
+    const wanted = { ...inputs, capacityGiB: 2400 };
+    const context = contextOf(world, filesystem, { inputs: wanted });
+    const [seen] = await filesystem.find(context);
+    expect(seen!.drift).toEqual([{ field: "capacityGiB", want: "2400", have: "1200" }]);
+    expect(seen!.fixedFingerprint).toBe(context.fixedFingerprint);
+
+    const before = world.calls.length;
+    await filesystem.update!(context, seen!);
+    const sent = world.calls.slice(before).find(({ operation }) => operation === "UpdateFileSystem");
+    expect(sent?.input).toEqual({
+      FileSystemId: ref,
+      ClientRequestToken: expect.any(String) as string,
+      StorageCapacity: 2400,
+    });
+    expect((await filesystem.find(context))[0]).toMatchObject({ state: "pending", fingerprint: old.fingerprint });
+
+    const found = await settle(world, filesystem, context);
+    expect(found).toMatchObject({ ref, drift: [], fingerprint: context.fingerprint });
+    expect(world.writesSince(before)).toEqual(["UpdateFileSystem", "TagResource"]);
+  });
+
+  it("is usable while its data is being spread over more servers, and grows again only after that", async () => {
+    await make(world, filesystem, { inputs });
+    const once = await settle(
+      world,
+      filesystem,
+      contextOf(world, filesystem, { inputs: { ...inputs, capacityGiB: 2400 } }),
+    );
+    expect(once.detail).toMatch(/^STORAGE_OPTIMIZATION \d+%$/);
+    const context = contextOf(world, filesystem, { inputs: { ...inputs, capacityGiB: 4800 } });
+    expect((await filesystem.find(context))[0]).toMatchObject({ state: "pending", detail: once.detail });
+    expect((await settle(world, filesystem, context)).drift).toEqual([]);
+  });
+
+  it("says why the last change failed", async () => {
+    await make(world, filesystem, { inputs });
+    const context = contextOf(world, filesystem, { inputs: { ...inputs, capacityGiB: 2400 } });
+    world.faults.push({ operation: "UpdateFileSystem", fate: { kind: "fail", reason: "no servers left" } });
+    await filesystem.update!(context, (await filesystem.find(context))[0]!);
+    await world.clock.sleep(60 * 60_000);
+    const [found] = await filesystem.find(context);
+    expect(found).toMatchObject({ state: "ready", detail: "FILE_SYSTEM_UPDATE FAILED: no servers left" });
+    expect(found!.drift).toHaveLength(1);
+  });
+
+  it("does nothing to one that is being changed already", async () => {
+    await make(world, filesystem, { inputs });
+    const context = contextOf(world, filesystem, { inputs: { ...inputs, capacityGiB: 2400 } });
+    await filesystem.update!(context, (await filesystem.find(context))[0]!);
+    const before = world.calls.length;
+    await filesystem.update!(context, (await filesystem.find(context))[0]!);
+    expect(world.writesSince(before)).toEqual([]);
+  });
+
+  it("mends throughput and compression that were changed behind its back", async () => {
+    const { context, ref } = await make(world, filesystem, { inputs });
+    await world.cloud.fsx.send(
+      new UpdateFileSystemCommand({
+        FileSystemId: ref,
+        LustreConfiguration: { DataCompressionType: "NONE", PerUnitStorageThroughput: 250 },
+      }),
+    );
+    await world.clock.sleep(60 * 60_000);
+    const [seen] = await filesystem.find(context);
+    expect(seen!.drift).toEqual([
+      { field: "compression", want: "LZ4", have: "NONE" },
+      { field: "throughputPerTiB", want: "125", have: "250" },
+    ]);
+    const before = world.calls.length;
+    expect((await settle(world, filesystem, context)).drift).toEqual([]);
+    expect(world.writesSince(before)).toEqual(["UpdateFileSystem"]);
+  });
+
+  it("refuses to shrink, names both sizes, and asks AWS for nothing", async () => {
+    await make(world, filesystem, { inputs: { ...inputs, capacityGiB: 2400 } });
+    const context = contextOf(world, filesystem, { inputs });
+    const [seen] = await filesystem.find(context);
+    const before = world.calls.length;
+    await expect(filesystem.update!(context, seen!)).rejects.toThrow(/has 2400 GiB, wanted are 1200 GiB/);
+    expect(world.writesSince(before)).toEqual([]);
+  });
+
+  it("counts another subnet as another file system, and another order of the same groups as the same", () => {
+    const fixed = (change: Partial<FilesystemInputs>) => JSON.stringify(filesystem.fixed!({ ...inputs, ...change }));
+    expect(fixed({ subnetId: "subnet-0" })).not.toBe(fixed({}));
+    expect(fixed({ securityGroupIds: ["sg-1", "sg-2"] })).toBe(fixed({ securityGroupIds: ["sg-2", "sg-1"] }));
+    expect(fixed({ capacityGiB: 2400, throughputPerTiB: 250, compression: "NONE" })).toBe(fixed({}));
+  });
+
+  it("shows a failed one with AWS's reason", async () => {
+    world.faults.push({
+      service: "fsx",
+      operation: "CreateFileSystem",
+      fate: { kind: "fail", reason: "no capacity in us-east-1a" },
+    });
+    await expect(make(world, filesystem, { inputs })).rejects.toThrow("no capacity in us-east-1a");
+  });
+
+  it("deletes it once and waits until it is gone", async () => {
+    const { context } = await make(world, filesystem, { inputs });
+    const before = world.calls.length;
+    await destroyAll(world, filesystem, seeker(context));
+    expect(world.writesSince(before)).toEqual(["DeleteFileSystem"]);
+  });
+
+  it("does not mind deleting what is already gone", async () => {
+    const { context, found } = await make(world, filesystem, { inputs });
+    await destroyAll(world, filesystem, seeker(context));
+    await filesystem.destroy!(seeker(context), found);
+  });
+});

@@ -1,0 +1,135 @@
+import { randomUUID } from "node:crypto";
+import type { CallRecord } from "../../sandbox/calls.ts";
+import type { Fault } from "../../sandbox/faults.ts";
+import { inProcess } from "../../sandbox/in-process.ts";
+import { createSandbox } from "../../sandbox/sandbox.ts";
+import { MemoryStore, World } from "../../sandbox/world.ts";
+import { type Cloud, connect } from "../../src/aws/clients.ts";
+import { classify } from "../../src/aws/errors.ts";
+import { fingerprintOf } from "../../src/engine/fingerprint.ts";
+import type { CreateContext, FindContext, Found, Step } from "../../src/engine/step.ts";
+import { jumpingClock } from "../jumping-clock.ts";
+
+/** One sandbox in process, on a clock that jumps, with the log of what was asked of it. */
+export interface Lab {
+  readonly cloud: Cloud;
+  readonly clock: ReturnType<typeof jumpingClock>;
+  readonly region: string;
+  readonly calls: readonly CallRecord[];
+  /** May be added to at any time. */
+  readonly faults: Fault[];
+  readonly notes: string[];
+  /** Names of the mutating operations asked for since `calls` was so long. */
+  writesSince(count: number): string[];
+}
+
+export function lab(region = "us-east-1"): Lab {
+  const clock = jumpingClock();
+  const calls: CallRecord[] = [];
+  const faults: Fault[] = [];
+  const startedAt = clock.now();
+  const store = new MemoryStore(World.fresh(7, { virtualMs: startedAt, wallMs: startedAt, speed: 1 }));
+  const sandbox = createSandbox({ store, clock, faults: () => faults, log: (record) => calls.push(record) });
+  const cloud = connect({
+    region,
+    endpoint: "http://sandbox.invalid",
+    credentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "not-a-secret" },
+    requestHandler: inProcess(sandbox) as NonNullable<Parameters<typeof connect>[0]["requestHandler"]>,
+    sleep: (ms) => clock.sleep(ms),
+  });
+  return {
+    ...{ cloud, clock, region, calls, faults, notes: [] },
+    writesSince: (count) =>
+      calls
+        .slice(count)
+        .filter(({ kind }) => kind === "write")
+        .map(({ operation }) => operation),
+  };
+}
+
+export interface Placed<I, T> {
+  readonly inputs: I;
+  readonly name?: string;
+  readonly node?: string;
+  readonly token?: string;
+  readonly temporaries?: T;
+}
+
+/** What the engine would hand to a verb: the same inputs and token give the same context. */
+export function contextOf<I, O, T>(
+  { cloud, clock, region, notes }: Lab,
+  step: Step<I, O, T, Cloud>,
+  { inputs, name = "lab", node = step.kind, token = randomUUID(), temporaries }: Placed<I, T>,
+): CreateContext<I, T, Cloud> {
+  return {
+    ...{ name, region, node, inputs, cloud, token, temporaries: temporaries as T },
+    fingerprint: fingerprintOf(inputs),
+    fixedFingerprint: fingerprintOf(step.fixed ? step.fixed(inputs) : inputs),
+    now: new Date(clock.now()),
+    signal: new AbortController().signal,
+    note: (text) => notes.push(text),
+  };
+}
+
+/** The same, as `teardown` asks: no inputs, and no node unless one is named. */
+export function seeker<C extends FindContext<unknown, Cloud>>(
+  { name, region, cloud }: C,
+  node?: string,
+): FindContext<never, Cloud> {
+  return { name, region, cloud, node };
+}
+
+/** Polls and nudges like the engine until the thing is ready without drift and made from these inputs. */
+export async function settle<I, O, T>(lab: Lab, step: Step<I, O, T, Cloud>, context: CreateContext<I, T, Cloud>) {
+  const { fingerprint, fixedFingerprint } = context;
+  for (let rounds = 0; rounds < MOST_ROUNDS; rounds++) {
+    const found = await step.find(context);
+    const one =
+      found.find((thing) => thing.fingerprint === fingerprint) ??
+      found.find((thing) => thing.fixedFingerprint === fixedFingerprint);
+    if (one?.state === "failed") throw new Error(`failed: ${one.detail}`);
+    if (one?.state === "ready") {
+      if (one.fingerprint === fingerprint && !one.drift?.length) return one as Found<O> & { readonly output: O };
+      await early(lab, () => step.update!(context, one));
+    } else {
+      await lab.clock.sleep(everyMs(step));
+    }
+  }
+  throw new Error(`${step.kind} did not settle`);
+}
+
+/** Creates and settles. */
+export async function make<I, O, T>(lab: Lab, step: Step<I, O, T, Cloud>, placed: Placed<I, T>) {
+  const context = contextOf(lab, step, placed);
+  const ref = await early(lab, () => step.create(context));
+  return { context, ref, found: await settle(lab, step, context) };
+}
+
+/** Nudges everything that `find` shows away. */
+export async function destroyAll<I, O, T>(lab: Lab, step: Step<I, O, T, Cloud>, context: FindContext<I, Cloud>) {
+  for (let rounds = 0; rounds < MOST_ROUNDS; rounds++) {
+    const found = await step.find(context);
+    if (found.length === 0) return;
+    for (const one of found) await early(lab, () => step.destroy!(context, one));
+    await lab.clock.sleep(everyMs(step));
+  }
+  throw new Error(`${step.kind} did not go`);
+}
+
+const MOST_ROUNDS = 2_000;
+
+function everyMs({ pace }: Pick<Step<never, never>, "pace">): number {
+  return pace?.everyMs ?? 3_000;
+}
+
+/** Says the same verb again while AWS says that it is only early. */
+export async function early<V>({ clock }: Pick<Lab, "clock">, verb: () => Promise<V>): Promise<V> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await verb();
+    } catch (error) {
+      if (tries >= 100 || !["busy", "notPropagated"].includes(classify(error))) throw error;
+      await clock.sleep(3_000);
+    }
+  }
+}

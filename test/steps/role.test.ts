@@ -1,0 +1,195 @@
+import {
+  AddRoleToInstanceProfileCommand,
+  AttachRolePolicyCommand,
+  CreateInstanceProfileCommand,
+  CreateRoleCommand,
+  DetachRolePolicyCommand,
+  GetRoleCommand,
+  ListAttachedRolePoliciesCommand,
+  ListRolePoliciesCommand,
+  PutRolePolicyCommand,
+  UpdateAssumeRolePolicyCommand,
+} from "@aws-sdk/client-iam";
+import { beforeEach, describe, expect, it } from "vitest";
+import { tagRecord } from "../../src/aws/tags.ts";
+import { type RoleInputs, role } from "../../src/steps/role.ts";
+import { contextOf, destroyAll, early, type Lab, lab, make, seeker, settle } from "./harness.ts";
+
+const SSM = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
+const ECS = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role";
+
+describe("role", () => {
+  let world: Lab;
+  const inputs: RoleInputs = {
+    service: "ec2.amazonaws.com",
+    managedPolicies: [SSM],
+    inlinePolicy: {
+      Version: "2012-10-17",
+      Statement: [
+        { Effect: "Allow", Action: ["logs:PutLogEvents", "logs:CreateLogStream"], Resource: "*" },
+        { Effect: "Allow", Action: "s3:GetObject", Resource: ["arn:aws:s3:::runs/*"] },
+      ],
+    },
+    path: "/",
+  };
+
+  beforeEach(() => {
+    world = lab();
+  });
+
+  async function policies(RoleName: string) {
+    const { AttachedPolicies } = await world.cloud.iam.send(new ListAttachedRolePoliciesCommand({ RoleName }));
+    const { PolicyNames } = await world.cloud.iam.send(new ListRolePoliciesCommand({ RoleName }));
+    return { managed: AttachedPolicies!.map(({ PolicyArn }) => PolicyArn).sort(), inline: PolicyNames };
+  }
+
+  it("makes one with its tags in a single call; its policies are drift from birth", async () => {
+    const before = world.calls.length;
+    const { context, ref, found } = await make(world, role, { inputs, node: "node-role" });
+    expect(ref).toBe("lab-us-east-1-node-role");
+    expect(world.writesSince(before)).toEqual(["CreateRole", "AttachRolePolicy", "PutRolePolicy"]);
+    const { Role } = await world.cloud.iam.send(new GetRoleCommand({ RoleName: ref }));
+    expect(tagRecord(Role!.Tags)).toMatchObject({ "bootstrap:env": "lab", "bootstrap:node": "node-role" });
+    expect(found).toMatchObject({ ref, node: "node-role", owned: true, state: "ready", drift: [] });
+    expect(found).toMatchObject({ fingerprint: context.fingerprint, token: context.token.slice(-8) });
+    expect(found.output).toEqual({ arn: Role!.Arn, roleName: ref });
+    expect(await policies(ref)).toEqual({ managed: [SSM], inline: ["bootstrap"] });
+  });
+
+  it("finds it without inputs, and of the whole kind only those of this environment and region", async () => {
+    const { context, ref } = await make(world, role, { inputs, node: "node-role" });
+    const other = await make(world, role, { inputs, node: "job-role" });
+    await make(world, role, { inputs, node: "node-role", name: "lab2" });
+    const [found] = await role.find(seeker(context, "node-role"));
+    expect(found).toMatchObject({ ref, node: "node-role", owned: true, drift: undefined });
+    const all = await role.find(seeker(context));
+    expect(all.map((one) => one.ref).sort()).toEqual([other.ref, ref].sort());
+    expect(await role.find({ ...seeker(context), region: "us-west-2" })).toEqual([]);
+  });
+
+  it("looks at a settled one with three calls, and with one where no policies are wanted", async () => {
+    const { context } = await make(world, role, { inputs });
+    const calls = async (wanted: RoleInputs) => {
+      const before = world.calls.length;
+      await role.find({ ...context, inputs: wanted });
+      return world.calls.slice(before).map(({ operation }) => operation);
+    };
+    expect(await calls(inputs)).toHaveLength(3);
+    expect(await calls({ ...inputs, managedPolicies: [], inlinePolicy: undefined })).toEqual(["GetRole"]);
+  });
+
+  it("takes no other spelling of the same documents for drift", async () => {
+    const { context, ref } = await make(world, role, { inputs });
+    const spelled = {
+      Statement: [
+        { Resource: ["*"], Effect: "Allow", Action: ["logs:CreateLogStream", "logs:PutLogEvents"] },
+        { Effect: "Allow", Resource: "arn:aws:s3:::runs/*", Action: ["s3:GetObject"] },
+      ],
+      Version: "2012-10-17",
+    };
+    const trust = {
+      Version: "2012-10-17",
+      Statement: { Effect: "Allow", Action: ["sts:AssumeRole"], Principal: { Service: ["ec2.amazonaws.com"] } },
+    };
+    await world.cloud.iam.send(
+      new PutRolePolicyCommand({ RoleName: ref, PolicyName: "bootstrap", PolicyDocument: JSON.stringify(spelled) }),
+    );
+    await world.cloud.iam.send(
+      new UpdateAssumeRolePolicyCommand({ RoleName: ref, PolicyDocument: JSON.stringify(trust) }),
+    );
+    expect((await role.find(context))[0]!.drift).toEqual([]);
+  });
+
+  it("mends exactly the managed policy that was taken away, and takes off one that was added", async () => {
+    const both = { ...inputs, managedPolicies: [SSM, ECS] };
+    const { context, ref } = await make(world, role, { inputs: both });
+    await world.cloud.iam.send(new DetachRolePolicyCommand({ RoleName: ref, PolicyArn: ECS }));
+    expect((await role.find(context))[0]!.drift).toEqual([
+      { field: "managed policies", want: JSON.stringify([SSM, ECS].sort()), have: JSON.stringify([SSM]) },
+    ]);
+    const before = world.calls.length;
+    await settle(world, role, context);
+    expect(world.writesSince(before)).toEqual(["AttachRolePolicy"]);
+
+    const PolicyArn = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
+    await world.cloud.iam.send(new AttachRolePolicyCommand({ RoleName: ref, PolicyArn }));
+    await settle(world, role, context);
+    expect((await policies(ref)).managed).toEqual([SSM, ECS].sort());
+  });
+
+  it("mends trust and inline policy that were changed, each by its one call", async () => {
+    const { context, ref } = await make(world, role, { inputs });
+    const statement = { Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" };
+    const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
+    await world.cloud.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: ref, PolicyDocument }));
+    let before = world.calls.length;
+    await settle(world, role, context);
+    expect(world.writesSince(before)).toEqual(["UpdateAssumeRolePolicy"]);
+
+    const swapped = { ...inputs.inlinePolicy, Statement: [...inputs.inlinePolicy!.Statement].reverse() };
+    await world.cloud.iam.send(
+      new PutRolePolicyCommand({ RoleName: ref, PolicyName: "bootstrap", PolicyDocument: JSON.stringify(swapped) }),
+    );
+    before = world.calls.length;
+    await settle(world, role, context);
+    expect(world.writesSince(before)).toEqual(["PutRolePolicy"]);
+  });
+
+  it("sets and lifts the boundary, and writes the fingerprint after that", async () => {
+    const { ref } = await make(world, role, { inputs });
+    const bounded = contextOf(world, role, { inputs: { ...inputs, permissionsBoundary: SSM } });
+    let before = world.calls.length;
+    await settle(world, role, bounded);
+    expect(world.writesSince(before)).toEqual(["PutRolePermissionsBoundary", "TagRole"]);
+    const { Role } = await world.cloud.iam.send(new GetRoleCommand({ RoleName: ref }));
+    expect(Role!.PermissionsBoundary!.PermissionsBoundaryArn).toBe(SSM);
+
+    before = world.calls.length;
+    const { fingerprint } = await settle(world, role, contextOf(world, role, { inputs }));
+    expect(world.writesSince(before)).toContain("DeleteRolePermissionsBoundary");
+    expect(fingerprint).not.toBe(bounded.fingerprint);
+  });
+
+  it("takes away what earlier inputs wanted and the new ones do not, although nothing shows as drift", async () => {
+    const { ref } = await make(world, role, { inputs });
+    const bare = contextOf(world, role, { inputs: { ...inputs, managedPolicies: [], inlinePolicy: undefined } });
+    await settle(world, role, bare);
+    expect(await policies(ref)).toEqual({ managed: [], inline: [] });
+  });
+
+  it("counts another path as another role, and other policies as the same", () => {
+    expect(role.fixed!({ ...inputs, path: "/lab/" })).not.toEqual(role.fixed!(inputs));
+    expect(role.fixed!({ ...inputs, managedPolicies: [] })).toEqual(role.fixed!(inputs));
+  });
+
+  it("does not own a role of the same name without our tags", async () => {
+    const context = contextOf(world, role, { inputs });
+    const PolicyDocument =
+      '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}';
+    await world.cloud.iam.send(
+      new CreateRoleCommand({ RoleName: "lab-us-east-1-role", AssumeRolePolicyDocument: PolicyDocument }),
+    );
+    await world.clock.sleep(10_000);
+    expect(await role.find(context)).toMatchObject([{ ref: "lab-us-east-1-role", owned: false }]);
+    expect(await role.find(seeker(context))).toEqual([]);
+  });
+
+  it("removes it with whatever was put into it since", async () => {
+    const { context, ref } = await make(world, role, { inputs });
+    const PolicyDocument = JSON.stringify(inputs.inlinePolicy);
+    await world.cloud.iam.send(new AttachRolePolicyCommand({ RoleName: ref, PolicyArn: ECS }));
+    await world.cloud.iam.send(new PutRolePolicyCommand({ RoleName: ref, PolicyName: "extra", PolicyDocument }));
+    const profile = { InstanceProfileName: "somebody-elses" };
+    await world.cloud.iam.send(new CreateInstanceProfileCommand(profile));
+    await world.cloud.iam.send(new AddRoleToInstanceProfileCommand({ ...profile, RoleName: ref }));
+    await world.clock.sleep(10_000);
+    await destroyAll(world, role, seeker(context, "role"));
+    await expect(world.cloud.iam.send(new GetRoleCommand({ RoleName: ref }))).rejects.toThrow(/cannot be found/);
+  });
+
+  it("does not mind removing what is already gone", async () => {
+    const { context, found } = await make(world, role, { inputs });
+    await destroyAll(world, role, seeker(context, "role"));
+    await early(world, () => role.destroy!(seeker(context), found));
+  });
+});

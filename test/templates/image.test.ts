@@ -1,0 +1,179 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { contextFiles, render, templateText } from "../../src/templates.ts";
+import { complaints } from "./shell-checks.ts";
+import { type Ended, StandInMachine } from "./stand-in-machine.ts";
+
+const registry = "123456789012.dkr.ecr.cn-northwest-1.amazonaws.com.cn";
+const image = `${registry}/lab/bcl2fastq:0123abcd`;
+const digest = `sha256:${"5e".repeat(32)}`;
+const folder = fileURLToPath(new URL("../../templates/docker/bcl2fastq", import.meta.url));
+const archive = spawnSync("tar", ["-cz", "-C", folder, "."]).stdout.toString("base64");
+
+const values = {
+  registry,
+  region: "cn-northwest-1",
+  repository: "lab/bcl2fastq",
+  image,
+  platform: "linux/amd64",
+  buildArgs: [{ name: "CONDA_CHANNEL", value: "https://mirror.example/it's here" }],
+  contextBase64: archive,
+};
+
+const programs = {
+  aws: `case $* in
+*get-login-password*) echo TOKEN ;;
+*describe-images*) cat "$MACHINE/pushed" 2>/dev/null || exit 254 ;;
+esac`,
+  docker: `case $1 in
+login)
+  read -r word; echo "$word" >"$MACHINE/password"
+  mkdir -p "$DOCKER_CONFIG"; echo auth >"$DOCKER_CONFIG/config.json"; echo "$DOCKER_CONFIG" >"$MACHINE/config" ;;
+build)
+  (IFS=$'\\n'; echo "$*" >"$MACHINE/build"); ls -A "\${*: -1}" >"$MACHINE/context" ;;
+image)
+  if [[ $* == *Digests* ]]; then printf '%s\\n' other/x@sha256:00 ${image.replace(/:[^:]*$/, "")}@${digest}
+  else cat "$MACHINE/platform" 2>/dev/null || echo linux/amd64; fi ;;
+esac`,
+};
+
+class ImageBuilder extends StandInMachine {
+  constructor() {
+    super(programs);
+  }
+
+  build(changes: Partial<typeof values> = {}): Ended {
+    return this.run(render("bake/image.sh", { ...values, ...changes }));
+  }
+}
+
+describe("the image build", () => {
+  it("is sound shell, with and without build arguments", () => {
+    expect(complaints(render("bake/image.sh", values))).toBe("");
+    expect(complaints(render("bake/image.sh", { ...values, buildArgs: [] }))).toBe("");
+  });
+
+  it("names the full image reference as it is", () => {
+    expect(render("bake/image.sh", values)).toContain(`image='${image}'\n`);
+  });
+
+  it("builds, pushes, and says the digest last", () => {
+    using machine = new ImageBuilder();
+    const { status, stdout, stderr } = machine.build();
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toMatch(new RegExp(`(^|\n)digest: ${digest}\n$`));
+    expect(machine.calls("docker").map((call) => call.split(" ").slice(0, 2).join(" "))).toEqual([
+      "docker login",
+      "docker build",
+      "docker image",
+      "docker push",
+      "docker image",
+    ]);
+    expect(machine.calls("docker push")).toEqual([`docker push ${image}`]);
+  });
+
+  it("hands build arguments on whole, and the context as it was packed", () => {
+    using machine = new ImageBuilder();
+    machine.build();
+    const words = machine.read("build")?.split("\n") ?? [];
+    expect(words.slice(0, 6)).toEqual([
+      "build",
+      "--pull",
+      "--platform",
+      "linux/amd64",
+      "--build-arg",
+      "CONDA_CHANNEL=https://mirror.example/it's here",
+    ]);
+    expect(machine.read("context")).toBe(".dockerignore\nDockerfile\nsplit.py\n");
+  });
+
+  it("gives the password on standard input only, and leaves no credentials behind", () => {
+    using machine = new ImageBuilder();
+    machine.build();
+    expect(machine.read("password")).toBe("TOKEN\n");
+    expect(machine.calls().join("\n")).not.toContain("TOKEN");
+    const config = machine.read("config")?.trim() ?? "";
+    expect(config).toMatch(/\/docker$/);
+    expect(() => readdirSync(join(config, ".."))).toThrow("ENOENT");
+  });
+
+  it("pushes nothing where an earlier run has pushed", () => {
+    using machine = new ImageBuilder();
+    machine.write("pushed", `${digest}\n`);
+    expect(machine.build().stdout).toMatch(new RegExp(`\ndigest: ${digest}\n$`));
+    expect(machine.calls("docker")).toEqual([]);
+  });
+
+  it.each([
+    ["the context is cut short", { contextBase64: archive.slice(0, 200) }, {}, "cannot unpack the build context"],
+    ["the registry refuses", {}, { docker: "[[ $1 != login ]]" }, `cannot log in to ${registry}`],
+    ["the build fails", {}, { docker: "[[ $1 != build ]] || exit 7" }, "docker build ended with status 7"],
+    [
+      "the push fails",
+      {},
+      { docker: "case $1 in image) echo linux/amd64 ;; push) exit 1 ;; esac" },
+      `cannot push ${image}`,
+    ],
+    [
+      "the image is for another processor",
+      {},
+      { docker: "[[ $1 != image ]] || echo linux/arm64" },
+      "the image is for linux/arm64, not for linux/amd64",
+    ],
+  ])("fails with the reason last when %s", (_, changes, replaced, reason) => {
+    using machine = new ImageBuilder();
+    for (const [name, body] of Object.entries(replaced))
+      machine.program(name, `[[ $1 != login ]] || cat >/dev/null\n${body}`);
+    const { status, stdout, stderr } = machine.build(changes);
+    expect(status).toBe(1);
+    expect(stderr.trimEnd().split("\n").at(-1)).toBe(`bootstrap: image failed: ${reason}`);
+    expect(stdout).not.toContain("digest:");
+  });
+});
+
+describe("the bcl2fastq image", () => {
+  const lines = templateText("docker/bcl2fastq/Dockerfile").replaceAll("\\\n", " ").split("\n");
+
+  it("fits into a command, with room to spare", () => {
+    expect(archive.length).toBeLessThan(40_960);
+  });
+
+  it("uses only what every builder knows", () => {
+    const instructions = lines.filter((line) => line !== "" && !line.startsWith("#")).map((line) => line.split(" ")[0]);
+    expect([...new Set(instructions)].sort().join(" ")).toBe("ARG CMD COPY ENTRYPOINT ENV FROM RUN SHELL USER");
+    expect(lines.join("\n")).not.toMatch(/<<|--mount|--chmod|--link/);
+  });
+
+  it("pins every tool, and lets base image and channels be mirrored", () => {
+    const defaults = Object.fromEntries(
+      lines.filter((line) => line.startsWith("ARG ")).map((line) => /^ARG (\w+)=(.*)$/.exec(line)?.slice(1) ?? []),
+    ) as Record<string, string>;
+    expect(Object.keys(defaults)).toEqual([
+      "BASE_IMAGE",
+      "CONDA_MIRROR",
+      "CONDA_CHANNEL",
+      "BCL2FASTQ_CHANNEL",
+      "BCL2FASTQ_PACKAGE",
+      "PYTHON_PACKAGE",
+      "AWSCLI_PACKAGE",
+    ]);
+    expect(defaults.BASE_IMAGE).toMatch(/:\d+\.\d+\.\d+-/);
+    for (const [name, value] of Object.entries(defaults))
+      if (name.endsWith("_PACKAGE")) expect(value).toMatch(/=\d+\.\d+/);
+  });
+
+  it("runs its tools as part of the build", () => {
+    expect(lines).toContain("RUN bcl2fastq --version && aws --version && split.py --help");
+  });
+
+  it("brings everything that it copies", () => {
+    const copied = lines.filter((line) => line.startsWith("COPY ")).map((line) => line.split(" ")[1]);
+    expect(contextFiles("docker/bcl2fastq").map(({ path }) => path)).toEqual(expect.arrayContaining(copied));
+    expect(templateText("docker/bcl2fastq/.dockerignore").split("\n")).toEqual(
+      expect.arrayContaining(copied.map((name) => `!${name}`)),
+    );
+  });
+});

@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { multipart } from "../../src/mime.ts";
+
+const shell = { name: "20-b.sh", type: "text/x-shellscript", body: "#!/bin/sh\ntrue\n" };
+
+describe("multipart", () => {
+  it("writes what Batch and cloud-init read", () => {
+    expect(multipart([{ name: "10-a.sh", type: "text/cloud-boothook", body: "#!/bin/sh\n" }, shell])).toBe(
+      [
+        'Content-Type: multipart/mixed; boundary="==bootstrap-part=="',
+        "MIME-Version: 1.0",
+        "",
+        "--==bootstrap-part==",
+        'Content-Type: text/cloud-boothook; charset="us-ascii"',
+        "MIME-Version: 1.0",
+        "Content-Transfer-Encoding: 7bit",
+        'Content-Disposition: attachment; filename="10-a.sh"',
+        "",
+        "#!/bin/sh",
+        "",
+        "--==bootstrap-part==",
+        'Content-Type: text/x-shellscript; charset="us-ascii"',
+        "MIME-Version: 1.0",
+        "Content-Transfer-Encoding: 7bit",
+        'Content-Disposition: attachment; filename="20-b.sh"',
+        "",
+        "#!/bin/sh",
+        "true",
+        "",
+        "--==bootstrap-part==--",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  it("takes 16,384 bytes and not one more", () => {
+    const room = 16_384 - multipart([{ ...shell, body: "" }]).length;
+    expect(multipart([{ ...shell, body: "x".repeat(room) }])).toHaveLength(16_384);
+    expect(() => multipart([{ ...shell, body: "x".repeat(room + 1) }])).toThrow(
+      `user data is 16385 bytes, EC2 takes at most 16384 (20-b.sh ${room + 1})`,
+    );
+  });
+
+  it.each([
+    ["#café", "column 5: U+00E9"],
+    ["true\r\n", "column 5: U+000D"],
+    ["#\u{1F9EC}", "column 2: U+1F9EC"],
+    ["#\0", "column 2: U+0000"],
+  ])("names the place of a character that is not us-ascii: %j", (line, place) => {
+    expect(() => multipart([{ ...shell, body: `#!/bin/sh\n${line}` }])).toThrow(`20-b.sh, line 2, ${place} is not`);
+  });
+
+  it("refuses a body that holds the boundary, and names that break a header", () => {
+    expect(() => multipart([{ ...shell, body: "--==bootstrap-part==--\n" }])).toThrow("contains the boundary");
+    expect(() => multipart([{ ...shell, name: 'a"\nX: y' }])).toThrow("is no file name");
+    expect(() => multipart([{ ...shell, type: "text/plain\nX: y" }])).toThrow("is no content type");
+  });
+});

@@ -1,0 +1,247 @@
+import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { render } from "../../src/templates.ts";
+import { type Ended, StandInMachine } from "./stand-in-machine.ts";
+
+const perBoot = "var/lib/cloud/scripts/per-boot/20-bootstrap-storage";
+
+/** What a node's disks and mounts would answer, kept in files below the stand-in's root. */
+const programs = {
+  udevadm: "",
+  sleep: "",
+  systemctl: "",
+  "systemd-run": "",
+  shutdown: "",
+  blkid: 'f="$MACHINE/signatures/${*: -1}"; f=${f//\\/dev\\//-}; key=$3; [[ -e $f.$key ]] && cat "$f.$key" || exit 2',
+  lsblk: `disk=\${*: -1}
+if [[ $* == *NAME,TYPE* ]]; then echo "$disk disk"; cat "$MACHINE/array" 2>/dev/null; exit 0; fi
+cat "$MACHINE/in-use-\${disk##*/}" 2>/dev/null || echo`,
+  "mkfs.xfs": 'f="$MACHINE/signatures/${*: -1}"; f=${f//\\/dev\\//-}; mkdir -p "${f%/*}"; echo bootstrap >"$f.LABEL"',
+  mdadm: `[[ $1 == --create ]] || exit 0
+echo "$2 raid0" >"$MACHINE/array"`,
+  mount: `type=$2 target=\${*: -1}
+[[ $type == lustre && -e $MACHINE/lustre-refused ]] && { echo "mount.lustre: Connection timed out" >&2; exit 5; }
+mkdir -p "$MACHINE/mounts"; echo "\${MOUNTED_AS:-$type}" >"$MACHINE/mounts/\${target##*/}"`,
+  mountpoint: "[[ -e $MACHINE/mounts/${2##*/} ]]",
+  findmnt: 'target=${*: -1}; cat "$MACHINE/mounts/${target##*/}"',
+};
+
+class Node extends StandInMachine {
+  constructor() {
+    super(programs);
+    mkdirSync(join(this.root, "dev/disk/by-id"), { recursive: true });
+  }
+
+  /** udev's links to a disk: two for itself, one for its partition. */
+  disk(model: string, serial: string, device: string): void {
+    writeFileSync(join(this.root, "dev", device), "");
+    writeFileSync(join(this.root, "dev", `${device}p1`), "");
+    const link = join(this.root, "dev/disk/by-id", `nvme-${model}_${serial}`);
+    symlinkSync(`../../${device}`, link);
+    symlinkSync(`../../${device}`, `${link}-ns-1`);
+    symlinkSync(`../../${device}p1`, `${link}-part1`);
+  }
+
+  instanceStore(...devices: readonly string[]): this {
+    for (const device of devices) this.disk("Amazon_EC2_NVMe_Instance_Storage", `AWS${device}`, device);
+    return this;
+  }
+
+  boot({ lustre = true, kind = "instance-store", device = "" } = {}): Ended {
+    return this.run(this.script({ lustre, kind, device }), "per-boot");
+  }
+
+  script({ lustre = true, kind = "instance-store", device = "" } = {}): string {
+    return render("userdata/20-storage.sh", {
+      environment: "lab",
+      image: "ami-1",
+      filesystem: {
+        source: lustre ? "fs-1.fsx.us-east-1.amazonaws.com@tcp:/abcdefgh" : "",
+        mountPoint: "/fsx",
+        directories: ["fastq", "splited"],
+      },
+      scratch: { kind, mountPoint: "/data", device },
+    });
+  }
+
+  mode(path: string): string {
+    return (statSync(join(this.root, path)).mode & 0o7777).toString(8);
+  }
+
+  /** The calls of one program, with the stand-in's root taken off. */
+  asked(program: string): readonly string[] {
+    return this.calls(`${program} `).map((line) => line.replaceAll(this.root, ""));
+  }
+}
+
+function expectClosed(node: Node, ended: Ended, reason: string): void {
+  expect(ended.status).toBe(1);
+  expect(node.has("run/bootstrap/ready")).toBe(false);
+  const console = (node.read("dev/console") ?? "").replaceAll(node.root, "");
+  expect(console).toContain(`bootstrap: ${reason}`);
+  expect(console.split("\n").filter((line) => line !== "" && !line.startsWith("bootstrap: "))).toEqual([]);
+  expect(node.asked("systemd-run")).toEqual([
+    "systemd-run --unit=bootstrap-power-off --on-active=10min systemctl poweroff",
+  ]);
+  expect(node.asked("systemctl")).toEqual(["systemctl --no-block stop ecs.service"]);
+}
+
+describe("a node's storage", () => {
+  it("puts itself where the last stage of cloud-init runs it at every boot, and touches nothing so early", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    expect(node.run(node.script(), "var/lib/cloud/instance/boothooks/20-storage.sh").status).toBe(0);
+    expect(node.read(perBoot)).toBe(node.read("var/lib/cloud/instance/boothooks/20-storage.sh"));
+    expect(node.mode(perBoot)).toBe("700");
+    expect(node.calls()).toEqual([]);
+  });
+
+  it("makes one disk an xfs, mounts the file system, and says it is ready last", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.disk("Amazon_Elastic_Block_Store", "vol0123", "nvme0n1");
+    expect(node.boot()).toMatchObject({ status: 0, stderr: "bootstrap: ready for jobs in lab\n" });
+    expect(node.asked("mkfs.xfs")).toEqual(["mkfs.xfs -q -K -L bootstrap /dev/nvme1n1"]);
+    expect(node.asked("mdadm")).toEqual([]);
+    expect(node.asked("mount")).toEqual([
+      "mount -t xfs -o noatime /dev/nvme1n1 /data",
+      "mount -t lustre -o noatime,flock,_netdev fs-1.fsx.us-east-1.amazonaws.com@tcp:/abcdefgh /fsx",
+    ]);
+    expect(["data", "fsx/fastq", "fsx/splited"].map((path) => node.mode(path))).toEqual(["1777", "1777", "1777"]);
+    expect(node.read("run/bootstrap/ready")).toBe("environment=lab\nimage=ami-1\n");
+    expect(node.has("run/bootstrap/ready.new")).toBe(false);
+    expect(node.asked("systemd-run")).toEqual([]);
+  });
+
+  it("makes several disks one RAID 0, each counted once", () => {
+    using node = new Node().instanceStore("nvme2n1", "nvme1n1");
+    expect(node.boot()).toMatchObject({ status: 0, stderr: "bootstrap: ready for jobs in lab\n" });
+    expect(node.asked("mdadm")).toEqual([
+      "mdadm --create /dev/md0 --level=0 --raid-devices=2 /dev/nvme1n1 /dev/nvme2n1",
+    ]);
+    expect(node.asked("mkfs.xfs")).toEqual(["mkfs.xfs -q -K -L bootstrap /dev/md0"]);
+  });
+
+  it.each([1, 2])("mounts what it made of %i disks after a reboot, and makes no second file system", (count) => {
+    using node = new Node().instanceStore(...["nvme1n1", "nvme2n1"].slice(0, count));
+    node.boot();
+    const made = node.asked("mkfs.xfs").length + node.asked("mdadm").length;
+    node.start("rm", ["-r", join(node.root, "mounts"), join(node.root, "run/bootstrap")]);
+    expect(node.boot()).toMatchObject({ status: 0, stderr: "bootstrap: ready for jobs in lab\n" });
+    expect(node.asked("mkfs.xfs").length + node.asked("mdadm").length).toBe(made);
+    expect(node.asked("mount")).toHaveLength(4);
+    expect(node.has("run/bootstrap/ready")).toBe(true);
+  });
+
+  it("assembles its RAID 0 where udev has not", () => {
+    using node = new Node().instanceStore("nvme1n1", "nvme2n1");
+    node.boot();
+    node.start("rm", ["-r", join(node.root, "mounts"), join(node.root, "array")]);
+    node.write("signatures/-nvme1n1.TYPE", "linux_raid_member\n");
+    node.program("blkid", `[[ $* == *TYPE*nvme1n1 ]] && echo linux_raid_member || echo bootstrap`);
+    expect(node.boot()).toMatchObject({ status: 0, stderr: "bootstrap: ready for jobs in lab\n" });
+    expect(node.asked("mdadm").at(-1)).toBe("mdadm --assemble /dev/md0 /dev/nvme1n1 /dev/nvme2n1");
+    expect(node.asked("mkfs.xfs")).toHaveLength(1);
+  });
+
+  it("does nothing twice when it is run again in the same boot", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.boot();
+    expect(node.boot()).toMatchObject({ status: 0, stderr: "bootstrap: ready for jobs in lab\n" });
+    expect(node.asked("mount")).toHaveLength(2);
+    expect(node.has("run/bootstrap/ready")).toBe(true);
+  });
+
+  it("mounts no file system for a workload without one, and no scratch disk for one without", () => {
+    using node = new Node();
+    expect(node.boot({ lustre: false, kind: "none" }).status).toBe(0);
+    expect(node.asked("mount")).toEqual([]);
+    expect(node.has("run/bootstrap/ready")).toBe(true);
+  });
+
+  it("takes an EBS volume by its name", () => {
+    using node = new Node();
+    writeFileSync(join(node.root, "dev/nvme1n1"), "");
+    symlinkSync("nvme1n1", join(node.root, "dev/sdf"));
+    expect(node.boot({ kind: "ebs", device: "/dev/sdf" }).status).toBe(0);
+    expect(node.asked("mkfs.xfs")).toEqual(["mkfs.xfs -q -K -L bootstrap /dev/nvme1n1"]);
+  });
+});
+
+describe("a node that cannot be made fit stays closed", () => {
+  it("without an instance-store disk, be there ever so many EBS disks", () => {
+    using node = new Node();
+    node.disk("Amazon_Elastic_Block_Store", "vol0123", "nvme0n1");
+    expectClosed(node, node.boot(), "this instance has no NVMe instance-store disk");
+    expect(node.asked("mkfs.xfs")).toEqual([]);
+  });
+
+  it("when the disk is in use, as the root disk is", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.write("in-use-nvme1n1", "/\n\n");
+    expectClosed(node, node.boot(), "/dev/nvme1n1 is in use at /\n");
+    expect(node.asked("mkfs.xfs")).toEqual([]);
+  });
+
+  it("when mkfs.xfs refuses, as it does on a disk with another file system", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.program("mkfs.xfs", "exit 1");
+    expectClosed(node, node.boot(), "cannot make a file system on /dev/nvme1n1");
+    expect(node.asked("mount")).toEqual([]);
+  });
+
+  it("when the EBS volume does not appear", () => {
+    using node = new Node();
+    expectClosed(node, node.boot({ kind: "ebs", device: "/dev/sdf" }), "there is no disk /dev/sdf");
+  });
+
+  it("when Lustre refuses ten times, with a pause that grows and the reason", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.write("lustre-refused", "");
+    expectClosed(node, node.boot(), "cannot mount fs-1.fsx.us-east-1.amazonaws.com@tcp:/abcdefgh at /fsx: ");
+    expect(node.read("dev/console")).toContain("mount.lustre: Connection timed out");
+    expect(node.asked("mount -t lustre")).toHaveLength(10);
+    expect(node.asked("sleep")).toEqual([5, 10, 15, 20, 25, 30, 35, 40, 45].map((seconds) => `sleep ${seconds}`));
+    expect(existsSync(join(node.root, "fsx/fastq"))).toBe(false);
+  });
+
+  it("when something else than its scratch disk is mounted", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.write("mounts/data", "ext4\n");
+    expectClosed(node, node.boot(), "there is no xfs at /data");
+  });
+
+  it("when something else than Lustre is mounted", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.program("findmnt", "case $* in *fsx) echo tmpfs ;; *) echo xfs ;; esac");
+    expectClosed(node, node.boot(), "there is no lustre at /fsx");
+  });
+
+  it.each(["lsblk", "mkdir", "mv"])("when %s fails in the middle", (program) => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.program(program, "exit 7");
+    expect(node.boot().status).toBe(1);
+    expect(node.has("run/bootstrap/ready")).toBe(false);
+    expect(node.asked("systemd-run")).toHaveLength(1);
+  });
+
+  it("when a signal ends it", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.program("udevadm", "kill -TERM $PPID");
+    expectClosed(node, node.boot(), "stopped by a signal");
+  });
+
+  it("when it was ready and its file system is lost", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.boot();
+    node.start("rm", [join(node.root, "mounts/fsx")]);
+    node.write("lustre-refused", "");
+    expectClosed(node, node.boot(), "cannot mount ");
+  });
+
+  it("and falls back on shutdown where no timer can be set", () => {
+    using node = new Node();
+    node.program("systemd-run", "exit 1");
+    node.boot();
+    expect(node.asked("shutdown")).toEqual(["shutdown -P +10"]);
+  });
+});

@@ -1,0 +1,120 @@
+import { spawnSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import { render, templateText } from "../../src/templates.ts";
+import { builderUserData, nodeUserData } from "../../src/user-data.ts";
+import { complaints } from "./shell-checks.ts";
+import { StandInMachine } from "./stand-in-machine.ts";
+
+const guide = {
+  environment: "lab",
+  image: "ami-0123456789abcdef0",
+  filesystem: {
+    dnsName: "fs-0123456789abcdef0.fsx.cn-northwest-1.amazonaws.com",
+    mountName: "zxktnbmv",
+    mountPoint: "/fsx",
+    directories: ["fastq", "splited"],
+  },
+  scratch: { kind: "instance-store", mountPoint: "/data" },
+} as const;
+
+/** The parts as Python's mail parser sees them, which is the one cloud-init uses. */
+function parts(text: string): readonly { name: string; type: string; body: string }[] {
+  const program = `import email, json, sys
+message = email.message_from_string(sys.stdin.read())
+print(json.dumps([{"name": p.get_filename(), "type": p.get_content_type(), "body": p.get_payload()}
+  for p in message.walk() if not p.is_multipart()]))`;
+  const { stdout, stderr } = spawnSync("python3", ["-c", program], { input: text, encoding: "utf8" });
+  expect(stderr).toBe("");
+  return JSON.parse(stdout);
+}
+
+describe("node user data", () => {
+  it("is two boothooks, so that a reboot mounts again, in the order of their names", () => {
+    expect(parts(nodeUserData(guide)).map(({ name, type }) => [name, type])).toEqual([
+      ["10-deadline.sh", "text/cloud-boothook"],
+      ["20-storage.sh", "text/cloud-boothook"],
+    ]);
+  });
+
+  it("leaves Batch at least half of the 16 KB", () => {
+    expect(nodeUserData(guide).length).toBeLessThan(8_192);
+  });
+
+  it.each([
+    ["Lustre and instance store", guide],
+    ["no Lustre and no scratch disk", { environment: "lab", scratch: { kind: "none" } }],
+    ["an EBS scratch disk", { environment: "lab", scratch: { kind: "ebs", mountPoint: "/data", device: "/dev/sdf" } }],
+  ] as const)("is sound shell with %s", (_, values) => {
+    for (const { body } of parts(nodeUserData(values))) {
+      expect(body.startsWith("#!/bin/bash\n")).toBe(true);
+      expect(complaints(body)).toBe("");
+    }
+  });
+
+  it("waits for the very file that the baked drop-in asks for", () => {
+    expect(templateText("bake/provision.sh")).toContain("ConditionPathExists=%s\\n' /run/bootstrap/ready ");
+    expect(templateText("userdata/20-storage.sh")).toContain("\nready=/run/bootstrap/ready\n");
+    expect(templateText("userdata/10-deadline.sh")).toContain("[ -e /run/bootstrap/ready ]");
+  });
+});
+
+describe("builder user data", () => {
+  it("is one boothook of sound shell", () => {
+    const [fuse, ...more] = parts(builderUserData({ hours: 3 }));
+    expect(more).toEqual([]);
+    expect(fuse).toMatchObject({ name: "10-fuse.sh", type: "text/cloud-boothook" });
+    expect(complaints(fuse?.body ?? "")).toBe("");
+  });
+});
+
+describe.each([
+  [
+    "the builder's fuse",
+    render("bake/fuse.sh", { hours: 3 }),
+    "--unit=bootstrap-fuse --on-active=3h systemctl poweroff",
+  ],
+  [
+    "the node's deadline",
+    render("userdata/10-deadline.sh", {}),
+    "--unit=bootstrap-deadline --on-active=45min /bin/sh -c",
+  ],
+])("%s", (_, script, timer) => {
+  it("is a transient timer, and nobody waits for it", () => {
+    using machine = new StandInMachine({ "systemd-run": "", systemctl: "" });
+    expect(machine.run(script).status).toBe(0);
+    expect(machine.calls("systemd-run")).toEqual([expect.stringContaining(`systemd-run --no-block ${timer}`)]);
+    expect(machine.calls("systemctl")).toEqual([]);
+  });
+
+  it("is set by an older systemd too, which does not know --no-block", () => {
+    using machine = new StandInMachine({ "systemd-run": "[[ $1 != --no-block ]]", systemctl: "" });
+    machine.run(script);
+    expect(machine.calls("systemd-run")[1]).toContain(`systemd-run ${timer}`);
+    expect(machine.calls("systemctl")).toEqual([]);
+  });
+
+  it("powers off at once when it cannot be set", () => {
+    using machine = new StandInMachine({ "systemd-run": "exit 1", systemctl: "" });
+    machine.run(script);
+    expect(machine.calls("systemctl")).toEqual(["systemctl --no-block poweroff"]);
+    expect(machine.read("dev/console")).toMatch(/^bootstrap: cannot set/);
+  });
+});
+
+describe("the deadline's watch", () => {
+  const watch = /watch='([^']*)'/.exec(templateText("userdata/10-deadline.sh"))?.[1] ?? "";
+
+  it("powers off a node that is not ready, and says so on the console", () => {
+    using machine = new StandInMachine({ systemctl: "" });
+    machine.run(watch);
+    expect(machine.calls()).toEqual(["systemctl poweroff"]);
+    expect(machine.read("dev/console")).toContain("bootstrap: not ready");
+  });
+
+  it("leaves a node that is ready alone", () => {
+    using machine = new StandInMachine({ systemctl: "" });
+    machine.write("run/bootstrap/ready", "");
+    machine.run(watch);
+    expect(machine.calls()).toEqual([]);
+  });
+});
