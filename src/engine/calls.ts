@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import pLimit from "p-limit";
 import type { Clock } from "./clock.ts";
 import { AbortedError } from "./errors.ts";
@@ -25,6 +26,8 @@ export class Calls {
   readonly #limit = pLimit(MOST_CALLS);
 
   constructor(clock: Clock, signal: AbortSignal, errors: CloudErrors) {
+    // Every waiting node listens for the stop.
+    setMaxListeners(0, signal);
     this.#clock = clock;
     this.#signal = signal;
     this.#errors = errors;

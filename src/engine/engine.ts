@@ -7,7 +7,7 @@ import type { Listener, Outcome, PlannedNode } from "./events.ts";
 import type { Graph, Node } from "./graph.ts";
 import type { Manifest } from "./manifest.ts";
 import { label, lateArrivals, removeAll, survey, type Thing } from "./removal.ts";
-import { find, isAborted, note, type Run, stepError } from "./run.ts";
+import { isAborted, note, type Run, stepError } from "./run.ts";
 import { all, once } from "./schedule.ts";
 import type { Found, Step } from "./step.ts";
 
@@ -149,15 +149,24 @@ export class Engine<Cloud> {
     const strangers = manifest.fresh ? (await survey(run)).length > 0 : false;
     const doubtUntil = strangers ? clock.now() + GRACE_MS : 0;
 
+    const released: Promise<BootstrapError[]>[] = [];
+
     const brought = once(async (id: string): Promise<void> => {
       const node = graph.node(id)!;
-      const startedAt = clock.now();
+      let startedAt = clock.now();
       try {
-        await this.#needsOf(node, brought);
+        await all(node.needs.map(brought));
+        startedAt = clock.now();
         const result = await this.#bringNode(node, plan, outputs, outcomes, brought, doubtUntil);
         outputs.set(id, result.output);
         outcomes.set(id, result.outcome);
         done.set(id, result);
+        const served = [...node.temporaries.values()].filter((held) => outcomes.has(held));
+        if (served.length > 0 && !run.keepTemporaries) {
+          const release = this.#release(served);
+          release.catch(() => {});
+          released.push(release);
+        }
         emit({
           type: "finished",
           at: clock.now(),
@@ -194,16 +203,16 @@ export class Engine<Cloud> {
         emit({ type: "finished", at: clock.now(), node: id, outcome: "unneeded", ms: 0 });
       }
     }
+    const releases = await Promise.allSettled(released);
     if (signal.aborted)
       throw new AbortedError("stopped before everything was done", "the same command goes on from here");
 
+    for (const release of releases) {
+      if (release.status === "rejected") throw release.reason;
+      failures.push(...release.value);
+    }
     const left = await this.#tidy(done, failures);
     return { outcomes, outputs, failures, left };
-  }
-
-  /** Waits for what a node needs; throws Blocked with the root of the trouble. */
-  async #needsOf({ needs }: Node<Cloud>, brought: (id: string) => Promise<void>): Promise<void> {
-    await all(needs.map(brought));
   }
 
   async #bringNode(
@@ -329,6 +338,15 @@ export class Engine<Cloud> {
     );
   }
 
+  /** Temporary nodes whose owner stands go at once: they cost by the minute. */
+  async #release(served: readonly string[]): Promise<BootstrapError[]> {
+    const leftovers = await this.#leftovers();
+    return removeAll(
+      this.#run,
+      leftovers.filter(({ found }) => served.includes(found.node)),
+    );
+  }
+
   /** Everything of this environment, found by its tags; open intents are waited for first. */
   async everything(): Promise<Thing<Cloud>[]> {
     const run = this.#run;
@@ -346,14 +364,6 @@ export class Engine<Cloud> {
     const left = await survey(run);
     if (left.length === 0) await run.manifest.remove();
     return { left, failures };
-  }
-
-  /** What one node's outputs are right now, for a summary; undefined when it does not stand. */
-  async outputOf(id: string): Promise<unknown> {
-    const node = this.#run.graph.node(id);
-    if (!node) return undefined;
-    const found = await this.#run.calls.read(() => find(this.#run, node.step, id));
-    return found.find(({ state }) => state === "ready")?.output;
   }
 }
 

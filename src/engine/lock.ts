@@ -29,6 +29,9 @@ export async function lock(
   { owner, isAlive, takeOver, note }: LockOptions,
 ): Promise<() => Promise<void>> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  // A number of our own that is taken was an earlier process's.
+  const isGone = ({ host, pid }: Owner) =>
+    host === owner.host ? pid === owner.pid || !isAlive(pid) : takeOver === true;
   // A link appears whole or not at all, so no reader ever sees half a lock.
   const own = `${path}.${owner.host}.${owner.pid}`;
   await writeFile(own, JSON.stringify(owner), { mode: 0o600 });
@@ -38,48 +41,64 @@ export async function lock(
         await link(own, path);
         return () => release(path, owner);
       } catch (error) {
-        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+        if (!hasCode(error, "EEXIST")) throw error;
       }
       const holder = await read(path);
       if (holder === undefined) continue;
-      const dead = holder.host === owner.host && (holder.pid === owner.pid || !isAlive(holder.pid));
-      if (!dead && !takeOver) {
-        throw new RefusedError(
-          `another run holds ${path}: ${holder.verb}, pid ${holder.pid} on ${holder.host}, since ${holder.since}`,
-          holder.host === owner.host
-            ? `wait for it, or stop it (kill ${holder.pid}) and run again`
-            : `if ${holder.host} is surely not at work: bootstrap ${owner.verb} --take-over-lock`,
-        );
+      if (!isGone(holder)) throw held(path, holder, owner);
+      if (await succeed(path, own, holder, owner, isGone)) {
+        const how = holder.host === owner.host ? "is gone" : "was given up";
+        note(`taking over the lock of ${holder.verb}, pid ${holder.pid} on ${holder.host}, which ${how}`);
+        return () => release(path, owner);
       }
-      note(
-        `taking over the lock of ${holder.verb}, pid ${holder.pid} on ${holder.host}, which ${dead ? "is gone" : "was given up"}`,
-      );
-      await bury(path, holder);
     }
   } finally {
     await rm(own, { force: true });
   }
 }
 
-/** Moves a given-up lock aside; if another run has taken its place meanwhile, that one's lock is put back. */
-async function bury(path: string, holder: Owner): Promise<void> {
-  const grave = `${path}.${holder.host}.${holder.pid}.given-up`;
+function held(path: string, { verb, pid, host, since }: Owner, owner: Owner): RefusedError {
+  return new RefusedError(
+    `another run holds ${path}: ${verb}, pid ${pid} on ${host}, since ${since}`,
+    host === owner.host
+      ? `wait for it, or stop it (kill ${pid}) and run again; if ${pid} is another program by now: rm ${path}`
+      : `if ${host} is surely not at work: bootstrap ${owner.verb} --take-over-lock`,
+  );
+}
+
+/** Puts `own` in the place of a lost lock; one heir at a time, so that nobody's new lock is taken for the lost one. */
+async function succeed(
+  path: string,
+  own: string,
+  lost: Owner,
+  owner: Owner,
+  isGone: (holder: Owner) => boolean,
+): Promise<boolean> {
+  const claim = `${path}.${lost.host}.${lost.pid}.given-up`;
   try {
-    await rename(path, grave);
+    await link(own, claim);
   } catch (error) {
-    if (isMissing(error)) return;
-    throw error;
+    if (!hasCode(error, "EEXIST")) throw error;
+    const heir = await read(claim);
+    if (heir && !isGone(heir)) throw held(path, heir, owner);
+    if (heir) await rm(claim, { force: true });
+    return false;
   }
-  const buried = await read(grave);
-  if (buried && (buried.pid !== holder.pid || buried.since !== holder.since)) await link(grave, path).catch(() => {});
-  await rm(grave, { force: true });
+  try {
+    const holder = await read(path);
+    if (holder?.host !== lost.host || holder.pid !== lost.pid || holder.since !== lost.since) return false;
+    await rename(own, path);
+    return true;
+  } finally {
+    await rm(claim, { force: true });
+  }
 }
 
 async function read(path: string): Promise<Owner | undefined> {
   try {
     return JSON.parse(await readFile(path, "utf8")) as Owner;
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw new RefusedError(`${path} cannot be read as a lock`, `if no other run is at work: rm ${path}`);
   }
 }
@@ -89,6 +108,6 @@ async function release(path: string, owner: Owner): Promise<void> {
   if (holder?.pid === owner.pid && holder.host === owner.host) await rm(path, { force: true });
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -150,10 +150,10 @@ describe("up", () => {
     expect(cloud.changes.slice(before)).toEqual([
       "create builder",
       "create image",
+      "destroy builder",
       "update queue",
       "update queue",
       "destroy image",
-      "destroy builder",
     ]);
   });
 

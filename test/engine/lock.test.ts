@@ -90,6 +90,19 @@ describe("a lock", () => {
     expect(JSON.parse(await readFile(path, "utf8"))).toEqual(owner(2));
   });
 
+  it("is not taken over from a live one on this host, told to or not", async () => {
+    await take(owner(1));
+    expect(await refusal(take(owner(2), { alive: [1], takeOver: true }))).toBeInstanceOf(RefusedError);
+  });
+
+  it("is taken over although another heir died at it", async () => {
+    await take(owner(1));
+    await writeFile(`${path}.bench-1.1.given-up`, JSON.stringify(owner(2)));
+    expect(await refusal(take(owner(3), { alive: [2] }))).toMatchObject({ message: expect.stringContaining("pid 2") });
+    await take(owner(3));
+    expect(await left()).toEqual(["lab.us-east-1.lock"]);
+  });
+
   it("is not released by one from whom it was taken over", async () => {
     const release = await take(owner(1, { host: "bench-2" }));
     await take(owner(2), { takeOver: true });
@@ -123,7 +136,7 @@ describe("several at once", () => {
   it("find exactly one winner also when they come upon a dead one", async () => {
     for (let round = 0; round < 10; round++) {
       await take(owner(99));
-      const tries = await Promise.allSettled([1, 2].map((pid) => take(owner(pid), { alive: [1, 2] })));
+      const tries = await Promise.allSettled(PIDS.map((pid) => take(owner(pid), { alive: PIDS })));
       const won = tries.flatMap((one, at) => (one.status === "fulfilled" ? [at + 1] : []));
       expect(won.length).toBe(1);
       expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ pid: won[0] });

@@ -154,7 +154,7 @@ describe("a manifest that is refused", () => {
   });
 
   it.each([
-    ["no object", "[]", "version"],
+    ["no object", "[]", "the file"],
     ["of no version", stored({ version: undefined }), "version"],
     [
       "with a record of an unknown phase",

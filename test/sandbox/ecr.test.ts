@@ -61,7 +61,8 @@ describe("a repository", () => {
   it("is made once, with a name AWS could give", async () => {
     await create();
     expect(await wordsOf(create())).toBe(
-      `RepositoryAlreadyExistsException: The repository with name '${repositoryName}' already exists in the registry with id '123456789012'`,
+      `RepositoryAlreadyExistsException: The repository with name '${repositoryName}' already exists in the registry ` +
+        "with id '123456789012'",
     );
     expect(await wordsOf(create({ repositoryName: "Lab" }))).toMatch(/^InvalidParameterException/);
   });

@@ -276,7 +276,10 @@ function pullTrouble(call: Call, { image }: JobState, role: string | undefined):
     return failed(`denied: not authorized to perform: ecr:BatchGetImage on resource: ${arn}`);
   }
   if (account === call.account && findImage(there, repository, tagOrDigest) !== undefined) return undefined;
-  return `CannotPullContainerError: Error response from daemon: manifest for ${image} not found: manifest unknown: Requested image not found`;
+  return (
+    `CannotPullContainerError: Error response from daemon: manifest for ${image} not found: manifest unknown: ` +
+    "Requested image not found"
+  );
 }
 
 function roleTrouble(call: Call, { definitionArn }: JobState): string | undefined {

@@ -11,8 +11,8 @@ export function jobLogTrouble(call: Call, job: JobState, role: string | undefine
   if (group === undefined) return undefined;
   const arn = `arn:${call.partition}:logs:${call.region}:${call.account}:log-group:${group}`;
   const failed = (words: string) =>
-    "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to initialize " +
-    `logging driver: failed to create Cloudwatch log stream: ${words}`;
+    "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to " +
+    `initialize logging driver: failed to create Cloudwatch log stream: ${words}`;
   if (makes) makeGroup(call, group);
   if (!groupExists(call, group)) return failed("ResourceNotFoundException: The specified log group does not exist.");
   const allowed = [arn, `${arn}:log-stream:x`].some((each) => roleAllows(call, role, "logs:CreateLogStream", each));

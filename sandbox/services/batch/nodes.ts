@@ -71,7 +71,7 @@ function isAlive(state: string | undefined): boolean {
   return state === "pending" || state === "running";
 }
 
-/** The template under the environment's own settings. Batch ignores the template's type, profile, subnets and market. */
+/** The template under the environment's settings; Batch ignores its type, profile, subnets and market. */
 function launchRequest(call: Call, environment: EnvironmentState, type: InstanceTypeFacts): LaunchRequest {
   const resources = environment.resources!;
   const template = templateData(call, environment, resources);

@@ -16,8 +16,8 @@ const MAX_RESOURCE =
   "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot meet the vCPU " +
   "requirement of the job: it is more than their maxvCpus allow.";
 const JOB_RESOURCE =
-  "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can " +
-  "be met by the CE(s) attached to the job queue.";
+  "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that " +
+  "can be met by the CE(s) attached to the job queue.";
 const NO_CAPACITY =
   "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested for instance type";
 

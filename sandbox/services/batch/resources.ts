@@ -104,8 +104,8 @@ export function troubleWith(call: Call, resources: ComputeResource, serviceRole:
   if (findRole(call, serviceRole) === undefined) {
     return (
       `CLIENT_ERROR - User: arn:${call.partition}:sts::${call.account}:assumed-role/AWSBatch/aws-batch is not ` +
-      `authorized to perform: sts:AssumeRole on resource: ${serviceRole} (Service: Sts, Status Code: 403, Request ID: ` +
-      `${call.uuid()})`
+      `authorized to perform: sts:AssumeRole on resource: ${serviceRole} (Service: Sts, Status Code: 403, ` +
+      `Request ID: ${call.uuid()})`
     );
   }
   const profile = findInstanceProfile(call, resources.instanceRole ?? "");
@@ -120,7 +120,8 @@ export function troubleWith(call: Call, resources: ComputeResource, serviceRole:
     return undefined;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return `CLIENT_ERROR - ${error.message.replace(/^Error executing request, Exception : (.*), RequestId: .*$/s, "$1")}`;
+    const words = error.message.replace(/^Error executing request, Exception : (.*), RequestId: .*$/s, "$1");
+    return `CLIENT_ERROR - ${words}`;
   }
 }
 

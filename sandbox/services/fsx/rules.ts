@@ -117,7 +117,8 @@ export function checkThroughputChange(
   const rule = RULES[deploymentType].storage[storageType];
   if (storageType === "HDD" || rule?.throughputs === undefined) {
     throw badRequest(
-      `PerUnitStorageThroughput cannot be updated for deployment type ${deploymentType} and storage type ${storageType}.`,
+      `PerUnitStorageThroughput cannot be updated for deployment type ${deploymentType} and storage type ` +
+        `${storageType}.`,
     );
   }
   checkThroughput(deploymentType, storageType, rule, throughputPerTiB);

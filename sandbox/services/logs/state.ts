@@ -73,7 +73,7 @@ export interface WrittenLine {
   readonly message: string;
 }
 
-/** Another service's lines, the stream made when it is missing. False, and nothing kept, when there is no such group. */
+/** Another service's lines; a missing stream is made. False, and nothing kept, when there is no such group. */
 export function writeLines(call: Call, groupName: string, streamName: string, lines: readonly WrittenLine[]): boolean {
   const group = groupsOf(call)[groupName];
   if (group === undefined) return false;
