@@ -7,5 +7,6 @@ export default defineConfig({
     pool: "threads",
     maxWorkers: 2,
     isolate: false,
+    testTimeout: 60_000,
   },
 });

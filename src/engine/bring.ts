@@ -113,7 +113,8 @@ export async function bring<Cloud>(
 
       case "update": {
         said(run, node, "changing");
-        await openRecord(run, node, seen, verdict.found, "updating");
+        const gentle = isGentle(manifest.get(node.id), verdict.found, seen.wanted);
+        await openRecord(run, node, seen, verdict.found, "updating", gentle);
         const found = await settle(run, node, seen);
         return { ...(await finish(run, node, seen, found)), outcome: outcome ?? "updated", found };
       }
@@ -291,7 +292,10 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
       if (one?.state === "failed" && (!step.mendsFailed || mends++ >= MOST_MENDS)) throw failed(node, one);
 
       if (one && one.state !== "pending") {
-        const drift = toMend(one, { ...wanted, repair: wanted.repair || record.phase === "updating" });
+        const drift = toMend(one, {
+          ...wanted,
+          repair: wanted.repair || (record.phase === "updating" && !record.gentle),
+        });
         const upToDate = step.shared || one.fingerprint === wanted.fingerprint;
         if (one.state === "ready" && drift.length === 0 && upToDate) return found;
         const told = JSON.stringify([one.state, drift]);
@@ -329,7 +333,7 @@ export async function remove<Cloud>(
   thing: Found,
 ): Promise<void> {
   const { calls, clock, emit } = run;
-  const { everyMs, timeoutMs } = paceOf(step);
+  const { everyMs, timeoutMs: madeMs, removeTimeoutMs: timeoutMs = madeMs } = paceOf(step);
   const startedAt = clock.now();
   const context = { name: run.name, region: run.region, node: id, cloud: run.cloud };
   const tell = (text: string) => note(run, id, text);
@@ -370,6 +374,12 @@ async function clearFailed<Cloud>(run: Run<Cloud>, { id, step }: Node<Cloud>, fo
   }
 }
 
+/** Drift alone, at inputs that did not change, never replaces running machines. */
+function isGentle(record: StepRecord | undefined, { fingerprint }: Found, wanted: Wanted): boolean {
+  const begun = record?.phase === "updating" && !record.gentle;
+  return !begun && !wanted.repair && fingerprint === wanted.fingerprint;
+}
+
 /** Makes the record speak of the thing that is there, before anything is done to it. */
 async function openRecord<Cloud>(
   run: Run<Cloud>,
@@ -377,10 +387,17 @@ async function openRecord<Cloud>(
   seen: Look,
   { ref }: Found,
   phase: "creating" | "updating" | "ready",
+  gentle = false,
 ): Promise<void> {
   const known = run.manifest.get(node.id);
   const token = known?.ref === undefined || known.ref === ref ? known?.token : undefined;
-  await run.manifest.put(node.id, { ...newIntent(run, node, seen), ...(token !== undefined && { token }), phase, ref });
+  await run.manifest.put(node.id, {
+    ...newIntent(run, node, seen),
+    ...(token !== undefined && { token }),
+    phase,
+    ref,
+    ...(gentle && { gentle }),
+  });
 }
 
 async function finish<Cloud>(run: Run<Cloud>, node: Node<Cloud>, seen: Look, found: readonly Found[]) {

@@ -53,7 +53,7 @@ export class Calls {
       this.#signal.addEventListener("abort", onAbort, { once: true });
     });
     try {
-      return await Promise.race([this.#limit(ask), stopped]);
+      return await Promise.race([this.#inTurn(ask), stopped]);
     } finally {
       this.#signal.removeEventListener("abort", onAbort);
     }
@@ -81,7 +81,7 @@ export class Calls {
     call: () => Promise<T>,
   ): Promise<T> {
     const early = alsoLost ? ["busy", "notPropagated", "unknown"] : ["busy", "notPropagated"];
-    return this.#again(everyMs, forMs, early, () => this.#limit(call), note);
+    return this.#again(everyMs, forMs, early, () => this.#inTurn(call), note);
   }
 
   async #again<T>(
@@ -105,6 +105,14 @@ export class Calls {
       }
       await this.wait(everyMs);
     }
+  }
+
+  /** A call that was still waiting its turn when the run was stopped does not begin. */
+  #inTurn<T>(call: () => Promise<T>): Promise<T> {
+    return this.#limit(() => {
+      this.#stopIfAborted();
+      return call();
+    });
   }
 
   #stopIfAborted(): void {

@@ -15,6 +15,8 @@ const stepRecord = z.object({
   ref: z.string().optional(),
   output: z.unknown().optional(),
   at: z.string(),
+  /** Of an update that mends drift alone: it leaves be what replaces running machines. */
+  gentle: z.literal(true).optional(),
 });
 
 const manifestFile = z.object({

@@ -1,7 +1,6 @@
 import { remove, untilSeen } from "./bring.ts";
 import { isIntended } from "./decide.ts";
 import { BootstrapError } from "./errors.ts";
-import type { StepRecord } from "./manifest.ts";
 import { find, isAborted, note, type Run } from "./run.ts";
 import { all, once } from "./schedule.ts";
 import type { Found, Step } from "./step.ts";
@@ -68,7 +67,7 @@ export async function removeAll<Cloud>(run: Run<Cloud>, things: readonly Thing<C
     emit({ type: "started", at: startedAt, node: label(things, one), doing: "removing" });
     try {
       const record = manifest.get(id);
-      if (record && record.phase !== "destroying" && record.kind === step.kind && leaves(record, one, things)) {
+      if (record && record.phase !== "destroying" && record.kind === step.kind && isIntended(record, found)) {
         await manifest.put(id, { ...record, phase: "destroying" });
       }
       await remove(run, { id, step }, found);
@@ -109,12 +108,4 @@ function leansOn<Cloud>({ manifest, kinds }: Run<Cloud>, one: Thing<Cloud>, othe
   if (records[0] && records[1]) return records[0].needs.includes(other.found.node);
   const place = ({ step }: Thing<Cloud>) => kinds.findIndex(({ kind }) => kind === step.kind);
   return place(one) < place(other);
-}
-
-/** Is this the last thing the record can speak of? Older generations go without a word in the journal. */
-function leaves<Cloud>(record: StepRecord, { found }: Thing<Cloud>, things: readonly Thing<Cloud>[]): boolean {
-  return (
-    isIntended(record, found) ||
-    !things.some((other) => other.found.node === found.node && isIntended(record, other.found))
-  );
 }

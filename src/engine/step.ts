@@ -71,6 +71,8 @@ export interface Pace {
   readonly expectMs: number;
   readonly everyMs: number;
   readonly timeoutMs: number;
+  /** Of its removal; without it: the same. */
+  readonly removeTimeoutMs?: number;
 }
 
 /** Lines a running thing has said since `cursor`; hand `cursor` back on the next call. */

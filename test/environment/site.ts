@@ -24,7 +24,7 @@ export interface Ran {
   readonly plan: Plan<Cloud>;
   readonly summary: Summary | undefined;
   readonly events: readonly Event[];
-  /** What this run asked of AWS. */
+  /** What this run asked of AWS; `writes` are those that AWS did. */
   readonly calls: readonly { readonly operation: string; readonly kind: "read" | "write" }[];
   readonly writes: readonly string[];
 }
@@ -87,7 +87,9 @@ export class Site {
       summary,
       events,
       calls,
-      writes: calls.filter(({ kind }) => kind === "write").map(({ operation }) => operation),
+      writes: calls
+        .filter(({ kind, outcome }) => kind === "write" && outcome === "ok")
+        .map(({ operation }) => operation),
     };
   }
 

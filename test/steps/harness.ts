@@ -19,6 +19,8 @@ export interface Lab {
   /** May be added to at any time. */
   readonly faults: Fault[];
   readonly notes: string[];
+  /** The same world and clock, from another region. */
+  at(region: string): Lab;
   /** Names of the mutating operations asked for since `calls` was so long. */
   writesSince(count: number): string[];
 }
@@ -30,21 +32,24 @@ export function lab(region = "us-east-1"): Lab {
   const startedAt = clock.now();
   const store = new MemoryStore(World.fresh(7, { virtualMs: startedAt, wallMs: startedAt, speed: 1 }));
   const sandbox = createSandbox({ store, clock, faults: () => faults, log: (record) => calls.push(record) });
-  const cloud = connect({
-    region,
-    endpoint: "http://sandbox.invalid",
-    credentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "not-a-secret" },
-    requestHandler: inProcess(sandbox) as NonNullable<Parameters<typeof connect>[0]["requestHandler"]>,
-    sleep: (ms) => clock.sleep(ms),
-  });
-  return {
-    ...{ cloud, clock, region, calls, faults, notes: [] },
-    writesSince: (count) =>
+  const at = (where: string): Lab => ({ ...world, at, region: where, cloud: reach(where) });
+  const reach = (where: string) =>
+    connect({
+      region: where,
+      endpoint: "http://sandbox.invalid",
+      credentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "not-a-secret" },
+      requestHandler: inProcess(sandbox) as NonNullable<Parameters<typeof connect>[0]["requestHandler"]>,
+      sleep: (ms) => clock.sleep(ms),
+    });
+  const world = {
+    ...{ clock, calls, faults, notes: [] },
+    writesSince: (count: number) =>
       calls
         .slice(count)
         .filter(({ kind }) => kind === "write")
         .map(({ operation }) => operation),
   };
+  return at(region);
 }
 
 export interface Placed<I, T> {

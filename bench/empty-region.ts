@@ -1,0 +1,101 @@
+import { setMaxListeners } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CallRecord } from "../sandbox/calls.ts";
+import { inProcess } from "../sandbox/in-process.ts";
+import { createSandbox } from "../sandbox/sandbox.ts";
+import { World } from "../sandbox/world.ts";
+import { type Cloud, connect } from "../src/aws/clients.ts";
+import { awsWords, classify, hintFor } from "../src/aws/errors.ts";
+import { whoAmI } from "../src/aws/facts.ts";
+import { pinsOf, readFacts } from "../src/cli/facts.ts";
+import type { Session } from "../src/cli/session.ts";
+import { loadConfig } from "../src/config/load.ts";
+import { resolveConfig } from "../src/config/resolve.ts";
+import { Engine } from "../src/engine/engine.ts";
+import { Manifest } from "../src/engine/manifest.ts";
+import { manifestFile } from "../src/engine/manifest-file.ts";
+import { environment } from "../src/environment.ts";
+import { KINDS } from "../src/steps/index.ts";
+import { WORKLOADS_FOLDER } from "../src/workloads.ts";
+import { jumpingClock } from "../test/jumping-clock.ts";
+import { WatchedStore } from "./aws-times.ts";
+import { type Chain, longestChain } from "./longest-chain.ts";
+
+export interface Stretch {
+  readonly seed: number;
+  /** From the first call to the last. */
+  readonly tookMs: number;
+  readonly chain: Chain;
+  readonly ratio: number;
+}
+
+const REGION = "us-east-1";
+
+/** One `up` on an empty region, in a world of this seed where calls take no time and only AWS does. */
+export async function upOnEmptyRegion(seed: number): Promise<Stretch> {
+  const clock = jumpingClock();
+  const startedAt = clock.now();
+  const world = World.fresh(seed, { virtualMs: startedAt, wallMs: startedAt, speed: 1 });
+  const store = new WatchedStore(world, clock, REGION);
+  const calls: CallRecord[] = [];
+  const sandbox = createSandbox({ store, clock, log: (record) => calls.push(record) });
+  await sandbox.load();
+  const cloud = connect({
+    region: REGION,
+    endpoint: "http://sandbox.invalid",
+    credentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "not-a-secret" },
+    requestHandler: inProcess(sandbox) as NonNullable<Parameters<typeof connect>[0]["requestHandler"]>,
+    sleep: (ms) => clock.sleep(ms),
+  });
+  const folder = mkdtempSync(join(tmpdir(), "bootstrap-bench-"));
+  try {
+    const { graph, refs } = await bringUp(cloud, clock, folder);
+    const tookMs = Date.parse(calls.at(-1)!.at) - Date.parse(calls[0]!.at);
+    const chain = longestChain(graph, (node) => {
+      const ref = refs.get(node) ?? "";
+      // A version of a launch template is named after its template.
+      return store.times.get(ref) ?? store.times.get(ref.split(":")[0]!);
+    });
+    return { seed, tookMs, chain, ratio: tookMs / chain.ms };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** What the verb does, without its terminal. */
+async function bringUp(cloud: Cloud, clock: ReturnType<typeof jumpingClock>, folder: string) {
+  const { signal } = new AbortController();
+  setMaxListeners(0, signal);
+  const overrides = { region: REGION };
+  const loaded = await loadConfig({ file: undefined, workloadsFolder: WORKLOADS_FOLDER, overrides });
+  const identity = await whoAmI(cloud);
+  const { name } = loaded.values;
+  const journal = { name, account: identity.account, region: REGION };
+  const manifest = await Manifest.open(manifestFile(join(folder, "manifest.json")), journal);
+  const config = resolveConfig(loaded, REGION, manifest.pins);
+  const refs = new Map<string, string>();
+  const session: Session = {
+    ...{ flags: {}, config, identity, cloud, clock, manifest, signal, sandbox: true },
+    view: {
+      onEvent: (event) => {
+        if (event.type === "finished" && event.ref !== undefined) refs.set(event.node, event.ref);
+      },
+      close: async () => {},
+    },
+    engine: (graph) =>
+      new Engine({
+        ...{ name, region: REGION, cloud, kinds: KINDS, graph, manifest, clock, signal },
+        ...{ errors: { trouble: classify, words: awsWords, hint: hintFor }, emit: session.view.onEvent },
+      }),
+  };
+  const facts = await readFacts(session);
+  const graph = environment(config, facts);
+  const engine = session.engine(graph);
+  const plan = await engine.plan();
+  await manifest.pin(pinsOf(session, facts));
+  const { failures } = await engine.up(plan);
+  if (failures.length > 0) throw failures[0]!;
+  return { graph, refs };
+}

@@ -1,0 +1,285 @@
+import { DescribeComputeEnvironmentsCommand, DescribeJobDefinitionsCommand } from "@aws-sdk/client-batch";
+import {
+  DeleteLaunchTemplateCommand,
+  DeregisterImageCommand,
+  DescribeImagesCommand,
+  DescribeInstancesCommand,
+  DescribeSecurityGroupsCommand,
+  RevokeSecurityGroupIngressCommand,
+} from "@aws-sdk/client-ec2";
+import { DescribeFileSystemsCommand } from "@aws-sdk/client-fsx";
+import { DetachRolePolicyCommand, ListRolesCommand } from "@aws-sdk/client-iam";
+import { beforeEach, describe, expect, it } from "vitest";
+import { Site } from "./site.ts";
+
+let site: Site;
+
+beforeEach(() => {
+  site = new Site();
+});
+
+const creates = (writes: readonly string[]) =>
+  writes.filter((operation) => /^(Create|Run|Register|Send)/.test(operation));
+
+describe("up", () => {
+  it("makes the whole environment, each thing once, and leaves no builder running", async () => {
+    const { summary, writes } = await site.up();
+    expect(summary?.failures).toEqual([]);
+    const once = [
+      "CreateFileSystem",
+      "CreateImage",
+      "CreateLaunchTemplate",
+      "CreateRepository",
+      "CreateComputeEnvironment",
+    ];
+    for (const operation of [
+      ...once,
+      "CreateJobQueue",
+      "RegisterJobDefinition",
+      "CreateSecurityGroup",
+      "CreateLogGroup",
+    ]) {
+      expect(
+        writes.filter((write) => write === operation),
+        operation,
+      ).toHaveLength(1);
+    }
+    const { Reservations } = await site.lab.cloud.ec2.send(new DescribeInstancesCommand({}));
+    const states = Reservations?.flatMap(({ Instances }) => Instances?.map(({ State }) => State?.Name));
+    expect(new Set(states)).toEqual(new Set(["terminated"]));
+  });
+
+  it("makes no change when run again, in at most 36 calls", async () => {
+    await site.up();
+    const { plan, calls, writes } = await site.up();
+    expect(plan.idle).toBe(true);
+    expect(writes).toEqual([]);
+    expect(calls.length).toBeLessThanOrEqual(36);
+  });
+
+  it("plans without a single change, on an empty region and on a changed config", async () => {
+    const first = await site.up("", { dryRun: true });
+    expect([first.writes, site.store.writes]).toEqual([[], []]);
+    expect(first.plan.nodes.find(({ node }) => node === "filesystem")?.verdict).toBe("follows");
+    await site.up();
+    const journal = site.store.writes.length;
+    const { plan, writes } = await site.up("filesystem: { capacityGiB: 2400 }", { dryRun: true });
+    expect(writes).toEqual([]);
+    expect(site.store.writes).toHaveLength(journal);
+    expect(plan.nodes.find(({ node }) => node === "filesystem")).toMatchObject({ verdict: "update" });
+  });
+
+  it("puts the AMI into the compute environment alone, the user data into a numbered version", async () => {
+    const { summary } = await site.up();
+    const { computeEnvironments } = await site.lab.cloud.batch.send(new DescribeComputeEnvironmentsCommand({}));
+    const { ec2Configuration, launchTemplate } = computeEnvironments![0]!.computeResources!;
+    const { imageId } = summary!.outputs.get("ami") as { imageId: string };
+    expect(ec2Configuration).toMatchObject([{ imageType: "ECS_AL2023", imageIdOverride: imageId }]);
+    expect(launchTemplate?.version).toBe("1");
+  });
+
+  it("runs the image by its digest, as the registry tells it", async () => {
+    await site.up();
+    const { jobDefinitions } = await site.lab.cloud.batch.send(new DescribeJobDefinitionsCommand({ status: "ACTIVE" }));
+    expect(jobDefinitions![0]!.containerProperties?.image).toMatch(/\/demux\/bcl2fastq@sha256:[0-9a-f]{64}$/);
+  });
+
+  it("adopts everything when the manifest is lost, and makes nothing", async () => {
+    await site.up();
+    site.store = new Site().store;
+    const { summary, writes } = await site.up();
+    expect(writes).toEqual([]);
+    expect(new Set(summary?.outcomes.values())).toEqual(new Set(["adopted", "kept"]));
+    expect((await site.up()).plan.idle).toBe(true);
+  });
+
+  it("makes exactly the launch template again that was deleted behind its back", async () => {
+    const { summary } = await site.up();
+    const { launchTemplateId } = summary!.outputs.get("launch-template") as { launchTemplateId: string };
+    await site.lab.cloud.ec2.send(new DeleteLaunchTemplateCommand({ LaunchTemplateId: launchTemplateId }));
+    const { writes } = await site.up();
+    expect(creates(writes)).toEqual(["CreateLaunchTemplate"]);
+    expect((await site.up()).plan.idle).toBe(true);
+  });
+
+  it("bakes exactly the image again that was deregistered behind its back", async () => {
+    const { summary } = await site.up();
+    const { imageId } = summary!.outputs.get("ami") as { imageId: string };
+    await site.lab.cloud.ec2.send(new DeregisterImageCommand({ ImageId: imageId, DeleteAssociatedSnapshots: true }));
+    const { writes, summary: again } = await site.up();
+    expect(again?.failures).toEqual([]);
+    expect(creates(writes)).toEqual(["RunInstances", "SendCommand", "CreateImage", "CreateLaunchTemplateVersion"]);
+    expect((await site.up()).plan.idle).toBe(true);
+  });
+
+  it("mends exactly the policy a role was stripped of", async () => {
+    await site.up();
+    const { Roles } = await site.lab.cloud.iam.send(new ListRolesCommand({}));
+    const RoleName = Roles!.find((one) => one.RoleName?.endsWith("-node-role"))!.RoleName!;
+    const PolicyArn = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
+    await site.lab.cloud.iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn }));
+    const { writes } = await site.up();
+    expect(writes).toEqual(["AttachRolePolicy"]);
+  });
+
+  it("mends exactly the rule that was taken out of the security group", async () => {
+    await site.up();
+    const { ec2 } = site.lab.cloud;
+    const { SecurityGroups } = await ec2.send(
+      new DescribeSecurityGroupsCommand({ Filters: [{ Name: "tag:bootstrap:env", Values: ["demux"] }] }),
+    );
+    const { GroupId, IpPermissions } = SecurityGroups![0]!;
+    await ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId, IpPermissions: IpPermissions!.slice(0, 1) }));
+    const { writes } = await site.up();
+    expect(writes).toEqual(["AuthorizeSecurityGroupIngress"]);
+  });
+});
+
+describe("a changed config", () => {
+  it("grows the file system in place", async () => {
+    await site.up();
+    const { summary, writes } = await site.up("filesystem: { capacityGiB: 2400 }");
+    expect(summary?.failures).toEqual([]);
+    expect(writes.filter((write) => write !== "TagResource")).toEqual(["UpdateFileSystem"]);
+    const { FileSystems } = await site.lab.cloud.fsx.send(new DescribeFileSystemsCommand({}));
+    expect(FileSystems?.map(({ StorageCapacity }) => StorageCapacity)).toEqual([2400]);
+    expect((await site.up("filesystem: { capacityGiB: 2400 }")).plan.idle).toBe(true);
+  });
+
+  it("does not shrink or move the file system, and says what to do", async () => {
+    const { summary } = await site.up("filesystem: { capacityGiB: 2400 }");
+    expect(summary?.failures).toEqual([]);
+    const smaller = await site.up("filesystem: { capacityGiB: 1200 }");
+    expect(smaller.summary?.failures[0]?.message).toMatch(/2400.*1200|1200.*2400/);
+    const moved = await site.up("filesystem: { capacityGiB: 2400, deploymentType: PERSISTENT_1 }");
+    expect(moved.summary?.failures[0]).toMatchObject({
+      code: "refused",
+      hint: expect.stringContaining("--discard-data"),
+    });
+    expect(moved.writes).not.toContain("DeleteFileSystem");
+  });
+
+  it("raises the vCPUs by one call that replaces no machine", async () => {
+    await site.up();
+    const { writes } = await site.up("compute: { maxVcpus: 288 }");
+    expect(writes).toEqual(["UpdateComputeEnvironment", "TagResource"]);
+  });
+
+  it("builds another image for another build argument, and registers the next revision", async () => {
+    await site.up();
+    const { summary, writes } = await site.up("container: { args: { BCL2FASTQ_PACKAGE: bcl2fastq=2.20.0 } }");
+    expect(summary?.failures).toEqual([]);
+    expect(creates(writes)).toEqual(["RunInstances", "SendCommand", "RegisterJobDefinition"]);
+    const { jobDefinitions } = await site.lab.cloud.batch.send(new DescribeJobDefinitionsCommand({ status: "ACTIVE" }));
+    expect(jobDefinitions?.map(({ revision }) => revision)).toEqual([2]);
+  });
+
+  it("removes what a dropped node left behind, but never the file system", async () => {
+    await site.up();
+    const { summary } = await site.up(
+      "filesystem: { enabled: false }\ncontainer: { image: registry.example.com/demux:1 }",
+    );
+    expect(summary?.failures).toEqual([]);
+    expect(summary?.left.join()).toContain("it may hold data");
+    const { FileSystems } = await site.lab.cloud.fsx.send(new DescribeFileSystemsCommand({}));
+    expect(FileSystems).toHaveLength(1);
+  });
+
+  it("buys Spot when told to, with the account's own role for it", async () => {
+    const { summary, writes } = await site.up("compute: { purchase: spot }");
+    expect(summary?.failures).toEqual([]);
+    expect(writes).toContain("CreateServiceLinkedRole");
+  });
+});
+
+describe("bake-ami", () => {
+  const fortnightMs = 30 * 86_400_000;
+
+  it("has nothing to do while base image and recipe are the same", async () => {
+    await site.up();
+    expect((await site.bake()).plan.idle).toBe(true);
+  });
+
+  it("bakes on a newer base image and rolls it through template and compute environment", async () => {
+    const { summary: before } = await site.up();
+    site.lab.clock.advance(fortnightMs);
+    const { summary, writes } = await site.bake();
+    expect(summary?.failures).toEqual([]);
+    expect(creates(writes)).toEqual(["RunInstances", "SendCommand", "CreateImage", "CreateLaunchTemplateVersion"]);
+    expect(writes).toContain("UpdateComputeEnvironment");
+    expect(summary?.outputs.get("ami")).not.toEqual(before?.outputs.get("ami"));
+    const { computeEnvironments } = await site.lab.cloud.batch.send(new DescribeComputeEnvironmentsCommand({}));
+    const { ec2Configuration } = computeEnvironments![0]!.computeResources!;
+    expect(ec2Configuration?.[0]?.imageIdOverride).toBe((summary!.outputs.get("ami") as { imageId: string }).imageId);
+    expect((await site.up()).plan.idle).toBe(true);
+  });
+
+  it("keeps one older image, to go back to, and removes the one before it with its snapshots", async () => {
+    await site.up();
+    await site.bake("", { force: true });
+    await site.bake("", { force: true });
+    const { Images } = await site.lab.cloud.ec2.send(new DescribeImagesCommand({ Owners: ["self"] }));
+    expect(Images).toHaveLength(2);
+  });
+
+  it("leaves up on the old image when the bake failed", async () => {
+    await site.up();
+    site.lab.clock.advance(fortnightMs);
+    site.lab.faults.push({
+      service: "ssm",
+      operation: "SendCommand",
+      fate: { kind: "fail", reason: "no lustre-client" },
+    });
+    const { summary } = await site.bake();
+    expect(summary?.failures[0]?.message).toContain("no lustre-client");
+    site.lab.faults.length = 0;
+    const { plan } = await site.up();
+    expect(plan.idle).toBe(true);
+  });
+
+  it("names up when the environment is not there", async () => {
+    await expect(site.bake()).rejects.toMatchObject({ hint: "run bootstrap up first" });
+  });
+});
+
+describe("teardown", () => {
+  it("leaves the account as it was, but for its own service-linked roles", async () => {
+    await site.up();
+    const { left, failures } = await site.teardown();
+    expect([left, failures]).toEqual([[], []]);
+    const { Roles } = await site.lab.cloud.iam.send(new ListRolesCommand({}));
+    expect(Roles?.every(({ Path }) => Path?.startsWith("/aws-service-role/"))).toBe(true);
+  });
+
+  it("needs no manifest", async () => {
+    await site.up();
+    site.store = new Site().store;
+    const { left, failures } = await site.teardown();
+    expect([left, failures]).toEqual([[], []]);
+  });
+});
+
+describe("two environments", () => {
+  it("stand side by side in two regions of one account, and one goes without the other", async () => {
+    const north = new Site("cn-northwest-1");
+    const south = new Site("cn-north-1", north.lab.at("cn-north-1"));
+    expect((await north.up()).summary?.failures).toEqual([]);
+    expect((await south.up()).summary?.failures).toEqual([]);
+    expect((await south.teardown()).left).toEqual([]);
+    expect((await north.up()).plan.idle).toBe(true);
+  });
+
+  it("speak of China's partition in China", async () => {
+    const china = new Site("cn-northwest-1");
+    const { summary } = await china.up();
+    expect(summary?.outputs.get("job-queue")).toMatchObject({
+      arn: expect.stringMatching(/^arn:aws-cn:batch:cn-northwest-1:/),
+    });
+    expect(summary?.outputs.get("filesystem")).toMatchObject({
+      dnsName: expect.stringMatching(/\.cn-northwest-1\.amazonaws\.com$/),
+    });
+    expect(summary?.outputs.get("container-image")).toMatchObject({
+      image: expect.stringContaining(".amazonaws.com.cn/"),
+    });
+  });
+});

@@ -1,0 +1,171 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { extract } from "tar-stream";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Config, FilesystemConfig } from "../src/config/config.ts";
+import { ConfigError } from "../src/engine/errors.ts";
+import {
+  type BuildConfig,
+  bakeScript,
+  buildArguments,
+  buildContext,
+  contextDigests,
+  imageScript,
+  packedContext,
+} from "../src/recipe.ts";
+import type { ContextFile } from "../src/templates.ts";
+
+const MACHINE: Config["machineImage"] = {
+  ...{ os: "al2023", packages: ["jq", "it's"], builderInstanceType: "c5.large", keep: 1, fuseHours: 3 },
+};
+const LUSTRE: FilesystemConfig = {
+  ...{ deploymentType: "SCRATCH_2", storageType: "SSD", capacityGiB: 1200, lustreVersion: "2.15" },
+  ...{ compression: "NONE", mountPoint: "/fsx", directories: [] },
+};
+const BUILD: BuildConfig = {
+  ...{ kind: "build", context: { kind: "template", name: "bcl2fastq" }, builder: "auto", args: {}, mirrors: {} },
+};
+
+function file(path: string, text: string, mode = 0o644): ContextFile {
+  return { path, bytes: Buffer.from(text), mode };
+}
+
+/** The shell's own opinion on a script. */
+function parses(script: string): void {
+  execFileSync("bash", ["-n"], { input: script });
+}
+
+describe("the bake", () => {
+  it("checks for Lustre's module and tools where there is a file system, and not elsewhere", () => {
+    const lists = (script: string) => script.split("\n").filter((line) => /^(modules|tools)=/.test(line));
+    expect(lists(bakeScript({ machineImage: MACHINE, filesystem: LUSTRE }))).toEqual([
+      "modules=('xfs' 'raid0' 'lustre')",
+      "tools=('mkfs.xfs' 'mdadm' 'mount.lustre' 'lctl')",
+    ]);
+    expect(lists(bakeScript({ machineImage: MACHINE, filesystem: undefined }))).toEqual([
+      "modules=('xfs' 'raid0')",
+      "tools=('mkfs.xfs' 'mdadm')",
+    ]);
+  });
+
+  it("is a script whatever the packages are called, and another one for other packages", () => {
+    const script = bakeScript({ machineImage: MACHINE, filesystem: LUSTRE });
+    parses(script);
+    expect(script).toContain(`packages=(xfsprogs mdadm 'jq' 'it'\\''s')`);
+    expect(bakeScript({ machineImage: { ...MACHINE, packages: [] }, filesystem: LUSTRE })).not.toBe(script);
+  });
+});
+
+describe("build arguments", () => {
+  it("are the config's and the mirrors, under the names that our Dockerfiles know, sorted", () => {
+    const mirrors = { baseImage: "mirror/base:1", conda: "https://conda.mirror", packages: "https://packages.mirror" };
+    expect(buildArguments({ ...BUILD, args: { TOOL: "2.20" }, mirrors })).toEqual([
+      { name: "BASE_IMAGE", value: "mirror/base:1" },
+      { name: "CONDA_MIRROR", value: "https://conda.mirror" },
+      { name: "PACKAGE_MIRROR", value: "https://packages.mirror" },
+      { name: "TOOL", value: "2.20" },
+    ]);
+  });
+
+  it("are none where nothing is said, and the config's own word beats a mirror", () => {
+    expect(buildArguments(BUILD)).toEqual([]);
+    expect(buildArguments({ ...BUILD, args: { BASE_IMAGE: "mine" }, mirrors: { baseImage: "theirs" } })).toEqual([
+      { name: "BASE_IMAGE", value: "mine" },
+    ]);
+  });
+});
+
+describe("what an image is built from", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "context-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it("is one of our folders, by its name", () => {
+    expect(buildContext(BUILD).map(({ path }) => path)).toContain("Dockerfile");
+  });
+
+  it.each(["plain", "with a space", "100% #1?"])("is the user's own folder, by a path such as %s", (name) => {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, "Dockerfile"), "FROM scratch\n");
+    const files = buildContext({ ...BUILD, context: { kind: "folder", path: join(folder, name) } });
+    expect(files.map(({ path, bytes }) => [path, bytes.toString()])).toEqual([["Dockerfile", "FROM scratch\n"]]);
+  });
+
+  it("is another image when a file's text, name or executable bit changes, and the same one otherwise", () => {
+    writeFileSync(join(folder, "run.sh"), "#!/bin/sh\n");
+    const digests = () => contextDigests(buildContext({ ...BUILD, context: { kind: "folder", path: folder } }));
+    const before = digests();
+    expect(digests()).toEqual(before);
+    chmodSync(join(folder, "run.sh"), 0o755);
+    expect(digests()).not.toEqual(before);
+    const [one, two] = [file("a", "x"), file("b", "x")];
+    expect(contextDigests([one])).not.toEqual(contextDigests([two]));
+    expect(contextDigests([one])).not.toEqual(contextDigests([file("a", "y")]));
+  });
+});
+
+describe("a packed context", () => {
+  const files = [file("Dockerfile", "FROM scratch\n"), file("bin/run.sh", "#!/bin/sh\n", 0o755)];
+
+  it("unpacks to the same files, the executable bit included", async () => {
+    const archive = gunzipSync(Buffer.from(await packedContext(files), "base64"));
+    const unpacked: unknown[] = [];
+    const reader = extract();
+    reader.end(archive);
+    for await (const entry of reader) {
+      const chunks: Buffer[] = [];
+      for await (const chunk of entry) chunks.push(chunk as Buffer);
+      unpacked.push([entry.header.name, entry.header.mode, Buffer.concat(chunks).toString()]);
+    }
+    expect(unpacked).toEqual(files.map(({ path, mode, bytes }) => [path, mode, bytes.toString()]));
+  });
+
+  it("is the same text for the same files, so that it is no change", async () => {
+    expect(await packedContext(files)).toBe(await packedContext(files));
+  });
+
+  it("that does not fit into a command is refused with two ways out", async () => {
+    let seed = 1;
+    // Noise does not pack.
+    const noise = Buffer.from(Array.from({ length: 40_000 }, () => (seed = (seed * 48_271) % 2_147_483_647) & 0xff));
+    const error: unknown = await packedContext([{ path: "big", bytes: noise, mode: 0o644 }]).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/^container\.context: \d\d KB when packed, and at most 40 KB/),
+      hint: expect.stringMatching(/docker, podman or buildah.*S3/),
+    });
+  });
+
+  it("may hold much that packs well", async () => {
+    expect((await packedContext([file("zeros", "0".repeat(1_000_000))])).length).toBeLessThan(40 * 1024);
+  });
+
+  it("of our own image fits", async () => {
+    expect((await packedContext(buildContext(BUILD))).length).toBeLessThan(40 * 1024);
+  });
+});
+
+describe("the script that builds an image in the region", () => {
+  const build = {
+    ...{ region: "cn-northwest-1", repositoryName: "demux/bcl2fastq", tag: "0123456789abcdef", contextBase64: "AAAA" },
+    repositoryUri: "444455556666.dkr.ecr.cn-northwest-1.amazonaws.com.cn/demux/bcl2fastq",
+    buildArgs: [{ name: "BASE_IMAGE", value: "it's $HOME" }],
+  };
+
+  it("logs in to the registry of the repository and pushes the one tag", () => {
+    const script = imageScript(build);
+    parses(script);
+    expect(script).toContain("registry='444455556666.dkr.ecr.cn-northwest-1.amazonaws.com.cn'\n");
+    expect(script).toContain(`image='${build.repositoryUri}:0123456789abcdef'\n`);
+    expect(script).toContain("platform='linux/amd64'\n");
+  });
+
+  it("hands build arguments on as they are, whatever is in them", () => {
+    expect(imageScript(build)).toContain(`--build-arg 'BASE_IMAGE'"="'it'\\''s $HOME'`);
+  });
+});
