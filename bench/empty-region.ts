@@ -1,7 +1,4 @@
 import { setMaxListeners } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { CallRecord } from "../sandbox/calls.ts";
 import { inProcess } from "../sandbox/in-process.ts";
 import { createSandbox } from "../sandbox/sandbox.ts";
@@ -15,10 +12,10 @@ import { loadConfig } from "../src/config/load.ts";
 import { resolveConfig } from "../src/config/resolve.ts";
 import { Engine } from "../src/engine/engine.ts";
 import { Manifest } from "../src/engine/manifest.ts";
-import { manifestFile } from "../src/engine/manifest-file.ts";
 import { environment } from "../src/environment.ts";
 import { KINDS } from "../src/steps/index.ts";
 import { WORKLOADS_FOLDER } from "../src/workloads.ts";
+import { memoryStore } from "../test/engine/toy-cloud.ts";
 import { jumpingClock } from "../test/jumping-clock.ts";
 import { WatchedStore } from "./aws-times.ts";
 import { type Chain, longestChain } from "./longest-chain.ts";
@@ -49,31 +46,26 @@ export async function upOnEmptyRegion(seed: number): Promise<Stretch> {
     requestHandler: inProcess(sandbox) as NonNullable<Parameters<typeof connect>[0]["requestHandler"]>,
     sleep: (ms) => clock.sleep(ms),
   });
-  const folder = mkdtempSync(join(tmpdir(), "bootstrap-bench-"));
-  try {
-    const { graph, refs } = await bringUp(cloud, clock, folder);
-    const tookMs = Date.parse(calls.at(-1)!.at) - Date.parse(calls[0]!.at);
-    const chain = longestChain(graph, (node) => {
-      const ref = refs.get(node) ?? "";
-      // A version of a launch template is named after its template.
-      return store.times.get(ref) ?? store.times.get(ref.split(":")[0]!);
-    });
-    return { seed, tookMs, chain, ratio: tookMs / chain.ms };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const { graph, refs } = await bringUp(cloud, clock);
+  const firstAt = Date.parse(calls[0]!.at);
+  const tookMs = Date.parse(calls.at(-1)!.at) - firstAt;
+  const chain = longestChain(graph, firstAt, (node) => {
+    const ref = refs.get(node) ?? "";
+    // A version of a launch template is named after its template.
+    return store.times.get(ref) ?? store.times.get(ref.split(":")[0]!);
+  });
+  return { seed, tookMs, chain, ratio: tookMs / chain.ms };
 }
 
-/** What the verb does, without its terminal. */
-async function bringUp(cloud: Cloud, clock: ReturnType<typeof jumpingClock>, folder: string) {
+/** What the verb does, without its terminal and with its journal in memory: a disk would take time of another kind. */
+async function bringUp(cloud: Cloud, clock: ReturnType<typeof jumpingClock>) {
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
   const overrides = { region: REGION };
   const loaded = await loadConfig({ file: undefined, workloadsFolder: WORKLOADS_FOLDER, overrides });
   const identity = await whoAmI(cloud);
   const { name } = loaded.values;
-  const journal = { name, account: identity.account, region: REGION };
-  const manifest = await Manifest.open(manifestFile(join(folder, "manifest.json")), journal);
+  const manifest = await Manifest.open(memoryStore(), { name, account: identity.account, region: REGION });
   const config = resolveConfig(loaded, REGION, manifest.pins);
   const refs = new Map<string, string>();
   const session: Session = {

@@ -22,7 +22,11 @@ interface Work {
 }
 
 /** Start here: what the run would have taken if everything had been asked for the moment it could be. */
-export function longestChain<Cloud>(graph: Graph<Cloud>, timesOf: (node: string) => Times | undefined): Chain {
+export function longestChain<Cloud>(
+  graph: Graph<Cloud>,
+  startedAt: number,
+  timesOf: (node: string) => Times | undefined,
+): Chain {
   const made = new Map<string, Work>();
   for (const node of graph.nodes) {
     const { id, needs, temporaries } = node;
@@ -39,8 +43,7 @@ export function longestChain<Cloud>(graph: Graph<Cloud>, timesOf: (node: string)
       after: [made.get(id)!],
     })),
   );
-  const ends = [...made.values(), ...removed].map((work) => chainTo(work));
-  return ends.reduce((longest, chain) => (chain.ms > longest.ms ? chain : longest));
+  return longestOf([...made.values(), ...removed], startedAt);
 }
 
 /** What makes one node wait for more than that the other is there: FSx checks rules, EC2 a profile's role. */
@@ -52,14 +55,19 @@ function spread<Cloud>(need: Node<Cloud>, of: Node<Cloud>, after: Work, times: T
   return waits ? [{ what: `${need.id} known everywhere`, span: times?.spread, after: [after] }] : [];
 }
 
-function chainTo({ what, span, after }: Work): Chain & { readonly endedAt: number } {
-  const before = after
-    .map(chainTo)
-    .reduce((longest, chain) => (chain.ms > longest.ms ? chain : longest), { ms: 0, links: [], endedAt: 0 } as Ended);
-  if (!span) return before;
-  const ms = span.readyAt - span.askedAt;
-  const lateMs = before.endedAt === 0 ? 0 : span.askedAt - before.endedAt;
-  return { ms: before.ms + ms, links: [...before.links, { what, ms, lateMs }], endedAt: span.readyAt };
+type Ended = Chain & { readonly endedAt: number };
+
+function longestOf(works: readonly Work[], startedAt: number): Ended {
+  const nothing: Ended = { ms: 0, links: [], endedAt: startedAt };
+  return works
+    .map((work) => chainTo(work, startedAt))
+    .reduce((longest, chain) => (chain.ms > longest.ms ? chain : longest), nothing);
 }
 
-type Ended = Chain & { readonly endedAt: number };
+function chainTo({ what, span, after }: Work, startedAt: number): Ended {
+  const before = longestOf(after, startedAt);
+  if (!span) return before;
+  const { askedAt, readyAt } = span;
+  const link = { what, ms: readyAt - askedAt, lateMs: askedAt - before.endedAt };
+  return { ms: before.ms + link.ms, links: [...before.links, link], endedAt: readyAt };
+}

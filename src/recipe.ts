@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import type { Config, ContainerConfig } from "./config/config.ts";
@@ -32,7 +33,7 @@ export function bakeScript({
 /** Every file the image is built from. */
 export function buildContext({ context }: BuildConfig): readonly ContextFile[] {
   if (context.kind === "template") return contextFiles(`docker/${context.name}`);
-  return contextFiles(new URL(`file://${context.path.replace(/\/?$/, "/")}`));
+  return contextFiles(pathToFileURL(`${context.path}/`));
 }
 
 /** Path to SHA-256, the mode's executable bit included: what makes the image another one. */

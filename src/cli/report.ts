@@ -62,7 +62,8 @@ function factsOf(outputs: ReadonlyMap<string, unknown>): [string, string][] {
 function nextSteps(session: Session): [string, string][] {
   const { config, sandbox, flags } = session;
   const { name, region, workload } = config;
-  const endpoint = flags.endpointUrl ? ` --endpoint-url ${flags.endpointUrl}` : "";
+  const url = sandbox ? SANDBOX_URL : flags.endpointUrl;
+  const endpoint = url ? ` --endpoint-url ${url}` : "";
   const submit =
     `aws batch submit-job --region ${region}${endpoint} --job-name first` +
     ` --job-queue ${name} --job-definition ${name}-${workload}${parametersOf(session)}`;
@@ -72,6 +73,9 @@ function nextSteps(session: Session): [string, string][] {
     ["stop the costs", again],
   ];
 }
+
+/** Where `bootstrap sandbox` serves, unless told otherwise. */
+const SANDBOX_URL = "http://127.0.0.1:4566";
 
 /** The parameters that the command names and the config leaves to each job. */
 function parametersOf({ config: { job } }: Session): string {

@@ -1,0 +1,187 @@
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { InitializeHandlerArguments, MiddlewareStack } from "@smithy/types";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Cloud } from "../src/aws/clients.ts";
+import { loadConfig } from "../src/config/load.ts";
+import { partitionOf } from "../src/config/partitions.ts";
+import { resolveConfig } from "../src/config/resolve.ts";
+import type { Graph, Node } from "../src/engine/graph.ts";
+import { environment, type Facts } from "../src/environment.ts";
+import { KINDS } from "../src/steps/index.ts";
+import { WORKLOADS_FOLDER } from "../src/workloads.ts";
+import { contextOf, type Lab, lab } from "./steps/harness.ts";
+
+/** As long as a name can be: the config allows 24 characters. */
+const LONGEST_NAME = "a23456789-b23456789-c234";
+
+/** The longest of each partition. */
+const REGIONS = ["ap-northeast-1", "cn-northwest-1", "us-gov-west-1", "eusc-de-east-1"];
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "environment-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Wish {
+  readonly region?: string;
+  readonly yaml?: string;
+  readonly builder?: "instance" | "docker";
+  readonly build?: boolean;
+}
+
+async function graphOf({ region = REGIONS[0]!, yaml = "", builder = "instance", build = true }: Wish = {}) {
+  const file = join(folder, `${createHash("sha256").update(yaml).digest("hex")}.yaml`);
+  writeFileSync(file, yaml);
+  const loaded = await loadConfig({
+    ...{ file, workloadsFolder: WORKLOADS_FOLDER, overrides: { region, name: LONGEST_NAME } },
+  });
+  const facts: Facts = {
+    ...{ account: "123456789012", partition: partitionOf(region).id },
+    ...{ vpcId: "vpc-0123456789abcdef0", subnetId: "subnet-0123456789abcdef0", baseImageId: "ami-0123456789abcdef0" },
+    forcedAt: undefined,
+    instanceTypes: [
+      { instanceType: "c5d.9xlarge", vcpus: 36, memoryMiB: 73_728, architecture: "x86_64", diskSizesGB: [900] },
+    ],
+    build: build ? { builder, files: [], digests: { Dockerfile: "0" }, args: [], contextBase64: "AAAA" } : undefined,
+  };
+  return environment(resolveConfig(loaded, region), facts);
+}
+
+/** Every form an environment can have. */
+const FORMS: readonly (readonly [what: string, wish: Wish])[] = [
+  ["as it comes", {}],
+  ["in China", { region: "cn-northwest-1" }],
+  ["on Spot", { yaml: "compute: { purchase: spot }" }],
+  ["without Lustre", { yaml: "filesystem: { enabled: false }" }],
+  ["with a local builder", { builder: "docker" }],
+  ["with a ready image", { build: false, yaml: "container: { image: registry.example.com/bcl2fastq:2.20 }" }],
+];
+
+const nodeOf = (graph: Graph<Cloud>, id: string) => graph.node(id)!;
+const placeOf = ({ step }: Node<Cloud>) => KINDS.findIndex(({ kind }) => kind === step.kind);
+
+describe.each(FORMS)("an environment %s", (_what, wish) => {
+  it("can be removed in the fixed order of kinds: what leans on a node goes before it", async () => {
+    const graph = await graphOf(wish);
+    const edges = graph.nodes.flatMap((node) =>
+      [...node.needs, ...node.temporaries.values()].map((need) => [node, nodeOf(graph, need)] as const),
+    );
+    // What leaves nothing behind has no place in that order.
+    const ordered = edges.filter((edge) => edge.every((node) => placeOf(node) >= 0));
+    expect(ordered.length).toBeGreaterThan(10);
+    const wrong = ordered.filter(([node, need]) => placeOf(node) >= placeOf(need));
+    expect(wrong.map(([node, need]) => `${node.id} before ${need.id}`)).toEqual([]);
+  });
+
+  it("has only kinds that teardown knows, or that leave nothing behind", async () => {
+    const graph = await graphOf(wish);
+    const unknown = graph.nodes.filter(({ step }) => step.destroy && !KINDS.some(({ kind }) => kind === step.kind));
+    expect(unknown.map(({ id }) => id)).toEqual([]);
+    expect(graph.nodes.filter(({ step }) => step.destroy).length).toBeGreaterThan(8);
+  });
+
+  it("has for each builder one owner, who waits for all that the builder needs", async () => {
+    const graph = await graphOf(wish);
+    const temporaries = graph.nodes.filter(({ step }) => step.kind === "instance" || step.kind === "command");
+    expect(temporaries.length).toBeGreaterThan(0);
+    for (const { id } of temporaries) {
+      const owner = graph.ownerOf(id);
+      expect(owner, id).toBeDefined();
+      expect([...nodeOf(graph, owner!).temporaries.values()]).toContain(id);
+      expect(graph.ownerOf(owner!), `${owner} is temporary itself`).toBeUndefined();
+    }
+  });
+
+  it("never lets a lasting node lean on a temporary one", async () => {
+    const graph = await graphOf(wish);
+    const lasting = graph.nodes.filter(({ id }) => graph.ownerOf(id) === undefined);
+    for (const { id, needs } of lasting) {
+      expect(
+        needs.filter((need) => graph.ownerOf(need) !== undefined),
+        id,
+      ).toEqual([]);
+    }
+  });
+});
+
+it("knows each kind once in the order of removal, and can remove it", () => {
+  const kinds = KINDS.map(({ kind }) => kind);
+  expect(new Set(kinds).size).toBe(kinds.length);
+  for (const { kind, destroy } of KINDS) expect(destroy, kind).toBeDefined();
+});
+
+it("uses every kind of the order of removal in an environment with all parts", async () => {
+  const graph = await graphOf();
+  expect(KINDS.filter(({ kind }) => !graph.nodes.some(({ step }) => step.kind === kind))).toEqual([]);
+});
+
+/** What AWS takes: the services' own models, by the field of the request. */
+const LIMITS: Readonly<Record<string, number>> = {
+  RoleName: 64,
+  InstanceProfileName: 128,
+  GroupName: 255,
+  Description: 255,
+  LaunchTemplateName: 128,
+  VersionDescription: 255,
+  computeEnvironmentName: 128,
+  jobQueueName: 128,
+  jobDefinitionName: 128,
+  repositoryName: 256,
+  logGroupName: 512,
+  Comment: 100,
+  Name: 128,
+};
+
+describe.each(REGIONS)("every name in %s, of the longest environment", (region) => {
+  it("is one that AWS takes", async () => {
+    expect(LONGEST_NAME.length).toBe(24);
+    const graph = await graphOf({ region, yaml: "compute: { purchase: spot }" });
+    const site = lab(region);
+    const asked = listenTo(site);
+    for (const node of graph.nodes) await create(site, node);
+
+    const names = asked.flatMap((input) =>
+      Object.entries(input).filter(([field, value]) => field in LIMITS && typeof value === "string"),
+    ) as (readonly [field: string, value: string])[];
+    expect(new Set(names.map(([field]) => field))).toEqual(new Set(Object.keys(LIMITS)));
+    const tooLong = names.filter(([field, value]) => value.length > LIMITS[field]!);
+    expect(tooLong).toEqual([]);
+  });
+});
+
+/** Every create gets this far and no further: what it asks for is kept, and AWS has nothing. */
+function listenTo({ cloud }: Lab): Record<string, unknown>[] {
+  const asked: Record<string, unknown>[] = [];
+  const { batch, ec2, ecr, fsx, iam, logs, ssm } = cloud;
+  const clients: readonly object[] = [batch, ec2, ecr, fsx, iam, logs, ssm];
+  // One stack for the types, which differ by nothing that is listened to here.
+  for (const { middlewareStack } of clients as readonly {
+    readonly middlewareStack: MiddlewareStack<object, object>;
+  }[]) {
+    const listen = () => async (args: InitializeHandlerArguments<object>) => {
+      asked.push({ ...args.input });
+      return { output: {}, response: undefined };
+    };
+    middlewareStack.add(listen, { step: "initialize", name: "listen", priority: "high" });
+  }
+  return asked;
+}
+
+async function create(site: Lab, node: Node<Cloud>): Promise<void> {
+  const inputs = node.inputs(new Map(node.needs.map((need) => [need, anything(need)])));
+  const context = contextOf(site, node.step, { inputs, name: LONGEST_NAME, node: node.id });
+  const temporaries = Object.fromEntries([...node.temporaries].map(([as, held]) => [as, anything(held)]));
+  // The empty answer is none that a step could read: what it asked for is all we want.
+  await node.step
+    .create({ ...context, temporaries })
+    .catch((error: unknown) => expect(error).toBeInstanceOf(TypeError));
+}
+
+/** An output with whatever one may ask of it. */
+function anything(id: string): unknown {
+  return new Proxy({}, { get: (_target, field) => `${id}-${String(field)}` });
+}
