@@ -50,7 +50,8 @@ export class WatchedStore extends MemoryStore {
     for (const { id, visibleFrom } of Object.values(ec2?.templates ?? {})) this.#firstSeen(id, visibleFrom);
     for (const { groupId, addedAt, visibleFrom } of Object.values(ec2?.rules ?? {})) {
       const last = this.times.get(groupId)?.spread;
-      if (visibleFrom > (last?.readyAt ?? 0)) this.#note(groupId, { spread: { askedAt: addedAt, readyAt: visibleFrom } });
+      if (visibleFrom > (last?.readyAt ?? 0))
+        this.#note(groupId, { spread: { askedAt: addedAt, readyAt: visibleFrom } });
     }
     for (const { id, createdAt, nextAt } of Object.values(ec2?.images ?? {})) {
       if (nextAt !== undefined) this.#note(id, { made: { askedAt: createdAt, readyAt: nextAt } });

@@ -33,7 +33,9 @@ export interface ProcessFigures {
 }
 
 /** `up` on the embedded AWS from nothing, and once more when there is nothing to do: whole processes, as installed. */
-export async function upTwice(speed: number): Promise<{ readonly first: ProcessFigures; readonly second: ProcessFigures }> {
+export async function upTwice(
+  speed: number,
+): Promise<{ readonly first: ProcessFigures; readonly second: ProcessFigures }> {
   const folder = mkdtempSync(join(tmpdir(), "bootstrap-bench-"));
   try {
     const first = await upIn(folder, speed);

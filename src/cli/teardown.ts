@@ -1,7 +1,7 @@
 import { GetRoleCommand } from "@aws-sdk/client-iam";
 import type { Cloud } from "../aws/clients.ts";
 import { orNothing } from "../aws/errors.ts";
-import { runningJobs } from "../aws/jobs.ts";
+import { countUnfinishedJobs } from "../aws/jobs.ts";
 import { BootstrapError, RefusedError } from "../engine/errors.ts";
 import { Graph } from "../engine/graph.ts";
 import { label, type Thing } from "../engine/removal.ts";
@@ -17,7 +17,7 @@ export function teardown(flags: Flags): Promise<void> {
   return withSession("teardown", flags, { locked: !flags.dryRun }, async (session) => {
     const { view, config, identity, clock } = session;
     const engine = session.engine(new Graph<Cloud>());
-    const [things, jobs] = await Promise.all([engine.everything(), runningJobs(session.cloud, config.name)]);
+    const [things, jobs] = await Promise.all([engine.everything(), countUnfinishedJobs(session.cloud, config.name)]);
     const place = `${config.name} in ${config.region}, account ${identity.account}`;
     if (things.length === 0) {
       say(session, `nothing of ${place} is there`, { type: "summary", left: [] });

@@ -6,7 +6,6 @@ import {
   CreateComputeEnvironmentCommand,
   DeleteComputeEnvironmentCommand,
   DescribeComputeEnvironmentsCommand,
-  paginateListJobs,
   TagResourceCommand,
   UpdateComputeEnvironmentCommand,
 } from "@aws-sdk/client-batch";
@@ -89,7 +88,7 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
   },
 
   async update(context, found) {
-    const { cloud, inputs, note } = context;
+    const { cloud, inputs, name, note } = context;
     const { ref, state, drift = [] } = found;
     if (state === "pending") return;
     if (drift.length === 0 && state !== "failed") {
@@ -97,7 +96,7 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
       return;
     }
     const replaces = drift.some(({ disruptive }) => disruptive);
-    const jobs = replaces ? await runningJobs(context) : 0;
+    const jobs = replaces ? await countJobs(cloud, name, "RUNNING") : 0;
     const changed = Object.entries(resourcesOf(inputs)).filter(([field]) => drifts(found, field));
     await cloud.batch.send(
       new UpdateComputeEnvironmentCommand({
@@ -190,16 +189,4 @@ function normal(resources: ComputeResource): Readonly<Record<string, unknown>> {
     ec2Configuration: ec2Configuration?.map(({ imageType, imageIdOverride }) => `${imageType} ${imageIdOverride}`),
     launchTemplate: `${launchTemplate?.launchTemplateId} version ${launchTemplate?.version}`,
   };
-}
-
-/** Of the queue that bears the environment's name; without one, or leave to ask, none are known of. */
-async function runningJobs({ cloud, name }: { readonly cloud: Cloud; readonly name: string }): Promise<number> {
-  const counted = async () => {
-    let jobs = 0;
-    for await (const page of paginateListJobs({ client: cloud.batch }, { jobQueue: name, jobStatus: "RUNNING" })) {
-      jobs += page.jobSummaryList?.length ?? 0;
-    }
-    return jobs;
-  };
-  return (await counted().catch(unless("refused"))) ?? 0;
 }

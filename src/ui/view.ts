@@ -1,7 +1,4 @@
 import type { Listener } from "../engine/events.ts";
-import { jsonView } from "./json-view.ts";
-import { lineView } from "./line-view.ts";
-import { listrView } from "./listr-view.ts";
 
 /** Shows a run while it happens; it draws, and decides nothing. */
 export interface View {
@@ -23,7 +20,3 @@ export interface ViewOptions {
 
 /** `listr`: rows, for a terminal; `lines`: for pipes and CI; `json`: one event a line, for programs. */
 export type ViewKind = "listr" | "lines" | "json";
-
-export function openView(kind: ViewKind, options: ViewOptions): View {
-  return { listr: listrView, lines: lineView, json: jsonView }[kind](options);
-}

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Event } from "../../src/engine/events.ts";
-import { openView, type ViewKind } from "../../src/ui/view.ts";
+import { openView } from "../../src/ui/open-view.ts";
+import type { ViewKind } from "../../src/ui/view.ts";
 import { EPOCH, fakeStream, PLAN, RUN } from "./recorded.ts";
 
 /** What a view leaves on the screen. */
