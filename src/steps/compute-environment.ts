@@ -11,7 +11,8 @@ import {
 } from "@aws-sdk/client-batch";
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
-import { orNothing, unless } from "../aws/errors.ts";
+import { orNothing } from "../aws/errors.ts";
+import { countJobs } from "../aws/jobs.ts";
 import { fingerprintTags, fromTags, type Tags, tagsOf } from "../aws/tags.ts";
 import type { Drift, State, Step } from "../engine/step.ts";
 
