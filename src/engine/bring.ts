@@ -289,7 +289,7 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
           node: id,
           ref: one.ref,
         });
-      if (one?.state === "failed" && (!step.mendsFailed || mends++ >= MOST_MENDS)) throw failed(node, one);
+      if (one?.state === "failed" && (!step.mendsFailed || mends++ >= MOST_MENDS)) throw failed(node, one, record);
 
       if (one && one.state !== "pending") {
         const drift = toMend(one, {
@@ -301,7 +301,8 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
         const told = JSON.stringify([one.state, drift]);
         if (told === lastDrift) await calls.wait(everyMs);
         lastDrift = told;
-        if (!step.update) throw failed(node, { ...one, detail: "it is not what was asked for, and cannot be changed" });
+        if (!step.update)
+          throw failed(node, { ...one, detail: "it is not what was asked for, and cannot be changed" }, record);
         const nudge = { ...one, drift };
         await calls
           .change({ everyMs, alsoLost: true, note: context.note }, () => step.update!(context, nudge))
@@ -422,11 +423,14 @@ function said<Cloud>({ emit, clock }: Run<Cloud>, { id }: Node<Cloud>, doing: st
   emit({ type: "started", at: clock.now(), node: id, doing });
 }
 
-function failed<Cloud>({ id, step }: Node<Cloud>, { ref, detail }: Found): StepError {
+function failed<Cloud>({ id, step }: Node<Cloud>, { ref, detail }: Found, { phase }: StepRecord): StepError {
+  const stays = step.mendsFailed || (step.protect && phase !== "creating");
   return new StepError(`waiting for ${step.kind} (${id}): ${ref} failed: ${detail ?? "no reason given"}`, {
     node: id,
     ref,
-    hint: "when the reason is gone, run the same command again: it removes the failed one and makes a new one",
+    hint: stays
+      ? "when the reason is gone, run the same command again: it goes on from here"
+      : "when the reason is gone, run the same command again: it removes the failed one and makes a new one",
   });
 }
 

@@ -1,4 +1,4 @@
-import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { copyFile, link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { JournalError, type Store } from "./manifest.ts";
 
@@ -32,9 +32,7 @@ export function manifestFile(path: string): Store {
         }
         // 2. the old one becomes the backup, still reachable under its own name
         await rm(backupPath, { force: true });
-        await link(path, backupPath).catch((error: unknown) => {
-          if (!isMissing(error)) throw error;
-        });
+        await keep(path, backupPath);
         // 3. the new one takes its place, and the folder remembers it
         await rename(nextPath, path);
         await syncFolder(dirname(path));
@@ -49,6 +47,15 @@ export function manifestFile(path: string): Store {
       });
     },
   };
+}
+
+/** Some file systems know no links. */
+async function keep(path: string, backupPath: string): Promise<void> {
+  try {
+    await link(path, backupPath).catch(() => copyFile(path, backupPath));
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -101,6 +102,22 @@ describe("a lock", () => {
     expect(await refusal(take(owner(3), { alive: [2] }))).toMatchObject({ message: expect.stringContaining("pid 2") });
     await take(owner(3));
     expect(await left()).toEqual(["lab.us-east-1.lock"]);
+  });
+
+  it("is not taken over from an heir who was quicker", async () => {
+    await take(owner(1));
+    const attempt = lock(path, {
+      owner: owner(2),
+      isAlive(pid) {
+        if (pid === 3) return true;
+        // Between the look at the dead one's lock and the move into its place.
+        writeFileSync(path, JSON.stringify(owner(3)));
+        return false;
+      },
+      note: (text) => notes.push(text),
+    });
+    expect(await refusal(attempt)).toMatchObject({ message: expect.stringContaining("pid 3") });
+    expect([JSON.parse(await readFile(path, "utf8")), notes]).toEqual([owner(3), []]);
   });
 
   it("is not released by one from whom it was taken over", async () => {
