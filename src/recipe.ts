@@ -33,7 +33,14 @@ export function bakeScript({
 /** Every file the image is built from. */
 export function buildContext({ context }: BuildConfig): readonly ContextFile[] {
   if (context.kind === "template") return contextFiles(`docker/${context.name}`);
-  return contextFiles(pathToFileURL(`${context.path}/`));
+  try {
+    return contextFiles(pathToFileURL(`${context.path}/`));
+  } catch (error) {
+    throw new ConfigError(
+      `container.context: ${context.path} cannot be read: ${(error as Error).message}`,
+      "name a folder with a Dockerfile in it, as a path from the config file, or a workload's own, such as bcl2fastq",
+    );
+  }
 }
 
 /** Path to SHA-256, the mode's executable bit included: what makes the image another one. */

@@ -1,29 +1,51 @@
 import type { Cloud } from "../aws/clients.ts";
 import type { Plan } from "../engine/engine.ts";
 import { AbortedError, RefusedError } from "../engine/errors.ts";
+import { throwAll } from "./fail.ts";
 import type { Session } from "./session.ts";
 
 export function mayAsk({ flags }: Session): boolean {
   return Boolean(process.stdin.isTTY && process.stdout.isTTY && !flags.json);
 }
 
-/** Asks before something is replaced; new versions of what is versioned, and a new image, are what the verbs are for. */
-export async function agree(session: Session, { nodes, targets }: Plan<Cloud>): Promise<void> {
-  const replaced = nodes.filter(({ verdict, node }) => verdict === "replace" && !targets?.has(node));
-  if (replaced.length === 0 || session.flags.yes) return;
-  const what = replaced.map(({ node, ref, reason }) => `${node}${ref ? ` (${ref})` : ""}: ${reason}`).join("; ");
+/** What was asked for and can be seen to be impossible is refused as a whole, before anything is changed. */
+export function refuse({ nodes }: Plan<Cloud>): void {
+  const refused = nodes.filter(({ verdict }) => verdict === "refuse");
+  throwAll(
+    refused.map(
+      ({ node, kind, reason, hint }) => new RefusedError(`leaving ${kind} (${node}) as it is: ${reason}`, hint),
+    ),
+  );
+}
+
+/**
+ * Asks before something is replaced, or removed because nothing uses it any more. New versions of what is versioned,
+ * and a new image from `bake-ami`, are what the verbs are for.
+ */
+export async function agree(session: Session, { nodes, removals, targets }: Plan<Cloud>): Promise<void> {
+  if (session.flags.yes) return;
+  const replaced = nodes
+    .filter(({ verdict, node }) => verdict === "replace" && !targets?.has(node))
+    .map(({ node, ref, reason }) => `replace ${node}${ref ? ` (${ref})` : ""}: ${reason}`);
+  const known = new Set(nodes.map(({ node }) => node));
+  const dropped = removals
+    .filter(({ found }) => !known.has(found.node))
+    .map(({ step, found }) => `remove ${step.kind} ${found.ref}: nothing in the config speaks of it`);
+  const losses = [...replaced, ...dropped];
+  if (losses.length === 0) return;
+  const what = losses.map((loss) => `  ${loss}`).join("\n");
   if (!mayAsk(session)) {
     throw new RefusedError(
-      `this would replace ${what}; there is no terminal to ask at`,
-      "look with --dry-run, then add --yes",
+      `there is no terminal to ask at, and this would\n${what}`,
+      "look with --dry-run, then run it again with --yes",
     );
   }
-  await ask(`this replaces ${what}. Go on?`);
+  await ask(session, `this will\n${what}\nGo on?`);
 }
 
 /** Resolves on yes; AbortedError on no, and on Ctrl-C. */
-export async function ask(message: string): Promise<void> {
+export async function ask({ signal }: Pick<Session, "signal">, message: string): Promise<void> {
   const { confirm } = await import("@inquirer/prompts");
-  const yes = await confirm({ message, default: false }).catch(() => false);
+  const yes = !signal.aborted && (await confirm({ message, default: false }, { signal }).catch(() => false));
   if (!yes) throw new AbortedError("stopped: nothing was changed");
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Cloud, type Connection, connect } from "../aws/clients.ts";
 import type { Clock } from "../engine/clock.ts";
-import { ConfigError } from "../engine/errors.ts";
+import { BootstrapError, ConfigError } from "../engine/errors.ts";
 import type { Flags } from "./flags.ts";
 
 /** AWS, an endpoint that speaks like it, or the sandbox: and the clock that goes with it. */
@@ -35,7 +35,12 @@ export async function reach({ sandbox, endpointUrl, speed }: Flags, signal: Abor
 
 async function reachSandbox(speed: number | undefined, signal: AbortSignal): Promise<Reach> {
   const { startSandbox } = await import("../../sandbox/start.ts");
-  const { endpoint, clock, close } = await startSandbox({ folder: SANDBOX_FOLDER, speed });
+  const { endpoint, clock, close } = await startSandbox({ folder: SANDBOX_FOLDER, speed }).catch((cause: Error) => {
+    throw new BootstrapError("sandbox", `opening the sandbox's world in ${SANDBOX_FOLDER}: ${cause.message}`, {
+      hint: "run it in a folder that can be written; rm -r .bootstrap/sandbox begins a new world",
+      cause,
+    });
+  });
   return {
     clock,
     sandbox: true,
@@ -64,7 +69,9 @@ function reachAws(endpoint: string | undefined, signal: AbortSignal): Reach {
       } catch {
         throw new ConfigError(
           "no region is given",
-          "add --region, write region: into bootstrap.yaml, or set AWS_REGION",
+          process.env.AWS_PROFILE
+            ? `the profile ${process.env.AWS_PROFILE} names none, or there is no such profile: add --region, or mend AWS_PROFILE`
+            : "add --region, write region: into bootstrap.yaml, or set AWS_REGION",
         );
       } finally {
         cloud.destroy();

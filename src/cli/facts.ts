@@ -6,6 +6,7 @@ import { ami } from "../steps/ami.ts";
 import { chooseLocalBuilder } from "../steps/container-image/local-build.ts";
 import { filesystem } from "../steps/filesystem.ts";
 import { securityGroup } from "../steps/security-group.ts";
+import { demandFit } from "./fit.ts";
 import type { Session } from "./session.ts";
 
 /** What is chosen once: kept in the manifest, and without one read back from what lives. */
@@ -26,6 +27,7 @@ export async function readFacts(session: Session): Promise<Facts> {
     chosen.baseImage || newestBaseImage(session),
     buildOf(session),
   ]);
+  demandFit(config, instanceTypes);
   return {
     ...{ account: identity.account, partition: identity.partition, ...network, baseImageId, build },
     forcedAt: chosen.forcedAt || undefined,

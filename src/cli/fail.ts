@@ -1,13 +1,18 @@
-import { AbortedError, type BootstrapError, ConfigError, RefusedError } from "../engine/errors.ts";
+import { AbortedError, BootstrapError, ConfigError, RefusedError } from "../engine/errors.ts";
 import { errorInJson, formatError } from "../ui/error.ts";
 import { VERSION } from "../version.ts";
 import { errorColors } from "./colors.ts";
+import { commandFor, type Flags, type SandboxFlags } from "./flags.ts";
 
 const REPORT_TO = "the project's issue tracker, with what is above";
 
 /** Says what went wrong, all of it, and sets the exit code: 2 bad input, 3 refused, 130 stopped, 1 the rest. */
-export function fail(error: unknown, json: boolean, verbose = false): void {
-  const failures = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
+export function fail(error: unknown, flags: Flags | SandboxFlags): void {
+  const place: Flags = "port" in flags ? {} : flags;
+  const { json = false, verbose = false } = place;
+  const failures = (error instanceof AggregateError ? (error.errors as unknown[]) : [error]).map((one) =>
+    placed(one, place),
+  );
   if (json)
     for (const one of failures) process.stdout.write(`${JSON.stringify({ type: "error", error: errorInJson(one) })}\n`);
   else
@@ -20,6 +25,15 @@ export function fail(error: unknown, json: boolean, verbose = false): void {
       }),
     );
   process.exitCode = Math.min(...failures.map(exitCode));
+}
+
+/** Hints name verbs; here they get the flags that say which environment is meant. */
+function placed(error: unknown, flags: Flags): unknown {
+  if (!(error instanceof BootstrapError) || error.hint === undefined) return error;
+  const hint = error.hint.replace(/\bbootstrap (up|bake-ami|teardown|status)\b/g, (_command, verb: string) =>
+    commandFor(verb, flags),
+  );
+  return Object.create(error, { hint: { value: hint, enumerable: true } }) as BootstrapError;
 }
 
 function exitCode(error: unknown): number {

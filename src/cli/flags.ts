@@ -16,3 +16,23 @@ export interface Flags {
   readonly force?: boolean;
   readonly discardData?: boolean;
 }
+
+export interface SandboxFlags {
+  readonly port: number;
+  readonly speed?: number;
+  readonly advance?: string;
+}
+
+/** `bootstrap VERB` with the flags that say which environment is meant, so that it can be typed as it stands. */
+export function commandFor(verb: string, flags: Flags): string {
+  const { sandbox, endpointUrl, config, name, region } = flags;
+  const words = [
+    ...["bootstrap", verb, ...(sandbox ? ["--sandbox"] : [])],
+    ...Object.entries({ "endpoint-url": endpointUrl, config, name, region }).flatMap(([flag, value]) =>
+      value === undefined
+        ? []
+        : [`--${flag}`, /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`],
+    ),
+  ];
+  return words.join(" ");
+}

@@ -4,6 +4,7 @@ import type { Graph } from "../engine/graph.ts";
 import { renderSummary } from "../ui/summary.ts";
 import { colors } from "./colors.ts";
 import { throwAll } from "./fail.ts";
+import { commandFor } from "./flags.ts";
 import { say } from "./say.ts";
 import type { Session } from "./session.ts";
 
@@ -67,10 +68,9 @@ function nextSteps(session: Session): [string, string][] {
   const submit =
     `aws batch submit-job --region ${region}${endpoint} --job-name first` +
     ` --job-queue ${name} --job-definition ${name}-${workload}${parametersOf(session)}`;
-  const again = `bootstrap teardown${sandbox ? " --sandbox" : ""}${flags.config ? ` --config ${flags.config}` : ""} --region ${region}`;
   return [
     [sandbox ? "submit a job (while `bootstrap sandbox` serves this world)" : "submit a job", submit],
-    ["stop the costs", again],
+    ["stop the costs", commandFor("teardown", { ...flags, region })],
   ];
 }
 

@@ -1,12 +1,7 @@
-import { ConfigError } from "../engine/errors.ts";
+import { BootstrapError, ConfigError } from "../engine/errors.ts";
 import { SANDBOX_FOLDER } from "./connection.ts";
+import type { SandboxFlags } from "./flags.ts";
 import { stopOnSignals } from "./stop.ts";
-
-interface SandboxFlags {
-  readonly port: number;
-  readonly speed?: number;
-  readonly advance?: string;
-}
 
 /** Serves the sandbox until Ctrl-C, or moves its clock on. */
 export async function sandbox({ port, speed, advance }: SandboxFlags): Promise<void> {
@@ -17,11 +12,19 @@ export async function sandbox({ port, speed, advance }: SandboxFlags): Promise<v
     return;
   }
   const signal = stopOnSignals();
-  const { endpoint, clock, close } = await startSandbox({ folder: SANDBOX_FOLDER, port, speed });
+  const { endpoint, clock, close } = await startSandbox({ folder: SANDBOX_FOLDER, port, speed }).catch(
+    (cause: Error) => {
+      throw new BootstrapError("sandbox", `serving on 127.0.0.1:${port}: ${cause.message}`, {
+        hint: "another program may have that port: choose one with --port, or any free one with --port 0",
+        cause,
+      });
+    },
+  );
   process.stdout.write(
     [
       `an AWS of this machine's own is at ${endpoint}, where ${clock.speed} seconds pass in one. For other AWS clients:`,
-      `  export AWS_ENDPOINT_URL=${endpoint} AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox AWS_REGION=us-east-1`,
+      `  export AWS_ENDPOINT_URL=${endpoint} AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox`,
+      "  export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1",
       "Ctrl-C ends it; its world stays.\n",
     ].join("\n"),
   );

@@ -56,7 +56,7 @@ export async function withSession<T>(
     // Refuses an impossible region before anything is asked of it.
     resolveConfig(loaded, region);
     const path = `.bootstrap/${loaded.values.name}.${region}${world.sandbox ? ".sandbox" : ""}`;
-    const kind = flags.json ? "json" : process.stdout.isTTY ? "listr" : "lines";
+    const kind = flags.json ? "json" : process.stdout.isTTY && process.stdout.columns > 0 ? "listr" : "lines";
     const view = openView(kind, {
       ...{ stdout: process.stdout, stderr: process.stderr, verbose: flags.verbose ?? false },
       ...{ color: colors(), now: () => world.clock.now() },
@@ -70,7 +70,7 @@ export async function withSession<T>(
     }
     const cloud = world.connect(region);
     closing.unshift(() => cloud.destroy());
-    const identity = await identify(cloud);
+    const identity = await identify(cloud, flags.endpointUrl ?? process.env.AWS_ENDPOINT_URL);
     const manifest = await Manifest.open(manifestFile(`${path}.json`), {
       name: loaded.values.name,
       account: identity.account,
@@ -102,16 +102,14 @@ async function inWords<T>(work: (session: Session) => Promise<T>, session: Sessi
   }
 }
 
-async function identify(cloud: Cloud): Promise<Identity> {
+const NO_ANSWER = "is the network up? To try it without an account, add --sandbox";
+
+async function identify(cloud: Cloud, endpoint: string | undefined): Promise<Identity> {
   try {
     return await whoAmI(cloud);
   } catch (cause) {
-    throw new BootstrapError("credentials", `asking AWS who we are: ${awsWords(cause)}`, {
-      hint:
-        hintFor(cause) ??
-        "log in (aws sso login, aws configure), set AWS_PROFILE, or try it without an account: --sandbox",
-      cause,
-    });
+    const hint = hintFor(cause) ?? (endpoint === undefined ? NO_ANSWER : `does anything answer at ${endpoint}?`);
+    throw new BootstrapError("credentials", `asking AWS who we are: ${awsWords(cause)}`, { hint, cause });
   }
 }
 

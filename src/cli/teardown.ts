@@ -90,9 +90,9 @@ async function agreeToLose(
       `if that is what you want: bootstrap teardown ${[...(flags.yes ? ["--yes"] : []), ...missing].join(" ")}`,
     );
   }
-  if (!flags.yes) await ask(`remove ${things.length} things${jobs > 0 ? ` and end ${jobs} jobs` : ""}?`);
+  if (!flags.yes) await ask(session, `remove ${things.length} things${jobs > 0 ? ` and end ${jobs} jobs` : ""}?`);
   if (data.length > 0 && !flags.discardData)
-    await ask(`${refs} goes with all data on it, and there is no backup. Discard the data?`);
+    await ask(session, `${refs} goes with all data on it, and there is no backup. Discard the data?`);
 }
 
 async function accountsOwnRoles({ cloud }: Session): Promise<string[]> {

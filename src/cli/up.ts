@@ -1,7 +1,7 @@
 import type { Cloud } from "../aws/clients.ts";
 import type { Graph } from "../engine/graph.ts";
 import { environment, type Facts } from "../environment.ts";
-import { agree } from "./agree.ts";
+import { agree, refuse } from "./agree.ts";
 import { pinsOf, readFacts } from "./facts.ts";
 import type { Flags } from "./flags.ts";
 import { sayPlan } from "./plan.ts";
@@ -30,8 +30,11 @@ export async function bringUp(
   const plan = await engine.plan(targets);
   if (flags.dryRun) {
     sayPlan(session, plan);
+    // For scripts: a plan that would be refused is no good plan.
+    if (plan.nodes.some(({ verdict }) => verdict === "refuse")) process.exitCode = 3;
     return;
   }
+  refuse(plan);
   if (plan.idle) {
     say(session, "nothing to do", { type: "summary", idle: true });
     return;

@@ -121,7 +121,11 @@ async function readYaml(label: string, path: string, mustExist: boolean): Promis
     if (error instanceof ConfigError) throw error;
     if (codeOf(error) === "ENOENT" && !mustExist) return parseYaml(label, "");
     const why =
-      codeOf(error) === "ENOENT" ? "there is no such file" : `cannot be read: ${codeOf(error) ?? String(error)}`;
+      codeOf(error) === "ENOENT"
+        ? "there is no such file"
+        : codeOf(error) === "EISDIR"
+          ? "it is a folder"
+          : `cannot be read: ${codeOf(error) ?? String(error)}`;
     throw new ConfigError(`${label}: ${why}`, "give the file with --config, or leave it out for the defaults");
   }
 }

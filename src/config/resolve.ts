@@ -45,7 +45,7 @@ export function resolveConfig({ values, folder, refuse }: LoadedConfig, region: 
     iam,
     logs,
     pins: Object.fromEntries(
-      PINNED.filter((key) => filesystem?.[key] !== undefined && values.filesystem[key] === undefined).map((key) => [
+      PINNED.filter((key) => filesystem?.[key] !== undefined).map((key) => [
         `filesystem.${key}`,
         String(filesystem?.[key]),
       ]),

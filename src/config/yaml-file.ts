@@ -23,6 +23,9 @@ export function parseYaml(label: string, text: string): YamlFile {
       const { line, col } = lines.linePos(pos[0]);
       return `${label}:${line}:${col}: ${message.split("\n")[0]}`;
     });
+    if (document.errors.some(({ code }) => code === "MULTIPLE_DOCS")) {
+      throw new ConfigError(`${label}: more than one document`, "keep one: everything before the second ---");
+    }
     if (errors.length > 0)
       throw new ConfigError(errors.slice(0, 3).join("\n"), "mend the YAML; indentation is the usual suspect");
     return {

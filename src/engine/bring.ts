@@ -50,6 +50,7 @@ export async function look<Cloud>(
     fingerprint: fingerprintOf(inputs),
     fixedFingerprint: fingerprintOf(node.step.fixed ? node.step.fixed(inputs) : inputs),
     repair: run.repair,
+    inputs,
   };
   return { inputs, wanted, found: await run.calls.read(() => find(run, node.step, node.id, inputs)) };
 }

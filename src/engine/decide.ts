@@ -1,4 +1,5 @@
 import { RefusedError } from "./errors.ts";
+import { canonical } from "./fingerprint.ts";
 import type { StepRecord } from "./manifest.ts";
 import type { Drift, Found, Step } from "./step.ts";
 
@@ -8,6 +9,8 @@ export interface Wanted {
   readonly fixedFingerprint: string;
   /** Mend also what replaces running machines. */
   readonly repair?: boolean;
+  /** To say what changed. */
+  readonly inputs?: unknown;
 }
 
 export type Can = Pick<Step<unknown, unknown>, "shared" | "singular" | "protect" | "mendsFailed" | "versioned"> & {
@@ -57,8 +60,10 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
   if (one?.state === "pending" && record?.phase !== "updating") {
     return { do: "resume", found: one, reason: one.detail ?? "on its way" };
   }
-  if (one && record?.phase === "updating")
+  if (one && record?.phase === "updating") {
+    if (one.fingerprint !== wanted.fingerprint && bar(one)) return refuseChange(one, bar(one)!);
     return { do: "update", found: one, reason: "was being changed when the last run stopped" };
+  }
   if (one?.state === "ready") {
     const drift = toMend(one, wanted);
     if (drift.length > 0 && can.update) return { do: "update", found: one, reason: fields(drift) };
@@ -72,24 +77,26 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
     found.filter(({ state }) => state === "ready" || state === "pending"),
   );
   if (other) {
+    const changed = changes(record, wanted);
     if (other.fixedFingerprint === wanted.fixedFingerprint && can.update) {
+      if (bar(other)) return refuseChange(other, bar(other)!);
       return {
         do: "update",
         found: other,
-        reason: other.drift?.length ? fields(other.drift) : "made from other inputs",
+        reason: other.drift?.length ? fields(other.drift) : changed,
       };
     }
-    if (can.protect) return refuseData(other, "what changed cannot be changed in place");
+    if (can.protect) return refuseData(other, `it cannot be changed in place (${changed})`);
     if (can.singular) {
       return {
         do: "refuse",
         found: other,
-        reason: "what changed cannot be changed in place, and its name can be had only once",
+        reason: `it cannot be changed in place, and its name can be had only once (${changed})`,
         hint: "take the change back, or run bootstrap teardown and then bootstrap up",
       };
     }
-    if (can.versioned) return { do: "create", reason: "a new version, made from other inputs" };
-    return { do: "replace", reason: "made from other inputs" };
+    if (can.versioned) return { do: "create", reason: `a new version (${changed})` };
+    return { do: "replace", reason: changed };
   }
 
   const failed = found.find(({ state }) => state === "failed");
@@ -126,7 +133,7 @@ export function wantedOne(
 
 /** The drift that `update` is to mend now: all of it when the inputs changed, else only what disturbs nobody. */
 export function toMend(thing: Found, { fingerprint, repair }: Wanted): readonly Drift[] {
-  const drift = thing.drift ?? [];
+  const drift = (thing.drift ?? []).filter(({ never }) => never === undefined);
   return repair || thing.fingerprint !== fingerprint ? drift : drift.filter(({ disruptive }) => !disruptive);
 }
 
@@ -156,6 +163,40 @@ function refuseData(found: Found, reason: string): Verdict {
   };
 }
 
+/** A wanted change that can never be made. */
+function bar({ drift = [] }: Found): (Drift & { readonly never: string }) | undefined {
+  return drift.find((entry): entry is Drift & { readonly never: string } => entry.never !== undefined);
+}
+
+function refuseChange(found: Found, { field, want, have, never }: Drift & { readonly never: string }): Verdict {
+  return {
+    do: "refuse",
+    found,
+    reason: `${found.ref} has ${field} ${have}, wanted is ${want}: ${never}`,
+    hint: `set ${field} to ${have}, or copy the data away and run bootstrap teardown --discard-data, then bootstrap up`,
+  };
+}
+
+/** Which inputs differ from those on record, in words; values too long to read are only named. */
+function changes(record: StepRecord | undefined, { inputs }: Wanted): string {
+  const before = members(record?.inputs);
+  const after = members(inputs);
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (name) => canonical(before[name] ?? null) !== canonical(after[name] ?? null),
+  );
+  if (record === undefined || names.length === 0) return "made from other inputs";
+  return names
+    .map((name) => {
+      const [was, is] = [before[name], after[name]].map((value) => (value === undefined ? "none" : canonical(value)));
+      return was!.length + is!.length > 120 ? `${name} changed` : `${name}: ${was} -> ${is}`;
+    })
+    .join("; ");
+}
+
+function members(value: unknown): Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === "object" ? (value as Record<string, unknown>) : {};
+}
+
 function failure({ detail = "no reason given" }: Found): string {
   return `failed: ${detail}`;
 }
@@ -165,7 +206,9 @@ function fields(drift: readonly Drift[]): string {
 }
 
 function leftAlone({ drift = [] }: Found): string {
-  return drift.length > 0 ? `drift left alone (up --repair mends it): ${fields(drift)}` : "as it should be";
+  if (drift.length === 0) return "as it should be";
+  const why = drift.every(({ never }) => never !== undefined) ? "cannot be mended" : "up --repair mends it";
+  return `drift left alone (${why}): ${fields(drift)}`;
 }
 
 /** A refusal as the error the run ends with. */

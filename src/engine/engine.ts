@@ -38,6 +38,8 @@ export interface Plan<Cloud> {
   readonly nodes: readonly PlannedNode[];
   /** What is there and should not be: leftovers of builders, stale generations. */
   readonly removals: readonly Thing<Cloud>[];
+  /** What is there and unused, and stays, because it may hold data. */
+  readonly left: readonly Thing<Cloud>[];
   /** Nothing to do. */
   readonly idle: boolean;
   /** The nodes to bring; the rest is found and used as it is. */
@@ -76,33 +78,32 @@ export class Engine<Cloud> {
 
   /** Looks and decides; never writes. With targets, only they are decided on and the rest must be there. */
   async plan(targets?: ReadonlySet<string>): Promise<Plan<Cloud>> {
-    const run = this.#run;
-    const { graph, manifest } = run;
+    const { graph, manifest } = this.#run;
     const planned = once((id: string): Promise<PlannedStep> => this.#planNode(graph.node(id)!, planned, targets));
-    const [steps, leftovers] = await all<PlannedStep[] | Thing<Cloud>[]>([
+    const [steps, leftovers, orphans] = await Promise.all([
       all(graph.nodes.map(({ id }) => planned(id))),
       this.#leftovers(),
+      this.#orphans(),
     ]);
-    const nodes = (steps as PlannedStep[]).map((step) => step.planned);
+    const nodes = steps.map(({ planned: node }) => withLeftover(node, leftovers));
     const busy = new Set(nodes.filter(({ verdict }) => !isStanding(verdict)).map(({ node }) => node));
-    const removals = [
-      ...(leftovers as Thing<Cloud>[]).filter(({ found }) => !busy.has(graph.ownerOf(found.node) ?? "")),
-      ...(steps as PlannedStep[]).flatMap(({ planned: { node }, look: seen }) =>
-        seen && !busy.has(node) ? this.#stale(graph.node(node)!, seen.found, seen) : [],
-      ),
+    const stale = steps.flatMap(({ planned: { node }, look: seen }) =>
+      seen && !busy.has(node) ? this.#stale(graph.node(node)!, seen.found, seen) : [],
+    );
+    const unused = [
+      ...leftovers.filter(({ found }) => !busy.has(graph.ownerOf(found.node) ?? "")),
+      ...stale,
+      ...orphans,
     ];
-    const orphaned = manifest.records.some(([id]) => !graph.node(id));
-    const idle =
-      !orphaned &&
-      !manifest.fresh &&
-      removals.length === 0 &&
-      nodes.every(({ verdict }) => ["keep", "use", "temporary"].includes(verdict));
+    const removals = unused.filter(({ step }) => !step.protect);
+    const standing = nodes.every(({ verdict }) => ["keep", "use", "temporary"].includes(verdict));
     return {
       nodes,
       removals,
-      idle,
+      left: unused.filter(({ step }) => step.protect),
+      idle: standing && removals.length === 0 && !manifest.fresh,
       targets,
-      steps: new Map(nodes.map(({ node }, at) => [node, (steps as PlannedStep[])[at]!])),
+      steps: new Map(nodes.map(({ node }, at) => [node, steps[at]!])),
     };
   }
 
@@ -122,6 +123,12 @@ export class Engine<Cloud> {
     }
     const needs = await all(node.needs.map(planned));
     const waitsFor = node.needs.find((_need, at) => !isStanding(needs[at]!.planned.verdict));
+    const moved = node.needs.find((_need, at) => needs[at]!.planned.verdict === "replace");
+    const record = run.manifest.get(id);
+    if (step.protect && moved && record?.ref && record.phase !== "creating") {
+      const reason = `${record.ref} holds data, and ${moved}, which it stands on, would be replaced`;
+      return { planned: { ...about, verdict: "refuse", reason, ref: record.ref, hint: "take the change back" } };
+    }
     if (waitsFor) return { planned: { ...about, verdict: "follows", reason: `follows ${waitsFor}` } };
     const outputs = new Map(node.needs.map((need, at) => [need, needs[at]!.output]));
     const seen = await look(run, node, outputs).catch((error: unknown) => {
@@ -134,8 +141,11 @@ export class Engine<Cloud> {
     const verdict = verdictOf(run, node, seen);
     const found = "found" in verdict ? verdict.found : undefined;
     const what = { ref: found?.ref, state: found?.state, detail: found?.detail, drift: found?.drift };
-    const word = verdict.do === "clear" ? "replace" : verdict.do;
-    return { planned: { ...about, verdict: word, reason: verdict.reason, ...what }, look: seen, output: found?.output };
+    // A failed thing that goes first is nothing that anybody used.
+    const word = verdict.do === "clear" ? "create" : verdict.do;
+    const hint = verdict.do === "refuse" ? verdict.hint : undefined;
+    const said = { ...about, verdict: word, reason: verdict.reason, ...what, hint };
+    return { planned: said, look: seen, output: found?.output };
   }
 
   /** Acts on a plan just made: a node is looked at again only if something it needs was changed. */
@@ -194,19 +204,14 @@ export class Engine<Cloud> {
       if (result.status === "rejected" && !isAborted(result.reason) && !(result.reason instanceof Blocked))
         throw result.reason;
     }
-    for (const { id } of graph.nodes) {
-      if (
-        graph.ownerOf(id) &&
-        !outcomes.has(id) &&
-        !failures.some((failure) => failure instanceof StepError && failure.node === id)
-      ) {
-        emit({ type: "finished", at: clock.now(), node: id, outcome: "unneeded", ms: 0 });
-      }
-    }
     const releases = await Promise.allSettled(released);
-    if (signal.aborted)
-      throw new AbortedError("stopped before everything was done", "the same command goes on from here");
+    if (signal.aborted) throw this.#stopped();
 
+    const failed = new Set(failures.map((failure) => (failure instanceof StepError ? failure.node : "")));
+    for (const { id } of graph.nodes) {
+      if (!graph.ownerOf(id) || outcomes.has(id) || failed.has(id)) continue;
+      emit({ type: "finished", at: clock.now(), node: id, outcome: "unneeded", ms: 0 });
+    }
     for (const release of releases) {
       if (release.status === "rejected") throw release.reason;
       failures.push(...release.value);
@@ -260,37 +265,31 @@ export class Engine<Cloud> {
     failures: BootstrapError[],
   ): Promise<string[]> {
     const run = this.#run;
-    const { graph, manifest, keepTemporaries } = run;
+    const { graph, keepTemporaries } = run;
     const left: string[] = [];
     const away: Thing<Cloud>[] = [];
 
     for (const [id, { found, look: seen }] of done) {
-      const node = graph.node(id)!;
       if (graph.ownerOf(id)) continue;
-      const stale = this.#stale(node, found, seen);
+      const node = graph.node(id)!;
       const calm = [...graph.downstreamOf(id)].every((other) => done.has(other) || graph.ownerOf(other) !== undefined);
-      if (node.step.protect || !calm)
-        left.push(
-          ...stale.map((thing) =>
-            inWords(thing, node.step.protect ? "it may hold data" : "what follows it is not done"),
-          ),
-        );
-      else away.push(...stale);
+      for (const thing of this.#stale(node, found, seen)) {
+        if (calm && !node.step.protect) away.push(thing);
+        else left.push(inWords(thing, node.step.protect ? HOLDS_DATA : "what follows it is not done"));
+      }
     }
 
     const leftovers = await this.#leftovers();
-    if (keepTemporaries)
+    if (!keepTemporaries) away.push(...leftovers);
+    else
       left.push(
         ...leftovers.map((thing) => inWords(thing, "kept as you asked; it costs until teardown or the next up")),
       );
-    else away.push(...leftovers);
 
-    if (manifest.fresh || manifest.records.some(([id]) => !graph.node(id))) {
-      const orphans = (await survey(run)).filter(({ found }) => !graph.node(found.node));
-      for (const thing of orphans) {
-        if (thing.step.protect) left.push(inWords(thing, "nothing in the config speaks of it, and it may hold data"));
-        else if (!away.some(({ found }) => found.ref === thing.found.ref)) away.push(thing);
-      }
+    for (const thing of await this.#orphans()) {
+      if (thing.step.protect) left.push(inWords(thing, HOLDS_DATA));
+      else if (failures.length > 0) left.push(inWords(thing, "no longer used, and removed when all the rest is done"));
+      else if (!away.some(({ found }) => found.ref === thing.found.ref)) away.push(thing);
     }
 
     for (const thing of away)
@@ -326,6 +325,29 @@ export class Engine<Cloud> {
       .sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0));
     const kept = new Set(generations.slice(0, keep));
     return others.filter((thing) => !kept.has(thing)).map((thing) => ({ step, found: thing }));
+  }
+
+  /** Things of ours whose node the graph no longer has; looked for only where there can be any. */
+  async #orphans(): Promise<Thing<Cloud>[]> {
+    const { graph, manifest } = this.#run;
+    if (!manifest.fresh && manifest.records.every(([id]) => graph.node(id))) return [];
+    return (await survey(this.#run)).filter(({ found }) => !graph.node(found.node));
+  }
+
+  /** What goes on, and costs, without us. */
+  #stopped(): AbortedError {
+    const { graph, manifest } = this.#run;
+    const open = manifest.records.filter(
+      ([id, { phase }]) => phase === "creating" || phase === "updating" || graph.ownerOf(id),
+    );
+    const running = open.flatMap(([id, { kind, ref }]) => (ref === undefined ? [] : [`  ${kind} ${ref} (${id})`]));
+    return new AbortedError(
+      [
+        "stopped before everything was done",
+        ...(running.length > 0 ? ["still at work without us:", ...running] : []),
+      ].join("\n"),
+      "the same command goes on from here; bootstrap teardown removes everything",
+    );
   }
 
   /** Temporary things that live, looked for by tags: the manifest may not know them. */
@@ -369,6 +391,14 @@ export class Engine<Cloud> {
 
 function isStanding(verdict: PlannedNode["verdict"]): boolean {
   return verdict === "keep" || verdict === "adopt" || verdict === "use";
+}
+
+const HOLDS_DATA = "no longer used, but it may hold data: only teardown removes it";
+
+/** A temporary node's row shows what of it is running now. */
+function withLeftover<Cloud>(node: PlannedNode, leftovers: readonly Thing<Cloud>[]): PlannedNode {
+  const live = node.temporaryOf === undefined ? undefined : leftovers.find(({ found }) => found.node === node.node);
+  return live ? { ...node, ref: live.found.ref, state: live.found.state, detail: live.found.detail } : node;
 }
 
 function inWords<Cloud>({ step, found }: Thing<Cloud>, why: string): string {

@@ -11,6 +11,8 @@ export interface PlannedNode {
   readonly state?: State | undefined;
   readonly detail?: string | undefined;
   readonly drift?: readonly Drift[] | undefined;
+  /** Of a refusal: what to do instead. */
+  readonly hint?: string | undefined;
   /** The node this one lives for; a temporary node has no verdict of its own until its owner is made. */
   readonly temporaryOf?: string | undefined;
 }

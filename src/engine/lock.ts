@@ -1,6 +1,6 @@
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { RefusedError } from "./errors.ts";
+import { BootstrapError, RefusedError } from "./errors.ts";
 
 /** Who holds a lock. */
 export interface Owner {
@@ -28,13 +28,20 @@ export async function lock(
   path: string,
   { owner, isAlive, takeOver, note }: LockOptions,
 ): Promise<() => Promise<void>> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   // A number of our own that is taken was an earlier process's.
   const isGone = ({ host, pid }: Owner) =>
     host === owner.host ? pid === owner.pid || !isAlive(pid) : takeOver === true;
   // A link appears whole or not at all, so no reader ever sees half a lock.
   const own = `${path}.${owner.host}.${owner.pid}`;
-  await writeFile(own, JSON.stringify(owner), { mode: 0o600 });
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(own, JSON.stringify(owner), { mode: 0o600 });
+  } catch (cause) {
+    throw new BootstrapError("lock", `writing ${own}: ${(cause as Error).message}`, {
+      hint: "run it in a folder that can be written: the environment's journal lies there",
+      cause,
+    });
+  }
   try {
     for (;;) {
       try {

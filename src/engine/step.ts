@@ -9,6 +9,8 @@ export interface Drift {
   readonly have: string;
   /** Mending it replaces running machines, so `up` only reports it and `up --repair` mends it. */
   readonly disruptive?: true;
+  /** Why it cannot be mended at all: such a change is refused. */
+  readonly never?: string;
 }
 
 /** One thing in the cloud that carries a node's tags, as `find` saw it just now. */

@@ -51,7 +51,7 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
   repeatable: true,
   mendsFailed: true,
   // Made in seconds, but changed only when the last job on the old machines is done.
-  pace: { expectMs: 8_000, everyMs: 3_000, timeoutMs: 6 * 60 * 60_000, removeTimeoutMs: 60 * 60_000 },
+  pace: { expectMs: 8_000, everyMs: 3_000, timeoutMs: 7_230 * 60_000, removeTimeoutMs: 60 * 60_000 },
 
   fixed: () => ({}),
 

@@ -11,7 +11,6 @@ import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
 import { orNothing } from "../aws/errors.ts";
 import { fingerprintTags, fromTags, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
-import { RefusedError } from "../engine/errors.ts";
 import type { Drift, Found, State, Step } from "../engine/step.ts";
 
 export interface FilesystemInputs {
@@ -106,7 +105,7 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
   },
 
   async update(context, found) {
-    const { cloud, inputs, node } = context;
+    const { cloud, inputs } = context;
     if (found.state === "pending") return;
     if (!found.drift?.length) {
       await cloud.fsx.send(
@@ -114,7 +113,6 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
       );
       return;
     }
-    refuseToShrink(node, found);
     await cloud.fsx.send(
       new UpdateFileSystemCommand({
         FileSystemId: found.ref,
@@ -197,21 +195,15 @@ function driftFrom(inputs: FilesystemInputs, live: FileSystem): Drift[] {
       compression: lustre?.DataCompressionType ?? "NONE",
       throughputPerTiB: lustre?.PerUnitStorageThroughput,
     },
-  );
+  ).map(onlyUp);
 }
 
-const ONLY_UP: readonly (readonly [field: string, unit: string, rule: string])[] = [
-  ["capacityGiB", " GiB", "FSx for Lustre grows but never shrinks"],
-  ["lustreVersion", "", "a Lustre version is only ever raised"],
+const ONLY_UP: readonly (readonly [field: string, rule: string])[] = [
+  ["capacityGiB", "FSx for Lustre grows but never shrinks"],
+  ["lustreVersion", "a Lustre version is only ever raised"],
 ];
 
-function refuseToShrink(node: string, { ref, drift = [] }: Found): void {
-  for (const [field, unit, rule] of ONLY_UP) {
-    const entry = drift.find((one) => one.field === field);
-    if (!entry || Number(entry.want) >= Number(entry.have)) continue;
-    throw new RefusedError(
-      `changing filesystem (${node}): ${ref} has ${entry.have}${unit}, wanted are ${entry.want}${unit}: ${rule}`,
-      `set ${field} to ${entry.have}, or copy the data away and run bootstrap teardown --discard-data, then bootstrap up`,
-    );
-  }
+function onlyUp(entry: Drift): Drift {
+  const rule = ONLY_UP.find(([field]) => field === entry.field)?.[1];
+  return rule !== undefined && Number(entry.want) < Number(entry.have) ? { ...entry, never: rule } : entry;
 }

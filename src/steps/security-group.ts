@@ -27,6 +27,8 @@ export interface SecurityGroupOutput {
   readonly groupId: string;
   readonly vpcId: string;
   readonly selfTcp: readonly PortRange[];
+  /** Rules that let anything else in; there should be none. */
+  readonly foreign: readonly IpPermission[];
 }
 
 /** Lets its members reach each other on the given ports and everything outside; lets nobody in. */
@@ -44,12 +46,18 @@ export const securityGroup: Step<SecurityGroupInputs, SecurityGroupOutput, unkno
       for (const group of page.SecurityGroups ?? []) {
         const groupId = group.GroupId!;
         const selfTcp = selfRanges(group);
+        const foreign = foreignRules(group);
         found.push({
           ref: groupId,
           ...fromTags(context, tagRecord(group.Tags)),
           state: "ready",
-          output: { groupId, vpcId: group.VpcId!, selfTcp },
-          drift: inputs && driftOf({ "self rules": rangesText(inputs.selfTcp) }, { "self rules": rangesText(selfTcp) }),
+          output: { groupId, vpcId: group.VpcId!, selfTcp, foreign },
+          drift:
+            inputs &&
+            driftOf(
+              { "self rules": rangesText(inputs.selfTcp), "inbound from outside": "none" },
+              { "self rules": rangesText(selfTcp), "inbound from outside": foreign.map(ruleText).join(", ") || "none" },
+            ),
         });
       }
     }
@@ -82,14 +90,12 @@ export const securityGroup: Step<SecurityGroupInputs, SecurityGroupOutput, unkno
         .send(new AuthorizeSecurityGroupIngressCommand({ GroupId: ref, IpPermissions: [selfRule(ref, rule)] }))
         .catch(unless("exists"));
     }
-    const surplus = live.filter((have) => !inputs.selfTcp.some((want) => sameRange(have, want)));
-    if (surplus.length > 0) {
-      await cloud.ec2.send(
-        new RevokeSecurityGroupIngressCommand({
-          GroupId: ref,
-          IpPermissions: surplus.map((rule) => selfRule(ref, rule)),
-        }),
-      );
+    const surplus = live
+      .filter((have) => !inputs.selfTcp.some((want) => sameRange(have, want)))
+      .map((rule) => selfRule(ref, rule));
+    const unwanted = [...surplus, ...(output?.foreign ?? [])];
+    if (unwanted.length > 0) {
+      await cloud.ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId: ref, IpPermissions: unwanted }));
     }
   },
 
@@ -104,6 +110,36 @@ function selfRanges(group: SecurityGroup): PortRange[] {
     .filter(({ UserIdGroupPairs }) => UserIdGroupPairs?.some(({ GroupId }) => GroupId === group.GroupId))
     .filter(({ IpProtocol }) => IpProtocol === "tcp")
     .map(({ FromPort, ToPort }) => [FromPort ?? 0, ToPort ?? 0]);
+}
+
+/** What lets in others than members, or members on other protocols; of a mixed rule the part that is not ours to keep. */
+function foreignRules({ GroupId, IpPermissions = [] }: SecurityGroup): IpPermission[] {
+  return IpPermissions.flatMap((rule) => {
+    const ours = rule.IpProtocol === "tcp";
+    const groups = (rule.UserIdGroupPairs ?? []).filter((pair) => !(ours && pair.GroupId === GroupId));
+    const { IpRanges = [], Ipv6Ranges = [], PrefixListIds = [], UserIdGroupPairs: _groups, ...ports } = rule;
+    if (groups.length + IpRanges.length + Ipv6Ranges.length + PrefixListIds.length === 0) return [];
+    return [{ ...ports, UserIdGroupPairs: groups, IpRanges, Ipv6Ranges, PrefixListIds }];
+  });
+}
+
+function ruleText({
+  IpProtocol,
+  FromPort,
+  ToPort,
+  UserIdGroupPairs,
+  IpRanges,
+  Ipv6Ranges,
+  PrefixListIds,
+}: IpPermission): string {
+  const from = [
+    ...(UserIdGroupPairs ?? []).map(({ GroupId }) => GroupId),
+    ...(IpRanges ?? []).map(({ CidrIp }) => CidrIp),
+    ...(Ipv6Ranges ?? []).map(({ CidrIpv6 }) => CidrIpv6),
+    ...(PrefixListIds ?? []).map(({ PrefixListId }) => PrefixListId),
+  ];
+  const ports = FromPort === undefined ? "all" : FromPort === ToPort ? `${FromPort}` : `${FromPort}-${ToPort}`;
+  return `${IpProtocol === "-1" ? "all" : IpProtocol} ${ports} from ${from.join(" ")}`;
 }
 
 function selfRule(groupId: string, [FromPort, ToPort]: PortRange): IpPermission {

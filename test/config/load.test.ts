@@ -194,7 +194,7 @@ describe("what is refused", () => {
     await expect(loadConfig({ file: join(folder, "no.yaml"), workloadsFolder })).rejects.toThrow(
       /there is no such file/,
     );
-    await expect(loadConfig({ file: folder, workloadsFolder })).rejects.toThrow(/cannot be read: EISDIR/);
+    await expect(loadConfig({ file: folder, workloadsFolder })).rejects.toThrow(/it is a folder/);
   });
 
   test("a preset that leaves something out, by its own name", async () => {
@@ -265,6 +265,7 @@ describe("what the region decides", () => {
     const first = await resolved("filesystem: { capacityGiB: 2400 }");
     expect(first.pins).toEqual({
       "filesystem.deploymentType": "PERSISTENT_2",
+      "filesystem.capacityGiB": "2400",
       "filesystem.throughputPerTiB": "125",
       "filesystem.lustreVersion": "2.15",
     });

@@ -232,7 +232,7 @@ describe("up", () => {
     const { engine } = await toyRun(cloud, store, small, { kinds: kindsOf(lab()) });
     const { left } = await engine.up(await engine.plan());
     expect(kinds()).toEqual(["disk", "group"]);
-    expect(left).toEqual(["disk disk-2 (disk): nothing in the config speaks of it, and it may hold data"]);
+    expect(left).toEqual(["disk disk-2 (disk): no longer used, but it may hold data: only teardown removes it"]);
   });
 
   it("refuses a same-named thing that is not ours", async () => {

@@ -5,6 +5,7 @@ import {
   DescribeImagesCommand,
   DescribeInstancesCommand,
   DescribeSecurityGroupsCommand,
+  DescribeSubnetsCommand,
   RevokeSecurityGroupIngressCommand,
 } from "@aws-sdk/client-ec2";
 import { DescribeFileSystemsCommand } from "@aws-sdk/client-fsx";
@@ -136,6 +137,30 @@ describe("up", () => {
 });
 
 describe("a changed config", () => {
+  it("is refused in the plan when it would move the file system, and pins nothing", async () => {
+    await site.up();
+    const journal = site.store.text;
+    const elsewhere = (await site.lab.cloud.ec2.send(new DescribeSubnetsCommand({}))).Subnets!.filter(
+      ({ DefaultForAz }) => DefaultForAz,
+    );
+    const { subnetId } = (await site.up()).plan.steps.get("filesystem")!.output as { subnetId: string };
+    const other = elsewhere.find(
+      ({ SubnetId, AvailabilityZone }) => SubnetId !== subnetId && !/[ef]$/.test(AvailabilityZone!),
+    );
+    const { plan } = await site.up(`network: { subnetId: ${other!.SubnetId} }`, { dryRun: true });
+    const moved = plan.nodes.find(({ node }) => node === "filesystem");
+    expect(moved).toMatchObject({
+      verdict: "refuse",
+      reason: expect.stringContaining(`"${subnetId}" -> "${other!.SubnetId}"`),
+    });
+    expect(site.store.text).toBe(journal);
+  });
+
+  it("keeps a capacity that was grown when the config no longer names it", async () => {
+    await site.up("filesystem: { capacityGiB: 2400 }");
+    expect((await site.up()).plan.idle).toBe(true);
+  });
+
   it("grows the file system in place", async () => {
     await site.up();
     const { summary, writes } = await site.up("filesystem: { capacityGiB: 2400 }");

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import type { InstanceTypeFacts } from "../../src/aws/facts.ts";
+import { demandFit } from "../../src/cli/fit.ts";
+import type { Config } from "../../src/config/config.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { resolveConfig } from "../../src/config/resolve.ts";
+import { WORKLOADS_FOLDER } from "../../src/workloads.ts";
+
+const fast: InstanceTypeFacts = {
+  ...{ instanceType: "c5d.9xlarge", vcpus: 36, memoryMiB: 73_728, architecture: "x86_64", diskSizesGB: [900] },
+};
+const bare: InstanceTypeFacts = { ...fast, instanceType: "m5.large", vcpus: 2, memoryMiB: 8192, diskSizesGB: [] };
+const arm: InstanceTypeFacts = { ...fast, instanceType: "c6gd.4xlarge", architecture: "arm64" };
+
+async function config(change: (config: Config) => Partial<Config> = () => ({})): Promise<Config> {
+  const preset = resolveConfig(await loadConfig({ workloadsFolder: WORKLOADS_FOLDER }), "us-east-1");
+  return { ...preset, ...change(preset) };
+}
+
+describe("what no machine could ever run is refused", () => {
+  it("lets the preset pass on its own instance type", async () => {
+    const preset = await config();
+    expect(() => demandFit(preset, [fast])).not.toThrow();
+  });
+
+  it.each<[string, (config: Config) => Partial<Config>, InstanceTypeFacts[], RegExp]>([
+    [
+      "a type without disks under instance-store scratch",
+      () => ({}),
+      [fast, bare],
+      /instanceTypes: m5\.large: no disks/,
+    ],
+    ["a type of another architecture", () => ({}), [fast, arm], /c6gd\.4xlarge: not x86_64/],
+    [
+      "more memory than a job can have",
+      ({ job }) => ({ job: { ...job, memoryMiB: 74_000 } }),
+      [fast],
+      /memoryMiB: 74000 .* 71516/,
+    ],
+    ["more vCPUs than a machine has", ({ job }) => ({ job: { ...job, vcpus: 37 } }), [fast], /vcpus: 37 given.*36/],
+    [
+      "room for less than one machine",
+      ({ compute }) => ({ compute: { ...compute, maxVcpus: 16 } }),
+      [fast],
+      /maxVcpus: 16/,
+    ],
+  ])("%s", async (_what, change, types, message) => {
+    const wrong = await config(change);
+    expect(() => demandFit(wrong, types)).toThrow(message);
+  });
+
+  it("takes a type without disks when scratch does not need them", async () => {
+    const none = await config(() => ({ scratch: { kind: "none" } }));
+    expect(() => demandFit(none, [bare])).not.toThrow();
+  });
+});

@@ -1,0 +1,14 @@
+import { describe, expect, it } from "vitest";
+import { commandFor } from "../../src/cli/flags.ts";
+
+describe("a command to type next", () => {
+  it("says which environment is meant, and nothing else", () => {
+    expect(commandFor("teardown", { sandbox: true, name: "other", region: "us-east-1", yes: true })).toBe(
+      "bootstrap teardown --sandbox --name other --region us-east-1",
+    );
+  });
+
+  it("can be pasted into a shell whatever the file is called", () => {
+    expect(commandFor("up", { config: "it's here.yaml" })).toBe("bootstrap up --config 'it'\\''s here.yaml'");
+  });
+});
