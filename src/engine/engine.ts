@@ -336,10 +336,11 @@ export class Engine<Cloud> {
 
   /** What goes on, and costs, without us. */
   #stopped(): AbortedError {
-    const { graph, manifest } = this.#run;
-    const open = manifest.records.filter(
-      ([id, { phase }]) => phase === "creating" || phase === "updating" || graph.ownerOf(id),
-    );
+    const { graph, kinds, manifest } = this.#run;
+    const open = manifest.records.filter(([id, { phase, kind }]) => {
+      const costs = graph.ownerOf(id) !== undefined && kinds.some((step) => step.kind === kind);
+      return costs || phase === "creating" || phase === "updating";
+    });
     const running = open.flatMap(([id, { kind, ref }]) => (ref === undefined ? [] : [`  ${kind} ${ref} (${id})`]));
     return new AbortedError(
       [
