@@ -264,6 +264,44 @@ describe("made from other inputs", () => {
   });
 });
 
+describe("a change that can never be made", () => {
+  const SMALLER: Drift = { field: "capacityGiB", want: "1200", have: "2400", never: "it never shrinks" };
+
+  it("is refused before anything is done, with both values and the way out", () => {
+    const grown = other({ fixedFingerprint: "same", drift: [SMALLER] });
+    expect(verdict(record({ fingerprint: "old", ref: "thing-0" }), [grown], MENDABLE)).toMatchObject({
+      do: "refuse",
+      reason: "thing-0 has capacityGiB 2400, wanted is 1200: it never shrinks",
+      hint: expect.stringMatching(/^set capacityGiB to 2400, or .*--discard-data/),
+    });
+  });
+
+  it("is refused too while it is being changed", () => {
+    const grown = other({ fixedFingerprint: "same", drift: [SMALLER] });
+    expect(verdict(record({ phase: "updating", ref: "thing-0" }), [grown], MENDABLE).do).toBe("refuse");
+  });
+
+  it("is only told when somebody else made it differ", () => {
+    const kept = verdict(record(), [thing({ drift: [SMALLER] })], MENDABLE);
+    expect(kept).toMatchObject({ do: "keep", reason: expect.stringContaining("cannot be mended") });
+  });
+});
+
+describe("a refusal", () => {
+  it("says which inputs changed, and names what is too long to read", () => {
+    const was = record({
+      fingerprint: "old",
+      ref: "thing-0",
+      inputs: { subnetId: "subnet-a", script: "x".repeat(200), same: 1 },
+    });
+    const wanted = { ...WANTED, inputs: { subnetId: "subnet-b", script: "y".repeat(200), same: 1 } };
+    expect(verdict(was, [other()], { ...PLAIN, protect: true }, wanted)).toMatchObject({
+      do: "refuse",
+      reason: 'thing-0 holds data: it cannot be changed in place (subnetId: "subnet-a" -> "subnet-b"; script changed)',
+    });
+  });
+});
+
 describe("nothing that could be used", () => {
   const going = other({ state: "deleting" });
   const broken = other({ state: "failed" });

@@ -126,6 +126,29 @@ describe("up", () => {
     expect(kinds()).toEqual(before);
   });
 
+  it("refuses in the plan what would pull the ground from under data", async () => {
+    await up();
+    const run = await toyRun(cloud, store, lab({ group: { vpc: "other" } }));
+    const { nodes } = await run.engine.plan();
+    expect(nodes.find(({ node }) => node === "group")?.verdict).toBe("replace");
+    expect(nodes.find(({ node }) => node === "disk")).toMatchObject({
+      verdict: "refuse",
+      reason: "disk-2 holds data, and group, which it stands on, would be replaced",
+    });
+  });
+
+  it("shows what of a builder is running when the last run was stopped", async () => {
+    const stopped = await toyRun(cloud, store, lab());
+    const plan = await stopped.engine.plan();
+    cloud.after = (call) => {
+      if (call === "create image") setImmediate(() => stopped.stop.abort());
+    };
+    await expect(stopped.engine.up(plan)).rejects.toThrow(/still at work without us:[^]*machine-\d+ \(builder\)/);
+    cloud.after = () => {};
+    const { nodes } = await (await toyRun(cloud, store, lab())).engine.plan();
+    expect(nodes.find(({ node }) => node === "builder")).toMatchObject({ verdict: "temporary", state: "ready" });
+  });
+
   it("does not take data for a failed attempt when it fails after a change that this run only waited for", async () => {
     await up();
     const disk = cloud.live.find(({ kind }) => kind === "disk")!;
