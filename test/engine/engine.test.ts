@@ -143,7 +143,7 @@ describe("up", () => {
     cloud.after = (call) => {
       if (call === "create image") setImmediate(() => stopped.stop.abort());
     };
-    await expect(stopped.engine.up(plan)).rejects.toThrow(/still at work without us:[^]*machine-\d+ \(builder\)/);
+    await expect(stopped.engine.up(plan)).rejects.toThrow(/still at work without us:.*machine-\d+ \(builder\)/s);
     cloud.after = () => {};
     const { nodes } = await (await toyRun(cloud, store, lab())).engine.plan();
     expect(nodes.find(({ node }) => node === "builder")).toMatchObject({ verdict: "temporary", state: "ready" });
