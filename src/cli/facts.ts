@@ -20,7 +20,8 @@ interface Chosen {
 /** Start here: everything that only the account can tell, in as few calls as what is pinned leaves. */
 export async function readFacts(session: Session): Promise<Facts> {
   const { config, identity, manifest } = session;
-  const chosen = manifest.fresh ? await chosenByWhatLives(session) : manifest.pins;
+  const { pins } = manifest;
+  const chosen: Chosen = pins.subnetId && pins.baseImage ? pins : { ...(await chosenByWhatLives(session)), ...pins };
   const [network, instanceTypes, baseImageId, build] = await Promise.all([
     networkOf(session, chosen),
     describeInstanceTypes(session.cloud, config.compute.instanceTypes),
@@ -40,7 +41,7 @@ export function newestBaseImage({ cloud, config }: Session): Promise<string> {
 }
 
 /** The choices, as `up` writes them down before it makes anything. */
-export function pinsOf({ config }: Session, { vpcId, subnetId, baseImageId, forcedAt }: Facts) {
+export function pinsOf({ config }: Pick<Session, "config">, { vpcId, subnetId, baseImageId, forcedAt }: Facts) {
   return { ...config.pins, vpcId, subnetId, baseImage: baseImageId, forcedAt: forcedAt ?? "" };
 }
 

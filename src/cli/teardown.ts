@@ -17,9 +17,15 @@ export function teardown(flags: Flags): Promise<void> {
   return withSession("teardown", flags, { locked: !flags.dryRun }, async (session) => {
     const { view, config, identity, clock } = session;
     const engine = session.engine(new Graph<Cloud>());
-    const [things, jobs] = await Promise.all([engine.everything(), countUnfinishedJobs(session.cloud, config.name)]);
+    const [things, jobs] = await Promise.all([
+      engine.everything({ wait: !flags.dryRun }),
+      countUnfinishedJobs(session.cloud, config.name),
+    ]);
     const place = `${config.name} in ${config.region}, account ${identity.account}`;
     if (things.length === 0) {
+      // Looks once more, and ends a journal that outlived its environment.
+      const { left } = flags.dryRun ? { left: [] } : await engine.down([]);
+      if (left.length > 0) throw stillThere();
       say(session, `nothing of ${place} is there`, { type: "summary", left: [] });
       return;
     }
@@ -78,16 +84,13 @@ async function agreeToLose(
   const data = things.filter(({ step }) => step.protect);
   const refs = data.map(({ found }) => found.ref).join(", ");
   if (!mayAsk(session)) {
-    const missing = [
-      ...(flags.yes ? [] : ["--yes"]),
-      ...(data.length > 0 && !flags.discardData ? ["--discard-data"] : []),
-    ];
-    if (missing.length === 0) return;
+    const given = flags.yes && (data.length === 0 || flags.discardData);
+    if (given) return;
     throw new RefusedError(
       data.length > 0 && !flags.discardData
         ? `removing ${place} would remove ${refs} with all data on it, and there is no terminal to ask at`
         : `removing ${place}, and there is no terminal to ask at`,
-      `if that is what you want: bootstrap teardown ${[...(flags.yes ? ["--yes"] : []), ...missing].join(" ")}`,
+      `if that is what you want: bootstrap teardown --yes${data.length > 0 ? " --discard-data" : ""}`,
     );
   }
   if (!flags.yes) await ask(session, `remove ${things.length} things${jobs > 0 ? ` and end ${jobs} jobs` : ""}?`);

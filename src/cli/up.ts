@@ -1,4 +1,5 @@
 import type { Cloud } from "../aws/clients.ts";
+import type { Engine, Plan, Summary } from "../engine/engine.ts";
 import type { Graph } from "../engine/graph.ts";
 import { environment, type Facts } from "../environment.ts";
 import { agree, refuse } from "./agree.ts";
@@ -23,7 +24,7 @@ export async function bringUp(
   facts: Facts,
   targetsIn: (graph: Graph<Cloud>) => ReadonlySet<string> | undefined,
 ): Promise<void> {
-  const { flags, config, manifest, view, clock } = session;
+  const { flags, config, view, clock } = session;
   const graph = environment(config, facts);
   const engine = session.engine(graph);
   const targets = targetsIn(graph);
@@ -41,7 +42,23 @@ export async function bringUp(
   }
   await agree(session, plan);
   view.onEvent({ type: "planned", at: clock.now(), nodes: plan.nodes });
-  // A bake's base image becomes the environment's own only when the image made from it is ready.
-  if (!targets) await manifest.pin(pinsOf(session, facts));
-  await report(session, graph, await engine.up(plan));
+  await report(session, graph, await act(session, facts, engine, plan));
+}
+
+/**
+ * What was chosen is written down before anything is made, and what the config chose anew only when all of it stands. A
+ * bake's base image becomes the environment's own when the image made from it is ready.
+ */
+export async function act(
+  session: Pick<Session, "config" | "manifest">,
+  facts: Facts,
+  engine: Engine<Cloud>,
+  plan: Plan<Cloud>,
+): Promise<Summary> {
+  const { manifest } = session;
+  if (plan.targets) return engine.up(plan);
+  await manifest.pin({ ...pinsOf(session, facts), ...manifest.pins });
+  const summary = await engine.up(plan);
+  if (summary.failures.length === 0) await manifest.pin(pinsOf(session, facts));
+  return summary;
 }

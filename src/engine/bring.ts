@@ -123,9 +123,10 @@ export async function bring<Cloud>(
       case "clear":
       case "wait":
         said(run, node, verdict.do === "clear" ? "removing the failed one" : "waiting for the old one to go");
-        await remove(run, node, verdict.found);
-        await manifest.drop(node.id);
+        if (verdict.do === "clear") await remove(run, node, verdict.found);
+        else await untilGone(run, node, verdict.found);
         await lookAgain();
+        if (!seen.found.some(({ ref }) => ref === verdict.found.ref)) await manifest.drop(node.id);
         break;
 
       case "create":
@@ -187,27 +188,30 @@ async function send<Cloud>(
 
   // 1. the intent is on disk before the call
   await manifest.put(id, intent);
-  for (let sends = 1; ; sends++) {
+  for (let sends = 1, lost = before?.token === intent.token; ; sends++) {
+    let ref: string;
     try {
       // 2. the one call that makes it and carries its tags
-      const ref = await calls.change({ everyMs, note: context.note }, () => step.create(context));
-      // 3. what came of it
-      await manifest.put(id, { ...intent, ref });
-      return;
+      ref = await calls.change({ everyMs, note: context.note }, () => step.create(context));
     } catch (error) {
       if (isAborted(error)) throw error;
       const trouble = errors.trouble(error);
       if (trouble === "exists") return;
       if (trouble !== "unknown") {
-        // A clear no: nothing was made, so there is nothing to remember of this attempt.
-        await (before && before.phase !== "creating" ? manifest.put(id, before) : manifest.drop(id));
+        // A clear no: nothing was made, so there is nothing to remember, unless an earlier answer to it was lost.
+        if (!lost) await (before && before.phase !== "creating" ? manifest.put(id, before) : manifest.drop(id));
         throw stepError(run, node, "creating", error);
       }
       if (signal.aborted) throw new AbortedError();
+      lost = true;
       note(run, id, `the answer was lost: ${errors.words(error)}`);
       if (!step.repeatable || sends >= MOST_SENDS) return;
       await calls.wait(everyMs);
+      continue;
     }
+    // 3. what came of it
+    await manifest.put(id, { ...intent, ref });
+    return;
   }
 }
 
@@ -263,6 +267,7 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
     note: (text: string) => note(run, id, text),
   };
   let last: Found | undefined;
+  let missingSince: number | undefined = startedAt;
   let lastDrift = "";
   let mends = 0;
   let cursor: string | undefined;
@@ -270,8 +275,8 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
   try {
     for (;;) {
       const found = await calls.readPatiently(everyMs, () => find(run, step, id, inputs));
-      const one =
-        found.find((thing) => isIntended(record, thing)) ?? wantedOne(record, found, wanted, { ...step, update: true });
+      const one = found.find((thing) => isIntended(record, thing)) ?? standIn(record, found, wanted, step);
+      missingSince = one ? undefined : (missingSince ?? clock.now());
       const waitedMs = clock.now() - startedAt;
 
       if (one && (one.state !== last?.state || one.detail !== last.detail)) {
@@ -284,7 +289,7 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
         cursor = tail.cursor;
       }
 
-      if (!one && waitedMs > GRACE_MS) throw notSeen(node, record);
+      if (missingSince !== undefined && clock.now() - missingSince > GRACE_MS) throw notSeen(node, record);
       if (one?.state === "deleting")
         throw new StepError(`waiting for ${step.kind} (${id}): ${one.ref} is being deleted by someone else`, {
           node: id,
@@ -325,6 +330,29 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
       emit({ type: "interrupted", at: clock.now(), node: id, detail: what });
     }
     throw isAborted(error) ? error : stepError(run, node, "waiting for", error, last?.ref);
+  }
+}
+
+/** What else may be meant while the attempt's own thing is not seen; never what an earlier attempt left failed. */
+function standIn<Cloud>(
+  record: StepRecord,
+  found: readonly Found[],
+  wanted: Wanted,
+  step: Node<Cloud>["step"],
+): Found | undefined {
+  const one = wantedOne(record, found, wanted, { ...step, update: true });
+  return one?.state === "failed" && record.phase === "creating" ? undefined : one;
+}
+
+/** Waits while a thing is being deleted; it may come back, when AWS could not. */
+async function untilGone<Cloud>(run: Run<Cloud>, { id, step }: Node<Cloud>, thing: Found): Promise<void> {
+  const { everyMs, timeoutMs } = paceOf(step);
+  const startedAt = run.clock.now();
+  for (let one: Found | undefined = thing; one?.state === "deleting"; ) {
+    if (run.clock.now() - startedAt > timeoutMs) throw tooLong({ id, step }, one, timeoutMs);
+    await run.calls.wait(everyMs);
+    const found: readonly Found[] = await run.calls.readPatiently(everyMs, () => find(run, step, id));
+    one = found.find(({ ref }) => ref === thing.ref);
   }
 }
 

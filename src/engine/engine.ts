@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { type Brought, bring, GRACE_MS, type Look, look, verdictOf } from "./bring.ts";
 import { Calls, type CloudErrors } from "./calls.ts";
 import type { Clock } from "./clock.ts";
@@ -81,9 +82,9 @@ export class Engine<Cloud> {
     const { graph, manifest } = this.#run;
     const planned = once((id: string): Promise<PlannedStep> => this.#planNode(graph.node(id)!, planned, targets));
     const [steps, leftovers, orphans] = await Promise.all([
-      all(graph.nodes.map(({ id }) => planned(id))),
+      all(this.#inScope(targets).map(({ id }) => planned(id))),
       this.#leftovers(),
-      this.#orphans(),
+      targets ? [] : this.#orphans(),
     ]);
     const nodes = steps.map(({ planned: node }) => withLeftover(node, leftovers));
     const busy = new Set(nodes.filter(({ verdict }) => !isStanding(verdict)).map(({ node }) => node));
@@ -156,8 +157,9 @@ export class Engine<Cloud> {
     const outcomes = new Map<string, Outcome>();
     const outputs = new Map<string, unknown>();
     const done = new Map<string, Brought & { readonly look: Look }>();
-    const strangers = manifest.fresh ? (await survey(run)).length > 0 : false;
-    const doubtUntil = strangers ? clock.now() + GRACE_MS : 0;
+    const strangers = manifest.fresh ? await survey(run) : [];
+    const doubtUntil = strangers.length > 0 ? clock.now() + GRACE_MS : 0;
+    for (const thing of strangers) await this.#remember(thing);
 
     const released: Promise<BootstrapError[]>[] = [];
 
@@ -198,7 +200,7 @@ export class Engine<Cloud> {
       }
     });
 
-    const wanted = graph.nodes.filter(({ id }) => graph.ownerOf(id) === undefined);
+    const wanted = this.#inScope(plan.targets).filter(({ id }) => graph.ownerOf(id) === undefined);
     const results = await Promise.allSettled(wanted.map(({ id }) => brought(id)));
     for (const result of results) {
       if (result.status === "rejected" && !isAborted(result.reason) && !(result.reason instanceof Blocked))
@@ -216,7 +218,7 @@ export class Engine<Cloud> {
       if (release.status === "rejected") throw release.reason;
       failures.push(...release.value);
     }
-    const left = await this.#tidy(done, failures);
+    const left = await this.#tidy(plan, done, failures);
     return { outcomes, outputs, failures, left };
   }
 
@@ -261,6 +263,7 @@ export class Engine<Cloud> {
 
   /** After the work: stale generations, orphans, leftover temporaries. Answers what was left alone, in words. */
   async #tidy(
+    { targets }: Plan<Cloud>,
     done: ReadonlyMap<string, Brought & { readonly look: Look }>,
     failures: BootstrapError[],
   ): Promise<string[]> {
@@ -286,7 +289,9 @@ export class Engine<Cloud> {
         ...leftovers.map((thing) => inWords(thing, "kept as you asked; it costs until teardown or the next up")),
       );
 
-    for (const thing of await this.#orphans()) {
+    const orphans = targets ? [] : await this.#orphans();
+    const late = targets ? [] : await lateArrivals(run, orphans, (id) => !graph.node(id));
+    for (const thing of [...orphans, ...late]) {
       if (thing.step.protect) left.push(inWords(thing, HOLDS_DATA));
       else if (failures.length > 0) left.push(inWords(thing, "no longer used, and removed when all the rest is done"));
       else if (!away.some(({ found }) => found.ref === thing.found.ref)) away.push(thing);
@@ -308,7 +313,8 @@ export class Engine<Cloud> {
       return;
     for (const [id, record] of manifest.records) {
       const temporary = graph.ownerOf(id) !== undefined && !keepTemporaries;
-      const orphan = !graph.node(id) && !this.#run.kinds.find(({ kind }) => kind === record.kind)?.protect;
+      const orphan =
+        failures.length === 0 && !graph.node(id) && !this.#run.kinds.find(({ kind }) => kind === record.kind)?.protect;
       if (temporary || orphan) await manifest.drop(id);
     }
   }
@@ -325,6 +331,30 @@ export class Engine<Cloud> {
       .sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0));
     const kept = new Set(generations.slice(0, keep));
     return others.filter((thing) => !kept.has(thing)).map((thing) => ({ step, found: thing }));
+  }
+
+  /** With targets: them, and what they and their temporaries need; else everything. */
+  #inScope(targets: ReadonlySet<string> | undefined): readonly Node<Cloud>[] {
+    const { nodes } = this.#run.graph;
+    if (!targets) return nodes;
+    const scope = new Set(targets);
+    for (const { id, needs, temporaries } of [...nodes].reverse()) {
+      if (!scope.has(id)) continue;
+      for (const need of needs) scope.add(need);
+      if (targets.has(id)) for (const held of temporaries.values()) scope.add(held);
+    }
+    return nodes.filter(({ id }) => scope.has(id));
+  }
+
+  /** With the manifest lost, what no node speaks of is written down, so that later runs look for it too. */
+  async #remember({ step, found }: Thing<Cloud>): Promise<void> {
+    const { graph, manifest, clock } = this.#run;
+    if (graph.node(found.node) || manifest.get(found.node)) return;
+    await manifest.put(found.node, {
+      ...{ kind: step.kind, needs: [], phase: "ready", inputs: null, ref: found.ref },
+      ...{ fingerprint: found.fingerprint ?? "", token: found.token ?? randomUUID() },
+      at: new Date(clock.now()).toISOString(),
+    });
   }
 
   /** Things of ours whose node the graph no longer has; looked for only where there can be any. */
@@ -370,10 +400,11 @@ export class Engine<Cloud> {
     );
   }
 
-  /** Everything of this environment, found by its tags; open intents are waited for first. */
-  async everything(): Promise<Thing<Cloud>[]> {
+  /** Everything of this environment, found by its tags; what is on record and not seen may be waited for. */
+  async everything({ wait }: { readonly wait: boolean } = { wait: true }): Promise<Thing<Cloud>[]> {
     const run = this.#run;
     const things = await survey(run);
+    if (!wait) return things;
     const late = await lateArrivals(run, things);
     return [...things, ...late.filter(({ found }) => !things.some((thing) => thing.found.ref === found.ref))];
   }

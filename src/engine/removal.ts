@@ -22,17 +22,23 @@ export async function survey<Cloud>(run: Run<Cloud>, kinds = run.kinds): Promise
   return lists.flat();
 }
 
-/** Waits for what was being made when the last run stopped and has not shown up yet; answers what did. */
-export async function lateArrivals<Cloud>(run: Run<Cloud>, things: readonly Thing<Cloud>[]): Promise<Thing<Cloud>[]> {
+/** Waits for what the journal speaks of and nobody sees: not there may mean not visible yet. Answers what showed up. */
+export async function lateArrivals<Cloud>(
+  run: Run<Cloud>,
+  things: readonly Thing<Cloud>[],
+  counts: (node: string) => boolean = () => true,
+): Promise<Thing<Cloud>[]> {
   const open = run.manifest.records.filter(
     ([id, record]) =>
-      record.phase === "creating" && !things.some(({ found }) => found.node === id && isIntended(record, found)),
+      counts(id) &&
+      record.phase !== "destroying" &&
+      !things.some(({ found }) => found.node === id && isIntended(record, found)),
   );
   const late = await all(
     open.map(async ([id, record]) => {
       const step = run.kinds.find(({ kind }) => kind === record.kind);
       if (!step?.destroy) return [];
-      note(run, id, "was being made when the last run stopped: waiting whether it shows up");
+      note(run, id, "is on record and not to be seen: waiting up to 2 minutes whether it shows up");
       const found = await untilSeen(run, { id, step }, undefined, record);
       return found.filter((thing) => isIntended(record, thing) && thing.owned).map((thing) => ({ step, found: thing }));
     }),

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Graph } from "../../src/engine/graph.ts";
+import { JournalError } from "../../src/engine/manifest.ts";
 import { kindsOf, memoryStore, ToyCloud, ToyError, type ToyInputs, toyRun, toyStep, toyThing } from "./toy-cloud.ts";
 
 let cloud: ToyCloud;
@@ -237,6 +238,64 @@ describe("up", () => {
     const { summary } = await up();
     expect(summary.failures).toEqual([]);
     expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+  });
+
+  it("keeps the intent when a later send is refused after an answer was lost", async () => {
+    let sends = 0;
+    cloud.before = (call) => {
+      if (call === "create disk" && ++sends === 2) throw new ToyError("refused", "the credentials have run out");
+    };
+    cloud.after = (call) => {
+      if (call === "create disk" && sends === 1) throw new ToyError("unknown", "connection reset");
+    };
+    const { manifest, summary } = await up();
+    expect(summary.failures[0]?.message).toContain("run out");
+    expect(manifest.get("disk")?.phase).toBe("creating");
+    cloud.before = () => {};
+    cloud.after = () => {};
+    expect((await up()).summary.failures).toEqual([]);
+    expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+  });
+
+  it("keeps the intent when the journal cannot take down what came of the call", async () => {
+    const write = store.write.bind(store);
+    store.write = async (text) => {
+      if (/"ref": "disk-/.test(text)) throw new JournalError("memory.json", new Error("no space left on device"));
+      await write(text);
+    };
+    await expect(up()).rejects.toThrow("no space left on device");
+    expect(JSON.parse(store.text!).steps.disk.phase).toBe("creating");
+    store = memoryStore(store.text);
+    expect((await up()).summary.failures).toEqual([]);
+    expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+  });
+
+  it("only waits for one that somebody else removes, and keeps it when it comes back", async () => {
+    await up();
+    const disk = cloud.live.find(({ kind }) => kind === "disk")!;
+    disk.goneAt = cloud.clock.now() + 600_000;
+    const find = cloud.clock.now() + 60_000;
+    cloud.before = () => {
+      if (cloud.clock.now() >= find) disk.goneAt = undefined;
+    };
+    const before = cloud.changes.length;
+    const { summary } = await up();
+    expect(summary.failures).toEqual([]);
+    expect(cloud.changes.slice(before)).toEqual([]);
+    expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+  });
+
+  it("does not lose patience over one empty answer late in a long wait", async () => {
+    const startedAt = cloud.clock.now();
+    let hidden = 0;
+    const see = (call: string) => {
+      const disk = cloud.things.find(({ kind }) => kind === "disk");
+      if (call !== "find disk" || !disk || cloud.clock.now() - startedAt < 200_000) return;
+      Object.assign(disk, { visibleAt: hidden++ === 0 ? Number.POSITIVE_INFINITY : 0 });
+    };
+    cloud.before = see;
+    expect((await up()).summary.failures).toEqual([]);
+    expect(hidden).toBeGreaterThan(1);
   });
 
   it("adopts everything when the manifest is gone, and makes nothing", async () => {

@@ -98,9 +98,15 @@ describe("what was being made when the last run stopped", () => {
     expect(cloud.clock.now() - startedAt).toBe(120 * SECOND);
   });
 
-  it("is not waited for when it was seen already, or when nothing was being made", async () => {
+  it("is waited for although it was ready, because a list may lag", async () => {
+    place({ ref: "queue-1", kind: "queue", visibleAt: cloud.clock.now() + 30 * SECOND });
+    const { run } = await open({ queue: record("queue", { ref: "queue-1" }) });
+    expect(refs(await lateArrivals(run, await survey(run)))).toEqual(["queue-1"]);
+  });
+
+  it("is not waited for when it was seen already, or when it was being removed", async () => {
     place({ ref: "disk-1", kind: "disk", token: "token-x" });
-    const { run } = await open({ disk: intent, queue: record("queue") });
+    const { run } = await open({ disk: intent, queue: record("queue", { phase: "destroying" }) });
     const startedAt = cloud.clock.now();
     expect(await lateArrivals(run, await survey(run))).toEqual([]);
     expect(cloud.clock.now()).toBe(startedAt);

@@ -262,6 +262,22 @@ describe("bake-ami", () => {
     expect(plan.idle).toBe(true);
   });
 
+  it("leaves the pins whole when the manifest was lost before it", async () => {
+    await site.up();
+    site.store = new Site().store;
+    expect((await site.bake("", { force: true })).summary?.failures).toEqual([]);
+    const { plan } = await site.up();
+    expect(plan.nodes.filter(({ verdict }) => verdict === "refuse")).toEqual([]);
+    expect((await site.up()).plan.idle).toBe(true);
+  });
+
+  it("leaves alone what a changed config no longer needs: other nodes still use it", async () => {
+    await site.up();
+    const ready = "container: { image: registry.example.com/demux:1 }";
+    const { writes } = await site.bake(ready, { force: true });
+    expect(writes).not.toContain("DeleteRepository");
+  });
+
   it("names up when the environment is not there", async () => {
     await expect(site.bake()).rejects.toMatchObject({ hint: "run bootstrap up first" });
   });

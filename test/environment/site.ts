@@ -5,9 +5,10 @@ import type { Cloud } from "../../src/aws/clients.ts";
 import { awsWords, classify, hintFor } from "../../src/aws/errors.ts";
 import { whoAmI } from "../../src/aws/facts.ts";
 import { bakeTargets, factsForBake } from "../../src/cli/bake-ami.ts";
-import { pinsOf, readFacts } from "../../src/cli/facts.ts";
+import { readFacts } from "../../src/cli/facts.ts";
 import type { Flags } from "../../src/cli/flags.ts";
 import type { Session } from "../../src/cli/session.ts";
+import { act } from "../../src/cli/up.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { Engine, type Plan, type Summary } from "../../src/engine/engine.ts";
@@ -78,8 +79,7 @@ export class Site {
     const plan = await engine.plan(targets);
     let summary: Summary | undefined;
     if (!flags.dryRun && !plan.idle) {
-      if (!targets) await session.manifest.pin(pinsOf(session, facts));
-      summary = await engine.up(plan);
+      summary = await act(session, facts, engine, plan);
     }
     const calls = this.lab.calls.slice(before);
     return {
