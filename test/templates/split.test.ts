@@ -136,14 +136,18 @@ describe("split.py split", () => {
 
   it("stops what it runs on SIGTERM, cleans up and ends as a terminated job", async () => {
     using job = new Job();
-    job.program("bcl2fastq", 'trap "echo ended >$MACHINE/ended; exit 1" TERM; echo; sleep 20 & wait');
+    job.program("bcl2fastq", 'trap "echo ended >$MACHINE/ended; exit 1" TERM; echo at work; sleep 20 & wait');
     const env = { PATH: `${join(job.root, "bin")}:${process.env.PATH}`, MACHINE: job.root };
     const words = job.words("split", "--source", "s3://lab/runs", run);
     const child = spawn(python, words, { env, stdio: ["ignore", "pipe", "ignore"] });
-    await once(child.stdout, "data");
+    const ended = once(child, "exit");
+    // What ran before it has its own words on the same stream.
+    for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
+      if (String(chunk).includes("at work")) break;
+    }
     child.kill("SIGTERM");
     child.stdout.resume();
-    const [code] = await once(child, "exit");
+    const [code] = await ended;
     expect(code).toBe(143);
     expect(job.read("ended")).toBe("ended\n");
     expect(job.all("fsx/splited")).toEqual([]);
