@@ -199,11 +199,17 @@ def aws(*words):
 def run_command(*words):
     """Runs a program to its end with its output in the job's log; its failure is ours."""
     say(shlex.join(words))
+    # A signal waits until there is a child to end, and the child itself does not wait for it.
+    held = {signal.SIGTERM, signal.SIGINT}
+    release = lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, held)  # noqa: E731
+    signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
-        child = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+        child = subprocess.Popen(words, stdin=subprocess.DEVNULL, preexec_fn=release)
     except FileNotFoundError:
+        release()
         raise Failure(f"there is no program {words[0]}", code=127) from None
     try:
+        release()
         code = child.wait()
     except BaseException:
         end(child)
