@@ -2,11 +2,32 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
     pool: "threads",
     maxWorkers: 2,
     isolate: false,
     testTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/proof/**", "test/real/**"] },
+      },
+      // What survives: crashes, faults, confusion, for minutes.
+      {
+        extends: true,
+        test: {
+          name: "proof",
+          include: ["test/proof/**/*.test.ts"],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          globalSetup: "test/proof/build.ts",
+        },
+      },
+      // Real parts: builders, registries, kernels, other people's clients. They want Debian packages; see test/real/README.md.
+      {
+        extends: true,
+        test: { name: "real", include: ["test/real/**/*.test.ts"], testTimeout: 600_000, fileParallelism: false },
+      },
+    ],
   },
 });

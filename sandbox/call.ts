@@ -7,12 +7,13 @@ interface Circumstances {
   readonly region: string;
   readonly now: number;
   readonly random: () => number;
+  readonly unseenMs: number;
   readonly fate: () => Fate | undefined;
 }
 
 /** What a handler is given. The region must be a known one. */
 export function makeCall(circumstances: Circumstances): Call {
-  const { world, region, now, random, fate } = circumstances;
+  const { world, region, now, random, unseenMs, fate } = circumstances;
   const hex = (digits: number) => Array.from({ length: digits }, () => Math.floor(random() * 16).toString(16)).join("");
   return {
     ...scopeOf(world.account, region),
@@ -31,6 +32,7 @@ export function makeCall(circumstances: Circumstances): Call {
       }
       return deck;
     },
+    unseenMs,
     fate,
   };
 }

@@ -18,12 +18,22 @@ interface Aim {
 
 /** What happens to a call that is hit. Without `nth`, `every` and `probability`, each matching call is. */
 export type Fault = Aim &
+  /** `done`: all was done, and only the answer says otherwise. */
   (
-    | { readonly error: { readonly code: string; readonly message?: string; readonly status?: number } }
+    | {
+        readonly error: {
+          readonly code: string;
+          readonly message?: string;
+          readonly status?: number;
+          readonly done?: true;
+        };
+      }
     /** The connection breaks before anything was done, or after all was done and only the answer is lost. */
     | { readonly reset: "before" | "after" }
     /** The answer comes this much later, in milliseconds of virtual time. */
     | { readonly slowMs: number }
+    /** Reads show what the call makes this much later than usual, in milliseconds of virtual time. */
+    | { readonly unseenMs: number }
     /** What becomes of the thing the call makes; the words are each service's own. */
     | { readonly fate: Fate }
   );
@@ -94,9 +104,9 @@ function parseFaults(text: string, path: string): readonly Fault[] {
   } catch (cause) {
     throw new Error(`${path} is not JSON`, { cause });
   }
-  const isFault = (fault: object) => ["error", "reset", "slowMs", "fate"].some((key) => key in fault);
+  const isFault = (fault: object) => ["error", "reset", "slowMs", "unseenMs", "fate"].some((key) => key in fault);
   if (!Array.isArray(faults) || !faults.every((fault) => typeof fault === "object" && fault && isFault(fault))) {
-    throw new Error(`${path} must be a list of faults, each with one of error, reset, slowMs or fate`);
+    throw new Error(`${path} must be a list of faults, each with one of error, reset, slowMs, unseenMs or fate`);
   }
   return faults;
 }

@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { VirtualClock } from "./clock.ts";
 import { withFileLock } from "./file-lock.ts";
 import { type Store, World } from "./world.ts";
@@ -15,8 +15,9 @@ export class FolderStore implements Store {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(folder: string, fresh: () => World) {
-    this.#folder = folder;
-    this.#path = join(folder, "world.json");
+    // Where it is now: the working folder may go.
+    this.#folder = resolve(folder);
+    this.#path = join(this.#folder, "world.json");
     this.#fresh = fresh;
     this.#stamp = stampOf(this.#path);
     this.#world = this.#read();

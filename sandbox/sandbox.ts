@@ -50,26 +50,24 @@ type Answer = { readonly response: WireResponse; readonly slowMs: number } | { r
 
 /** Start here: an AWS that answers requests out of a world kept in a store. */
 export function createSandbox({ store, clock, faults = () => [], log, services = SERVICES }: SandboxOptions): Sandbox {
-  const wires = new Map<Service, Promise<Wire>>();
   let requests = 0;
-
-  function wireOf(service: Service): Promise<Wire> {
-    const wire = wires.get(service) ?? loadWire(service);
-    wires.set(service, wire);
-    return wire;
-  }
+  let settled: Moment | undefined;
 
   async function request(wireRequest: WireRequest, signal?: AbortSignal): Promise<WireResponse> {
     const number = ++requests;
     const scope = credentialScope(wireRequest, services);
     if (scope instanceof Refusal)
       return encodeStrangerRefusal(wireRequest, scope, "00000000-0000-4000-8000-000000000000");
-    const wire = await wireOf(scope.service);
+    const { service, region } = scope;
+    const wire = await wireOf(service);
     const answer = await store.exclusively((world) => {
       const random = randomFrom(world.seed, world.serial, number);
-      const answering = new Answering(wire, scope.region, wireRequest, world, clock.now(), random);
+      const moment = { world, region, serial: world.serial, now: clock.now() };
+      const answering = new Answering(wire, region, wireRequest, world, moment.now, random);
       try {
-        return answering.run(services, faults(), log);
+        const answer = answering.run(isSame(moment, settled) ? [] : services, faults(), log);
+        settled = moment;
+        return answer;
       } catch (error) {
         world.rollback();
         throw error;
@@ -86,6 +84,27 @@ export function createSandbox({ store, clock, faults = () => [], log, services =
       await Promise.all(services.map(wireOf));
     },
   };
+}
+
+/** Nothing comes due twice at one moment of one world. */
+interface Moment {
+  readonly world: World;
+  readonly serial: number;
+  readonly region: string;
+  readonly now: number;
+}
+
+function isSame(one: Moment, other: Moment | undefined): boolean {
+  return (["world", "serial", "region", "now"] as const).every((key) => one[key] === other?.[key]);
+}
+
+/** Each service's schemas are read once. */
+const wires = new Map<Service, Promise<Wire>>();
+
+function wireOf(service: Service): Promise<Wire> {
+  const wire = wires.get(service) ?? loadWire(service);
+  wires.set(service, wire);
+  return wire;
 }
 
 /** One request, from its bytes to the bytes of its answer, while the world is ours alone. */
@@ -124,7 +143,8 @@ class Answering {
     const fates = faults.filter((fault): fault is FateFault => "fate" in fault);
     const blows = faults.filter((fault): fault is Exclude<Fault, FateFault> => !("fate" in fault));
     const hits = faultsThatHit(blows, target, counts, this.#random);
-    const call = this.#call(() => faultsThatHit(fates, target, counts, this.#random)[0]?.fate);
+    const unseenMs = Math.max(0, ...hits.map((fault) => ("unseenMs" in fault ? fault.unseenMs : 0)));
+    const call = this.#call(() => faultsThatHit(fates, target, counts, this.#random)[0]?.fate, unseenMs);
     const requestId = call.uuid();
 
     let response: WireResponse | undefined;
@@ -137,11 +157,15 @@ class Answering {
         const decoded = decodeOrRefuse(wire, operation, this.#request);
         input = redacted(operation.input, decoded.input);
         const blow = hits.find((fault) => "error" in fault);
-        if (blow !== undefined) throw scripted(blow.error);
+        if (blow !== undefined && !blow.error.done) throw scripted(blow.error);
         const handler = wire.service.operations[name];
         if (handler === undefined) throw unknownOperation(wire, name);
         validate(wire, name, decoded);
         response = encode(wire, operation, handler(decoded.input, call), requestId);
+        if (blow !== undefined) {
+          outcome = blow.error.code;
+          response = encodeRefusal(wire, scripted(blow.error), requestId);
+        }
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         this.#world.rollback();
@@ -149,7 +173,7 @@ class Answering {
         response = encodeRefusal(wire, error, requestId);
       }
     }
-    changed = this.#world.commit() || changed;
+    changed = (kindOf(name) === "read" ? this.#world.release() : this.#world.commit()) || changed;
     if (resets.length > 0) outcome = "reset";
     log?.({ at: new Date(this.#now).toISOString(), ...target, kind: kindOf(name), input, outcome });
     if (response === undefined || resets.length > 0) return { changed, result: { reset: true } };
@@ -166,8 +190,8 @@ class Answering {
     }
   }
 
-  #call(fate: () => Fate | undefined): Call {
-    return makeCall({ world: this.#world, region: this.#region, now: this.#now, random: this.#random, fate });
+  #call(fate: () => Fate | undefined, unseenMs = 0): Call {
+    return makeCall({ world: this.#world, region: this.#region, now: this.#now, random: this.#random, unseenMs, fate });
   }
 }
 

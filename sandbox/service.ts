@@ -39,6 +39,8 @@ export interface Call extends Scope {
   uuid(): string;
   /** In another order each time, as AWS answers lists it does not sort. */
   shuffled<T>(list: readonly T[]): T[];
+  /** How much later than usual reads show what this call makes, in milliseconds; scripted, else 0. */
+  readonly unseenMs: number;
   /** The scripted fate for this service and operation, used up by asking. */
   fate(): Fate | undefined;
 }

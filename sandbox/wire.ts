@@ -152,7 +152,7 @@ export function encodeRefusal(wire: Wire, refusal: Refusal, requestId: string): 
     case "ec2Query": {
       const words = `<Code>${escapeXml(refusal.code)}</Code><Message>${escapeXml(refusal.message)}</Message>`;
       const body = `<Response><Errors><Error>${words}</Error></Errors><RequestID>${requestId}</RequestID></Response>`;
-      return { status: refusal.status, headers: xmlHeaders(requestId), body: XML_HEAD + body };
+      return xmlBody(refusal.status, body, requestId);
     }
     case "awsQuery": {
       const [code, status] = (schema && queryError(schema)) ?? [refusal.code, refusal.status];
@@ -165,16 +165,15 @@ export function encodeRefusal(wire: Wire, refusal: Refusal, requestId: string): 
   }
 }
 
-/** A refusal before it is known which service is meant, in the format the request itself is written in. */
+/** A refusal before it is known which service is meant, in the format the request itself is written in: S3 has none. */
 export function encodeStrangerRefusal(request: WireRequest, refusal: Refusal, requestId: string): WireResponse {
   const { code, message, status } = refusal;
-  if (request.headers["content-type"]?.includes("x-www-form-urlencoded")) {
+  const type = request.headers["content-type"];
+  if (!type?.includes("json")) {
     const words = `<Code>${escapeXml(code)}</Code><Message>${escapeXml(message)}</Message>`;
     const error = `<Error><Type>Sender</Type>${words}</Error><RequestId>${requestId}</RequestId>`;
-    const body = `${XML_HEAD}<ErrorResponse>${error}</ErrorResponse>`;
-    return { status, headers: xmlHeaders(requestId), body };
+    return xmlBody(status, `<ErrorResponse>${error}</ErrorResponse>`, requestId);
   }
-  const type = request.headers["content-type"] ?? "application/json";
   const response = jsonResponse(status, type, JSON.stringify({ __type: code, message }), requestId);
   return { ...response, headers: { ...response.headers, "x-amzn-errortype": code } };
 }
@@ -183,8 +182,16 @@ const XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
 function xmlResponse(wire: Wire, status: number, root: string, inner: string, requestId: string): WireResponse {
   const namespace = wire.xmlNamespace === "" ? "" : ` xmlns="${wire.xmlNamespace}"`;
-  return { status, headers: xmlHeaders(requestId), body: `${XML_HEAD}<${root}${namespace}>${inner}</${root}>` };
+  return xmlBody(status, `<${root}${namespace}>${inner}</${root}>`, requestId);
 }
+
+/** What XML cannot say at all, not even escaped, is shown as the character for the unknown. */
+function xmlBody(status: number, xml: string, requestId: string): WireResponse {
+  return { status, headers: xmlHeaders(requestId), body: XML_HEAD + xml.replace(NOT_IN_XML, "\ufffd") };
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+const NOT_IN_XML = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
 
 function xmlHeaders(requestId: string): Record<string, string> {
   return { "content-type": "text/xml;charset=UTF-8", "x-amzn-requestid": requestId };

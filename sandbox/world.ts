@@ -94,6 +94,12 @@ export class World {
     return changed;
   }
 
+  /** After what only read: keeps slices that were begun, and takes the rest for unchanged. */
+  release(): boolean {
+    for (const key of this.#touched) if (this.#slices.get(key)!.text !== "") this.#touched.delete(key);
+    return this.commit();
+  }
+
   /** Forgets what was done to the slices since the last commit; used-up faults stay used up. */
   rollback(): void {
     for (const key of this.#touched) {

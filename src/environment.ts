@@ -10,11 +10,12 @@ import {
   type PolicyDocument,
   policy,
   pushTo,
+  readObject,
   repositoryArn,
   useBuckets,
   writeLogs,
 } from "./policies.ts";
-import { type BuildArgument, bakeScript, imageScript } from "./recipe.ts";
+import { type BuildArgument, bakeScript, imageScript, type PackageInS3 } from "./recipe.ts";
 import { type AmiOutput, ami } from "./steps/ami.ts";
 import { command } from "./steps/command.ts";
 import { computeEnvironment } from "./steps/compute-environment.ts";
@@ -56,6 +57,8 @@ export interface BuildFacts {
   readonly args: readonly BuildArgument[];
   /** Only for an instance, which gets it inside its command. */
   readonly contextBase64: string;
+  /** Only for an instance, which fetches it itself. */
+  readonly packageInS3?: PackageInS3 | undefined;
 }
 
 /** Ports of Lustre's network: https://docs.aws.amazon.com/fsx/latest/LustreGuide/limit-access-security-groups.html */
@@ -290,7 +293,8 @@ function machineImageBaked(site: Site, ground: Ground) {
   });
 }
 
-function containerImageBuilt(site: Site, { builder, files, digests, args, contextBase64 }: BuildFacts, ground: Ground) {
+function containerImageBuilt(site: Site, build: BuildFacts, ground: Ground) {
+  const { builder, files, digests, args, contextBase64, packageInS3 } = build;
   const { graph, config, place } = site;
   const repositoryName = `${config.name}/${config.workload}`;
   const home = graph.add("repository", repository, {
@@ -317,6 +321,7 @@ function containerImageBuilt(site: Site, { builder, files, digests, args, contex
     inlinePolicy: policy(
       ...writeLogs(logGroupArn(place, config.name)),
       ...pushTo(repositoryArn(place, repositoryName)),
+      ...(packageInS3 ? readObject(place, packageInS3) : []),
     ),
   });
   const ids = { instance: "image-builder", command: "image-build" };
@@ -325,7 +330,7 @@ function containerImageBuilt(site: Site, { builder, files, digests, args, contex
     render: (needs) => {
       const made = inputs(needs as { readonly home: RepositoryOutput });
       // The tag is the fingerprint of the image's own inputs.
-      return imageScript({ ...made, region: config.region, tag: fingerprintOf(made), contextBase64 });
+      return imageScript({ ...made, region: config.region, tag: fingerprintOf(made), contextBase64, packageInS3 });
     },
   });
   return graph.add("container-image", step, { needs: { home }, inputs, temporary: { machine, work } });

@@ -31,10 +31,16 @@ export function repositoryArn({ partition, region, account }: Place, repositoryN
   return `arn:${partition}:ecr:${region}:${account}:repository/${repositoryName}`;
 }
 
-/** What the SSM agent needs to send a command's output to one log group; it looks for it in a list of all. */
+/**
+ * What the SSM agent needs to send a command's output to one log group. It always asks to create the group first, and
+ * sends nothing unless AWS answers that it exists: https://github.com/aws/amazon-ssm-agent (iohandler.go).
+ */
 export function writeLogs(groupArn: string): readonly Statement[] {
   return [
-    allow(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], [`${groupArn}:*`]),
+    allow(
+      ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+      [groupArn, `${groupArn}:*`],
+    ),
     allow(["logs:DescribeLogGroups"], ["*"]),
   ];
 }
@@ -87,6 +93,14 @@ export function useBuckets(
         ]
       : []),
   ];
+}
+
+/** Read one object; without s3:ListBucket one that is not there is answered like one that may not be read. */
+export function readObject(
+  { partition }: Place,
+  { bucket, key }: { readonly bucket: string; readonly key: string },
+): readonly Statement[] {
+  return [allow(["s3:GetObject"], [`arn:${partition}:s3:::${bucket}/${key}`])];
 }
 
 /** Undefined where there is nothing to allow: IAM takes no empty policy. */

@@ -1,18 +1,25 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
-import type { Config, ContainerConfig } from "./config/config.ts";
+import type { Config, ContainerConfig, ProgramPackage } from "./config/config.ts";
 import { ConfigError } from "./engine/errors.ts";
 import { type ContextFile, contextFiles, render } from "./templates.ts";
 
 /** SSM takes a command of some 64 KB in all; what an image is built from travels inside it. */
 const LARGEST_CONTEXT_BYTES = 40 * 1024;
 
+/** Of the build context: where our Dockerfiles look for a package of the user's own. */
+const PACKAGE_FOLDER = "package";
+
 export interface BuildArgument {
   readonly name: string;
   readonly value: string;
 }
+
+export type PackageInS3 = Extract<ProgramPackage, { readonly kind: "s3" }>;
 
 export type BuildConfig = Extract<ContainerConfig, { readonly kind: "build" }>;
 
@@ -23,22 +30,40 @@ export function bakeScript({
 }: Pick<Config, "machineImage" | "filesystem">): string {
   return render("bake/provision.sh", {
     os,
-    packages,
+    packages: ["xfsprogs", "mdadm", ...packages],
     modules: ["xfs", "raid0", ...(filesystem ? ["lustre"] : [])],
     tools: ["mkfs.xfs", "mdadm", ...(filesystem ? ["mount.lustre", "lctl"] : [])],
     logTailLines: 40,
   });
 }
 
-/** Every file the image is built from. */
-export function buildContext({ context }: BuildConfig): readonly ContextFile[] {
-  if (context.kind === "template") return contextFiles(`docker/${context.name}`);
+/** Every file the image is built from, but for a package in S3. */
+export function buildContext({ context, package: program }: BuildConfig): readonly ContextFile[] {
+  return [...folderFiles(context), ...(program?.kind === "file" ? [packageFile(program.path)] : [])];
+}
+
+function folderFiles(context: BuildConfig["context"]): readonly ContextFile[] {
+  const [folder, name] =
+    context.kind === "template"
+      ? [`docker/${context.name}`, context.name]
+      : [pathToFileURL(`${context.path}/`), context.path];
   try {
-    return contextFiles(pathToFileURL(`${context.path}/`));
+    return contextFiles(folder);
   } catch (error) {
     throw new ConfigError(
-      `container.context: ${context.path} cannot be read: ${(error as Error).message}`,
+      `container.context: ${name} cannot be read: ${(error as Error).message}`,
       "name a folder with a Dockerfile in it, as a path from the config file, or a workload's own, such as bcl2fastq",
+    );
+  }
+}
+
+function packageFile(path: string): ContextFile {
+  try {
+    return { path: `${PACKAGE_FOLDER}/${basename(path)}`, bytes: readFileSync(path), mode: 0o644 };
+  } catch (error) {
+    throw new ConfigError(
+      `container.package: ${path} cannot be read: ${(error as Error).message}`,
+      "name the RPM or zip as a path from the config file, or as s3://BUCKET/KEY",
     );
   }
 }
@@ -53,10 +78,30 @@ export function contextDigests(files: readonly ContextFile[]): Readonly<Record<s
   );
 }
 
+/** The files' digests, and where a package in S3 lies: an object is known by its name, not by what is in it. */
+export function imageSources(
+  { package: program }: BuildConfig,
+  files: readonly ContextFile[],
+): Readonly<Record<string, string>> {
+  return {
+    ...contextDigests(files),
+    ...(program?.kind === "s3" && { [`${PACKAGE_FOLDER}/${packageName(program)}`]: packageUri(program) }),
+  };
+}
+
+function packageName(program: ProgramPackage): string {
+  return basename(program.kind === "s3" ? program.key : program.path);
+}
+
+function packageUri({ bucket, key }: PackageInS3): string {
+  return `s3://${bucket}/${key}`;
+}
+
 /** The build arguments of the config, with mirrors under the names that our Dockerfiles know. */
-export function buildArguments({ args, mirrors }: BuildConfig): readonly BuildArgument[] {
+export function buildArguments({ args, mirrors, package: program }: BuildConfig): readonly BuildArgument[] {
   const mirrored = { BASE_IMAGE: mirrors.baseImage, CONDA_MIRROR: mirrors.conda, PACKAGE_MIRROR: mirrors.packages };
-  return Object.entries({ ...mirrored, ...args })
+  const own = { PACKAGE: program && packageName(program) };
+  return Object.entries({ ...mirrored, ...own, ...args })
     .flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -68,6 +113,8 @@ export interface RemoteBuild {
   readonly tag: string;
   readonly buildArgs: readonly BuildArgument[];
   readonly contextBase64: string;
+  /** What the instance adds to the context itself, with its own role. */
+  readonly packageInS3?: PackageInS3 | undefined;
 }
 
 /** The shell that builds and pushes an image on an instance of its own. */
@@ -78,11 +125,13 @@ export function imageScript({
   tag,
   buildArgs,
   contextBase64,
+  packageInS3,
 }: RemoteBuild): string {
   return render("bake/image.sh", {
     ...{ region, repository: repositoryName, buildArgs, contextBase64, platform: "linux/amd64" },
     registry: repositoryUri.slice(0, repositoryUri.indexOf("/")),
     image: `${repositoryUri}:${tag}`,
+    packageUri: packageInS3 ? packageUri(packageInS3) : "",
   });
 }
 

@@ -61,7 +61,8 @@ export function shellQuote(value: unknown): string {
 function shellWord(value: unknown): string {
   if (typeof value === "number" && Number.isFinite(value)) return `'${value}'`;
   if (typeof value !== "string") throw new TypeError(`${describe(value)} is no word for a shell`);
-  if (value.includes("\0")) throw new TypeError("a word for a shell cannot hold a NUL character");
+  // The second half of the check is for what has no bytes: half of a surrogate pair.
+  if (/[\0\p{Cs}]/u.test(value)) throw new TypeError("a word for a shell cannot hold a NUL or half a character");
   return `'${value.replaceAll("'", "'\\''")}'`;
 }
 

@@ -5,6 +5,7 @@ import {
   type Place,
   policy,
   pushTo,
+  readObject,
   repositoryArn,
   useBuckets,
   writeLogs,
@@ -36,9 +37,12 @@ describe("a builder may", () => {
     const group = logGroupArn(VIRGINIA, "demux");
     const statements = writeLogs(group);
     for (const { Action, Resource } of statements) {
-      expect(Resource).toEqual(Action.includes("logs:DescribeLogGroups") ? ["*"] : [`${group}:*`]);
+      expect(Resource).toEqual(Action.includes("logs:DescribeLogGroups") ? ["*"] : [group, `${group}:*`]);
     }
-    expect(actions(statements)).toContain("logs:PutLogEvents");
+    // The agent does not stream at all where it may not ask to create the group that is there.
+    expect(actions(statements)).toEqual(
+      expect.arrayContaining(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]),
+    );
   });
 
   it("push to its one repository; only the login cannot be narrowed", () => {
@@ -90,6 +94,14 @@ describe("a job may", () => {
   it("read alone where nothing is to be written, and nothing where no bucket is named", () => {
     expect(actions(useBuckets(VIRGINIA, { ...NOTHING, read: ["runs"] }))).not.toContain("s3:PutObject");
     expect(useBuckets(VIRGINIA, NOTHING)).toEqual([]);
+  });
+});
+
+describe("a package in S3", () => {
+  it("may be read by the builder, and nothing beside it", () => {
+    expect(readObject(NINGXIA, { bucket: "lab", key: "illumina/one.rpm" })).toEqual([
+      { Effect: "Allow", Action: ["s3:GetObject"], Resource: ["arn:aws-cn:s3:::lab/illumina/one.rpm"] },
+    ]);
   });
 });
 

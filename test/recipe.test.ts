@@ -15,6 +15,7 @@ import {
   buildContext,
   contextDigests,
   imageScript,
+  imageSources,
   packedContext,
 } from "../src/recipe.ts";
 import type { ContextFile } from "../src/templates.ts";
@@ -55,7 +56,7 @@ describe("the bake", () => {
   it("is a script whatever the packages are called, and another one for other packages", () => {
     const script = bakeScript({ machineImage: MACHINE, filesystem: LUSTRE });
     parses(script);
-    expect(script).toContain(`packages=(xfsprogs mdadm 'jq' 'it'\\''s')`);
+    expect(script).toContain(`packages=('xfsprogs' 'mdadm' 'jq' 'it'\\''s')`);
     expect(bakeScript({ machineImage: { ...MACHINE, packages: [] }, filesystem: LUSTRE })).not.toBe(script);
   });
 });
@@ -95,6 +96,28 @@ describe("what an image is built from", () => {
     writeFileSync(join(folder, name, "Dockerfile"), "FROM scratch\n");
     const files = buildContext({ ...BUILD, context: { kind: "folder", path: join(folder, name) } });
     expect(files.map(({ path, bytes }) => [path, bytes.toString()])).toEqual([["Dockerfile", "FROM scratch\n"]]);
+  });
+
+  it("has the package of the config in it, and is another image for another package", () => {
+    const path = join(folder, "bcl2fastq2.zip");
+    const withPackage = { ...BUILD, package: { kind: "file" as const, path } };
+    expect(() => buildContext(withPackage)).toThrow(/^container\.package: .*bcl2fastq2\.zip cannot be read: ENOENT/);
+    const sources = () => imageSources(withPackage, buildContext(withPackage));
+    writeFileSync(path, "one");
+    const before = sources();
+    expect(Object.keys(before)).toContain("package/bcl2fastq2.zip");
+    writeFileSync(path, "another");
+    expect(sources()).not.toEqual(before);
+    expect(buildArguments(withPackage)).toEqual([{ name: "PACKAGE", value: "bcl2fastq2.zip" }]);
+  });
+
+  it("has a package in S3 by its address", () => {
+    const inS3 = (key: string) => ({ ...BUILD, package: { kind: "s3" as const, bucket: "lab", key } });
+    const sources = imageSources(inS3("illumina/one.rpm"), []);
+    expect(sources).toEqual({ "package/one.rpm": "s3://lab/illumina/one.rpm" });
+    expect(imageSources(inS3("other/one.rpm"), [])).not.toEqual(sources);
+    expect(buildContext(inS3("one.rpm"))).toEqual(buildContext(BUILD));
+    expect(buildArguments(inS3("illumina/one.rpm"))).toEqual([{ name: "PACKAGE", value: "one.rpm" }]);
   });
 
   it("is another image when a file's text, name or executable bit changes, and the same one otherwise", () => {

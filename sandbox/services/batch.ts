@@ -35,6 +35,13 @@ const state: Constraint = { oneOf: ["ENABLED", "DISABLED"] };
 const tags: Constraint = { length: [1, 50] };
 const reason: Constraint = { length: [1, 1024] };
 const types: Constraint = { oneOf: ["EC2", "SPOT", "FARGATE", "FARGATE_SPOT", "ECS_MANAGED_INSTANCES"] };
+const resources: Constraint = { oneOf: ["GPU", "VCPU", "MEMORY"] };
+/** In any case of its letters. */
+const retries = { "retryStrategy.evaluateOnExit[].action": { pattern: /^(RETRY|EXIT)$/i } } as const;
+const images = {
+  "computeResources.ec2Configuration[].imageType": { length: [1, 256] },
+  "computeResources.ec2Configuration[].imageIdOverride": { length: [1, 256] },
+} as const;
 const limits = {
   "jobStateTimeLimitActions[].state": { oneOf: ["RUNNABLE"] },
   "jobStateTimeLimitActions[].action": { oneOf: ["CANCEL", "TERMINATE"] },
@@ -80,8 +87,7 @@ export const batch: Service = {
       "computeResources.allocationStrategy": { oneOf: ["BEST_FIT", ...STRATEGIES] },
       "computeResources.bidPercentage": { range: [0, 100] },
       "computeResources.subnets": { length: [1, 16] },
-      "computeResources.ec2Configuration[].imageType": { length: [1, 256] },
-      "computeResources.ec2Configuration[].imageIdOverride": { length: [1, 256] },
+      ...images,
     },
     CreateJobQueue: { jobQueueName: name, state, tags, priority: { range: [0, 1000] }, ...limits },
     DescribeJobs: { jobs: { length: [0, 100] } },
@@ -90,10 +96,20 @@ export const batch: Service = {
       jobDefinitionName: name,
       type: { oneOf: ["container", "multinode"] },
       tags,
-      "containerProperties.resourceRequirements[].type": { oneOf: ["GPU", "VCPU", "MEMORY"] },
+      "containerProperties.logConfiguration.logDriver": {
+        oneOf: ["json-file", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "awsfirelens"],
+      },
+      "containerProperties.resourceRequirements[].type": resources,
+      ...retries,
       "platformCapabilities[]": { oneOf: ["EC2", "FARGATE", "MANAGED_INSTANCES"] },
     },
-    SubmitJob: { jobName, tags },
+    SubmitJob: {
+      jobName,
+      tags,
+      "containerOverrides.resourceRequirements[].type": resources,
+      "dependsOn[].type": { oneOf: ["N_TO_N", "SEQUENTIAL"] },
+      ...retries,
+    },
     TagResource: { tags },
     TerminateJob: { reason },
     TerminateJobs: { jobs: { length: [1, 50] }, reason },
@@ -103,6 +119,7 @@ export const batch: Service = {
       "computeResources.allocationStrategy": { oneOf: STRATEGIES },
       "computeResources.bidPercentage": { range: [0, 100] },
       "computeResources.subnets": { length: [1, 16] },
+      ...images,
       "updatePolicy.jobExecutionTimeoutMinutes": { range: [1, 7200] },
     },
     UpdateJobQueue: { state, priority: { range: [0, 1000] }, ...limits },

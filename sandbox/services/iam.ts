@@ -91,10 +91,13 @@ const policyName: Constraint = { pattern: NAME, length: [1, 128] };
 const arn: Constraint = { length: [20, 2048] };
 const path: Constraint = { pattern: /^(\/|\/[!-~]+\/)$/, length: [1, 512] };
 const document: Constraint = { pattern: /^[\t\n\r\x20-\xff]+$/, length: [1, 131_072] };
-const description: Constraint = { length: [0, 1000] };
+const description: Constraint = { pattern: /^[\t\n\r\x20-\x7e\xa1-\xff]*$/, length: [0, 1000] };
 const sessionSeconds: Constraint = { range: [3600, 43_200] };
 const maxItems: Constraint = { range: [1, 1000] };
-const tags = { "Tags[].Key": { length: [1, 128] }, "Tags[].Value": { length: [0, 256] } } as const;
+const tags = {
+  "Tags[].Key": { pattern: /^[\p{L}\p{Z}\p{N}_.:/=+@-]+$/u, length: [1, 128] },
+  "Tags[].Value": { pattern: /^[\p{L}\p{Z}\p{N}_.:/=+@-]*$/u, length: [0, 256] },
+} as const;
 
 const ofRole = { RoleName: roleName };
 const ofProfile = { InstanceProfileName: profileName };

@@ -22,12 +22,12 @@ export function pageOf<T>(
   const last = items.at(-1);
   return {
     items: items.map(({ item }) => item),
-    next: ordered.length > limit && last ? Buffer.from(`after:${last.key}`).toString("base64url") : undefined,
+    next: ordered.length > limit && last ? Buffer.from(`after:${last.key}`).toString("base64") : undefined,
   };
 }
 
 function keyIn(token: string, badToken: () => Refusal): string {
-  const text = Buffer.from(token, "base64url").toString();
+  const text = Buffer.from(token, "base64").toString();
   if (!text.startsWith("after:")) throw badToken();
   return text.slice("after:".length);
 }

@@ -11,6 +11,7 @@ const NOT_FOUND: ReadonlySet<string> = new Set([
   "InvalidLaunchTemplateId.NotFound",
   "InvalidLaunchTemplateId.VersionNotFound",
   "InvalidLaunchTemplateName.NotFoundException",
+  "InvalidPermission.NotFound",
   "InvalidSnapshot.NotFound",
   "InvocationDoesNotExist",
   "LifecyclePolicyNotFoundException",
@@ -48,6 +49,9 @@ const BUSY: ReadonlySet<string> = new Set([
   "EC2ThrottledException",
   "IncorrectInstanceState",
   "IncorrectState",
+  // Answered with 500, and yet a clear no; another minute may bring another answer.
+  "InsufficientInstanceCapacity",
+  "InvalidGroup.InUse",
   "InvalidSnapshot.InUse",
   "OperationAbortedException",
   "RequestLimitExceeded",
@@ -68,14 +72,20 @@ const NOT_PROPAGATED: ReadonlySet<string> = new Set([
 
 const NOT_SENT: ReadonlySet<string> = new Set(["CredentialsProviderError", "TokenProviderError"]);
 
-/** Batch has one code for everything it refuses, also for what it leans on that is not there. */
+/**
+ * Batch has one code for everything it refuses, also for what it leans on that is not there. Its words come bare or as
+ * `Error executing request, Exception : JobQueue demux not found, RequestId: …`.
+ */
 const GONE_FROM_BATCH =
-  /^(compute ?environment|job ?queue|job ?definition|arn:[^ ]+:batch:).*(does not exist|not found)/i;
+  /(?:^|Exception ?: ?)(compute ?environment|job ?queue|job ?definition|arn:[^ ]+:batch:).*(does not exist|not found)/i;
 
 /** Same code for many troubles: only the message tells them apart. */
 const BY_MESSAGE: readonly (readonly [code: string, message: RegExp, as: Trouble])[] = [
   ["InvalidParameterValue", /Invalid IAM Instance Profile/i, "notPropagated"],
-  ["BadRequest", /already in progress|being updated|data repository task/i, "busy"],
+  // Also said of a role that is too young to be passed on.
+  ["UnauthorizedOperation", /iam:PassRole/, "notPropagated"],
+  ["AccessDeniedException", /iam:PassRole/, "notPropagated"],
+  ["BadRequest", /already in progress|being updated|data repository task|while in (CREATING|UPDATING) state/i, "busy"],
   ["InvalidInput", /has been taken in this account/i, "exists"],
   ["InvalidInputException", /has been taken in this account/i, "exists"],
   ["ClientException", /already exists/i, "exists"],
@@ -85,7 +95,7 @@ const BY_MESSAGE: readonly (readonly [code: string, message: RegExp, as: Trouble
   ["ClientException", /resource is being modified|existing JobQueue relationship/i, "busy"],
   [
     "ClientException",
-    /(role|instance ?profile).*(not found|does not exist|cannot be found|not authorized)/i,
+    /(role|instance ?profile|launch ?template|security ?group).*(not found|does not exist|cannot be found|not authorized)/i,
     "notPropagated",
   ],
 ];
@@ -176,7 +186,7 @@ const HINTS: readonly (readonly [name: RegExp, hint: string])[] = [
   ],
   [
     /^(InvalidClientTokenId|UnrecognizedClientException|AuthFailure|SignatureDoesNotMatch)$/,
-    "AWS does not know these credentials here: keys of the global partition do not work in China, nor the other way round",
+    "AWS does not know these credentials here: keys of the global partition do not work in China, nor the other way round, and some regions are first to be enabled in the account",
   ],
   [
     /^(AccessDenied|AccessDeniedException|UnauthorizedOperation)$/,
@@ -187,7 +197,19 @@ const HINTS: readonly (readonly [name: RegExp, hint: string])[] = [
     "wait a while, or choose another instance type or subnet, then run the same command again",
   ],
   [
-    /^(VcpuLimitExceeded|ServiceLimitExceeded|LimitExceeded|LimitExceededException|InstanceLimitExceeded|ResourceLimitExceeded)$/,
+    /^InsufficientFreeAddressesInSubnet$/,
+    "name a larger subnet with network.subnetId, or free some of its addresses, then run the same command again",
+  ],
+  [
+    /^PendingVerification$/,
+    "AWS looks at a new account before its first launch in a region: wait some minutes, at most four hours, then run the same command again",
+  ],
+  [
+    /^InvalidAMIID\.(NotFound|Unavailable)$/,
+    "AWS no longer has the image to start from: bootstrap bake-ami takes the newest one",
+  ],
+  [
+    /^(?!Request)\w*LimitExceeded(Exception)?$/,
     "ask for a higher quota (Service Quotas in the console), or ask for less in the config, then run the same command again",
   ],
 ];

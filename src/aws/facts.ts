@@ -216,8 +216,11 @@ function list(zones: Iterable<string>): string {
   return [...new Set(zones)].sort().join(", ");
 }
 
+/** In powers of two, so that the few addresses an environment takes do not move the choice to another subnet. */
 function mostFree(subnets: readonly Subnet[]): Subnet {
-  return [...subnets].sort((a, b) => free(b) - free(a) || (a.SubnetId! < b.SubnetId! ? -1 : 1))[0]!;
+  const room = (subnet: Subnet) => Math.floor(Math.log2(free(subnet) + 1));
+  const place = ({ AvailabilityZone, SubnetId }: Subnet) => `${AvailabilityZone} ${SubnetId}`;
+  return [...subnets].sort((a, b) => room(b) - room(a) || (place(a) < place(b) ? -1 : 1))[0]!;
 }
 
 function free({ AvailableIpAddressCount = 0 }: Subnet): number {

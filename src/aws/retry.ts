@@ -1,7 +1,11 @@
 import type { RetryErrorInfo, RetryStrategyV2, RetryToken } from "@smithy/types";
 
-/** Quota errors that the SDK takes for throttling: waiting does not help, so they are said at once. */
-const QUOTA_ERRORS: ReadonlySet<string> = new Set(["LimitExceededException", "LimitExceeded"]);
+/** What the SDK takes for throttling or a broken server, and is neither: said at once, so that somebody hears of it. */
+const CLEAR_NO: ReadonlySet<string> = new Set([
+  "LimitExceededException",
+  "LimitExceeded",
+  "InsufficientInstanceCapacity",
+]);
 
 const MAX_ATTEMPTS = 8;
 const MAX_DELAY_MS = 20_000;
@@ -32,7 +36,7 @@ export function retryOn(sleep: (ms: number) => Promise<void>): RetryStrategyV2 {
       const attempts = token.getRetryCount() + 1;
       const retryable = errorType === "THROTTLING" || errorType === "TRANSIENT" || errorType === "SERVER_ERROR";
       const name = error instanceof Error ? error.name : "";
-      if (!retryable || QUOTA_ERRORS.has(name) || attempts >= MAX_ATTEMPTS) throw new Error("not to be retried");
+      if (!retryable || CLEAR_NO.has(name) || attempts >= MAX_ATTEMPTS) throw new Error("not to be retried");
       const baseMs = errorType === "THROTTLING" ? 500 : 100;
       await sleep(Math.random() * Math.min(MAX_DELAY_MS, baseMs * 2 ** attempts));
       return new Attempt(attempts);

@@ -1,9 +1,11 @@
 import { chooseNetwork, describeInstanceTypes, latestBaseImage } from "../aws/facts.ts";
+import { addressesOf } from "../config/filesystem-rules.ts";
+import { ConfigError } from "../engine/errors.ts";
 import type { Found } from "../engine/step.ts";
 import type { Facts } from "../environment.ts";
-import { buildArguments, buildContext, contextDigests, packedContext } from "../recipe.ts";
+import { type BuildConfig, buildArguments, buildContext, imageSources, packedContext } from "../recipe.ts";
 import { ami } from "../steps/ami.ts";
-import { chooseLocalBuilder } from "../steps/container-image/local-build.ts";
+import { chooseLocalBuilder, type LocalBuilder } from "../steps/container-image/local-build.ts";
 import { filesystem } from "../steps/filesystem.ts";
 import { securityGroup } from "../steps/security-group.ts";
 import { demandFit } from "./fit.ts";
@@ -45,8 +47,11 @@ export function pinsOf({ config }: Pick<Session, "config">, { vpcId, subnetId, b
   return { ...config.pins, vpcId, subnetId, baseImage: baseImageId, forcedAt: forcedAt ?? "" };
 }
 
+/** At most so many stand at once: one for the machine image, one for the container image. */
+const BUILDERS = 2;
+
 async function networkOf({ cloud, config }: Session, chosen: Chosen) {
-  const { network, compute, machineImage } = config;
+  const { network, compute, filesystem, machineImage } = config;
   const vpcId = network.vpcId ?? chosen.vpcId;
   const subnetId = network.subnetId ?? chosen.subnetId;
   // What was chosen once is not weighed again; what the config names anew is.
@@ -57,6 +62,7 @@ async function networkOf({ cloud, config }: Session, chosen: Chosen) {
     ...network,
     computeSubnetIds: compute.subnetIds,
     instanceTypes: [...compute.instanceTypes, machineImage.builderInstanceType],
+    freeIps: BUILDERS + (filesystem ? addressesOf(filesystem) : 0),
   });
 }
 
@@ -88,19 +94,27 @@ function newest<O>(found: readonly Found<O>[]): Found<O> | undefined {
 
 async function buildOf({ config: { container }, sandbox }: Session): Promise<Facts["build"]> {
   if (container.kind === "ready") return undefined;
-  // The sandbox has no registry of its own to push to, so there a local builder must be asked for.
-  const builder =
-    container.builder === "auto"
-      ? sandbox
-        ? "instance"
-        : ((await chooseLocalBuilder()) ?? "instance")
-      : container.builder;
+  const builder = container.builder === "auto" ? await chooseBuilder(container, sandbox) : container.builder;
   const files = buildContext(container);
   return {
     builder,
     files,
-    digests: contextDigests(files),
+    digests: imageSources(container, files),
     args: buildArguments(container),
     contextBase64: builder === "instance" ? await packedContext(files) : "",
+    packageInS3: container.package?.kind === "s3" ? container.package : undefined,
   };
+}
+
+/** What is in S3 an instance fetches with its role; what is on disk only a builder beside it can read. */
+async function chooseBuilder({ package: program }: BuildConfig, sandbox: boolean): Promise<LocalBuilder | "instance"> {
+  // The sandbox has no registry of its own to push to, so there a local builder must be asked for.
+  const local = program?.kind === "s3" || sandbox ? undefined : await chooseLocalBuilder();
+  if (local === undefined && program?.kind === "file") {
+    throw new ConfigError(
+      `container.package: ${program.path} is on this machine, and ${sandbox ? "the sandbox builds on an instance" : "no docker, podman or buildah answers here"}`,
+      "put the file into S3 and name s3://BUCKET/KEY: then an instance in the region fetches it",
+    );
+  }
+  return local ?? "instance";
 }

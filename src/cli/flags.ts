@@ -1,3 +1,5 @@
+import { shellQuote } from "../templates.ts";
+
 /** What the person typed after the verb. */
 export interface Flags {
   readonly config?: string;
@@ -29,10 +31,13 @@ export function commandFor(verb: string, flags: Flags): string {
   const words = [
     ...["bootstrap", verb, ...(sandbox ? ["--sandbox"] : [])],
     ...Object.entries({ "endpoint-url": endpointUrl, config, name, region }).flatMap(([flag, value]) =>
-      value === undefined
-        ? []
-        : [`--${flag}`, /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`],
+      value === undefined ? [] : [`--${flag}`, typed(value)],
     ),
   ];
   return words.join(" ");
+}
+
+/** A word as it can be typed into a shell, in quotes only where it needs them. */
+export function typed(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : shellQuote(word);
 }

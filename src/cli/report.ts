@@ -4,7 +4,7 @@ import type { Graph } from "../engine/graph.ts";
 import { renderSummary } from "../ui/summary.ts";
 import { colors } from "./colors.ts";
 import { throwAll } from "./fail.ts";
-import { commandFor } from "./flags.ts";
+import { commandFor, typed } from "./flags.ts";
 import { say } from "./say.ts";
 import type { Session } from "./session.ts";
 
@@ -64,7 +64,7 @@ function nextSteps(session: Session): [string, string][] {
   const { config, sandbox, flags } = session;
   const { name, region, workload } = config;
   const url = sandbox ? SANDBOX_URL : flags.endpointUrl;
-  const endpoint = url ? ` --endpoint-url ${url}` : "";
+  const endpoint = url ? ` --endpoint-url ${typed(url)}` : "";
   const submit =
     `aws batch submit-job --region ${region}${endpoint} --job-name first` +
     ` --job-queue ${name} --job-definition ${name}-${workload}${parametersOf(session)}`;
@@ -80,6 +80,6 @@ const SANDBOX_URL = "http://127.0.0.1:4566";
 /** The parameters that the command names and the config leaves to each job. */
 function parametersOf({ config: { job } }: Session): string {
   const named = (job.command ?? []).flatMap((word) => /^Ref::(.+)$/.exec(word)?.[1] ?? []);
-  const open = named.filter((parameter) => job.parameters[parameter] === undefined);
-  return open.length > 0 ? ` --parameters ${open.map((parameter) => `${parameter}=...`).join(",")}` : "";
+  const open = named.filter((parameter) => !Object.hasOwn(job.parameters, parameter));
+  return open.length > 0 ? ` --parameters ${typed(open.map((parameter) => `${parameter}=...`).join(","))}` : "";
 }

@@ -7,7 +7,7 @@ import { loadConfig } from "../config/load.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import type { Clock } from "../engine/clock.ts";
 import { Engine } from "../engine/engine.ts";
-import { BootstrapError } from "../engine/errors.ts";
+import { AbortedError, BootstrapError } from "../engine/errors.ts";
 import type { Graph } from "../engine/graph.ts";
 import { lock } from "../engine/lock.ts";
 import { Manifest } from "../engine/manifest.ts";
@@ -16,6 +16,7 @@ import { KINDS } from "../steps/index.ts";
 import { openView } from "../ui/open-view.ts";
 import type { View } from "../ui/view.ts";
 import { WORKLOADS_FOLDER } from "../workloads.ts";
+import { bornAt, isAlive } from "./alive.ts";
 import { colors } from "./colors.ts";
 import { reach } from "./connection.ts";
 import type { Flags } from "./flags.ts";
@@ -64,13 +65,14 @@ export async function withSession<T>(
     closing.unshift(() => view.close());
 
     if (locked) {
-      const owner = { pid: process.pid, host: hostname(), since: new Date().toISOString(), verb };
+      const { pid } = process;
+      const owner = { pid, host: hostname(), since: new Date().toISOString(), verb, born: bornAt(pid) };
       const say = (text: string) => view.onEvent({ type: "note", at: world.clock.now(), text });
       closing.unshift(await lock(`${path}.lock`, { owner, isAlive, takeOver: flags.takeOverLock ?? false, note: say }));
     }
     const cloud = world.connect(region);
     closing.unshift(() => cloud.destroy());
-    const identity = await identify(cloud, flags.endpointUrl ?? process.env.AWS_ENDPOINT_URL);
+    const identity = await identify(cloud, flags.endpointUrl ?? process.env.AWS_ENDPOINT_URL, signal);
     const manifest = await Manifest.open(manifestFile(`${path}.json`), {
       name: loaded.values.name,
       account: identity.account,
@@ -91,12 +93,13 @@ export async function withSession<T>(
   }
 }
 
-/** What AWS answers outside of a step is said in its own words, and not taken for a bug. */
+/** What AWS answers outside of a step is said in its own words, and not taken for a bug; a retry cut short by Ctrl-C is neither. */
 async function inWords<T>(work: (session: Session) => Promise<T>, session: Session): Promise<T> {
   try {
     return await work(session);
   } catch (cause) {
     if (!isAwsError(cause)) throw cause;
+    if (session.signal.aborted) throw new AbortedError();
     const hint = hintFor(cause) ?? "run the same command again";
     throw new BootstrapError("aws", `asking AWS: ${awsWords(cause)}`, { hint, cause });
   }
@@ -104,21 +107,12 @@ async function inWords<T>(work: (session: Session) => Promise<T>, session: Sessi
 
 const NO_ANSWER = "is the network up? To try it without an account, add --sandbox";
 
-async function identify(cloud: Cloud, endpoint: string | undefined): Promise<Identity> {
+async function identify(cloud: Cloud, endpoint: string | undefined, signal: AbortSignal): Promise<Identity> {
   try {
     return await whoAmI(cloud);
   } catch (cause) {
+    if (signal.aborted) throw new AbortedError();
     const hint = hintFor(cause) ?? (endpoint === undefined ? NO_ANSWER : `does anything answer at ${endpoint}?`);
     throw new BootstrapError("credentials", `asking AWS who we are: ${awsWords(cause)}`, { hint, cause });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Another user's process cannot be signalled, but it lives.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import { constants } from "node:os";
 
 /**
@@ -8,9 +9,16 @@ export function stopOnSignals(): AbortSignal {
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
-      if (stop.signal.aborted) process.exit(128 + constants.signals[signal]);
+      if (stop.signal.aborted) {
+        // Past the stream, which listr2 holds back while it draws.
+        if (process.stdout.isTTY) writeSync(process.stdout.fd, SHOW_CURSOR);
+        process.exit(128 + constants.signals[signal]);
+      }
       stop.abort();
     });
   }
   return stop.signal;
 }
+
+/** While rows are drawn it is hidden. */
+const SHOW_CURSOR = "\u001b[?25h";

@@ -76,6 +76,8 @@ export type ContainerConfig =
       readonly kind: "build";
       readonly context: ContextFolder;
       readonly builder: "auto" | "docker" | "podman" | "buildah" | "instance";
+      /** The program to put into the image. */
+      readonly package?: ProgramPackage | undefined;
       readonly args: Readonly<Record<string, string>>;
       readonly mirrors: {
         readonly baseImage?: string | undefined;
@@ -83,6 +85,11 @@ export type ContainerConfig =
         readonly packages?: string | undefined;
       };
     };
+
+/** An RPM, or a zip that holds one. One on disk is sent with the context; one in S3 is fetched by an instance in the region. */
+export type ProgramPackage =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "s3"; readonly bucket: string; readonly key: string };
 
 /** Ours in templates/docker, by its name; or the user's own, by its absolute path. */
 export type ContextFolder =

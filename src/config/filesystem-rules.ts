@@ -104,6 +104,23 @@ export function regionOffer(region: string): RegionOffer {
   return { first: WITHOUT_PERSISTENT_2.has(region) ? "PERSISTENT_1" : "PERSISTENT_2", lustreVersions: ALL_VERSIONS };
 }
 
+/** Addresses of its subnet that a file system takes: one for metadata, and one for each server of so much data. */
+export function addressesOf(filesystem: {
+  readonly deploymentType: DeploymentType;
+  readonly storageType: StorageType;
+  readonly throughputPerTiB?: number | undefined;
+  readonly capacityGiB: number;
+}): number {
+  const { capacityGiB, throughputPerTiB = 0 } = filesystem;
+  const offer = OFFERS.find(
+    ({ deploymentType, storageType, throughputsPerTiB }) =>
+      deploymentType === filesystem.deploymentType &&
+      storageType === filesystem.storageType &&
+      (throughputsPerTiB.length === 0 || throughputsPerTiB.includes(throughputPerTiB)),
+  );
+  return 1 + Math.ceil(capacityGiB / offer!.capacitiesGiB.step);
+}
+
 /** The capacity itself where it is offered; else the nearest below and above, in GiB. */
 export function nearestCapacities(wantedGiB: number, { smallest, step }: Offer["capacitiesGiB"]): readonly number[] {
   if (wantedGiB <= smallest) return [smallest];

@@ -1,10 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError } from "../engine/errors.ts";
-import { type Problem, problemsOf, show, showPath, valueAt } from "./problem.ts";
+import { type Path, type Problem, problemsOf, show, showPath, valueAt } from "./problem.ts";
 import { brokenRules } from "./rules.ts";
 import { type CompleteConfig, completeSchema, type FileConfig, fileSchema } from "./schema.ts";
-import { type Path, parseYaml, type YamlFile } from "./yaml-file.ts";
+import { parseYaml, type YamlFile } from "./yaml-file.ts";
 
 /** A config that holds in itself; what depends on the region is left to `resolveConfig`. */
 export interface LoadedConfig {
@@ -28,6 +28,8 @@ export interface LoadOptions {
 
 const DEFAULT_FILE = "bootstrap.yaml";
 const DEFAULT_WORKLOAD = "bcl2fastq";
+/** Shown of one file's. */
+const MOST_PROBLEMS = 50;
 
 /** Start here: flags over the file over the workload's preset. Throws `ConfigError` with every problem at once. */
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
@@ -42,11 +44,16 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const sources = [flags, own, preset];
   const refuse = (problems: readonly Problem[]) => {
     const sourceOf = ({ path }: Problem) => sources.find(({ value }) => valueAt(value, path) !== undefined) ?? own;
-    const lines = sources.flatMap((source) =>
-      [...source.problems, ...problems.filter((problem) => sourceOf(problem) === source)]
-        .sort((a, b) => (source.lineOf(a.path) ?? 0) - (source.lineOf(b.path) ?? 0))
-        .map((problem) => line(source, problem)),
-    );
+    const lines = sources.flatMap((source) => {
+      const all = [...source.problems, ...problems.filter((problem) => sourceOf(problem) === source)];
+      return [
+        ...all
+          .slice(0, MOST_PROBLEMS)
+          .sort((a, b) => (source.lineOf(a.path) ?? 0) - (source.lineOf(b.path) ?? 0))
+          .map((problem) => line(source, problem)),
+        ...(all.length > MOST_PROBLEMS ? [`${source.label}: and ${all.length - MOST_PROBLEMS} more`] : []),
+      ];
+    });
     return new ConfigError(lines.join("\n"));
   };
 

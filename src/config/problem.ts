@@ -2,7 +2,8 @@ import { inspect } from "node:util";
 import type { core } from "zod";
 import { z } from "zod";
 import { fileSchema } from "./schema.ts";
-import type { Path } from "./yaml-file.ts";
+
+export type Path = readonly PropertyKey[];
 
 /** One thing wrong with a config, and where. */
 export interface Problem {
@@ -63,9 +64,12 @@ function unknownKey(key: string, parent: Path): string {
   return `unknown key; allowed: ${known.join(", ")}`;
 }
 
+let fileKeys: unknown;
+
 function knownKeys(path: Path): readonly string[] {
+  fileKeys ??= z.toJSONSchema(fileSchema);
   const properties = path.flatMap((key) => ["properties", key]);
-  return Object.keys(Object(valueAt(z.toJSONSchema(fileSchema), [...properties, "properties"])));
+  return Object.keys(Object(valueAt(fileKeys, [...properties, "properties"])));
 }
 
 /** Levenshtein's. */

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Config, ContainerConfig, ScratchConfig } from "./config.ts";
+import type { Config, ContainerConfig, ProgramPackage, ScratchConfig } from "./config.ts";
 import { PINNED, type Pins, resolveFilesystem } from "./filesystem.ts";
 import type { LoadedConfig } from "./load.ts";
 import { partitionOf } from "./partitions.ts";
@@ -65,7 +65,7 @@ function scratchOf({ kind, mountPoint, sizeGiB }: CompleteConfig["scratch"]): Sc
 }
 
 function containerOf(
-  { image, context, builder, args, mirrors = {} }: CompleteConfig["container"],
+  { image, context, builder, args, package: program, mirrors = {} }: CompleteConfig["container"],
   folder: string,
 ): ContainerConfig {
   if (image !== undefined) return { kind: "ready", image };
@@ -75,9 +75,17 @@ function containerOf(
       ? { kind: "folder", path: resolve(folder, context) }
       : { kind: "template", name: context },
     builder,
+    package: program === undefined ? undefined : packageOf(program, folder),
     args: texts(args),
     mirrors,
   };
+}
+
+function packageOf(program: string, folder: string): ProgramPackage {
+  const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(program) ?? [];
+  return bucket === undefined || key === undefined
+    ? { kind: "file", path: resolve(folder, program) }
+    : { kind: "s3", bucket, key };
 }
 
 function texts(values: Readonly<Record<string, string | number | boolean>>): Readonly<Record<string, string>> {

@@ -39,6 +39,35 @@ const RULES: readonly Rule[] = [
     ],
   },
   {
+    dependsOn: ["container.package", "container.image", "container.builder"],
+    check: ({ workload, container: { image, builder, package: program = "" } }) => {
+      if (image !== undefined) return [];
+      const inS3 = program.startsWith("s3://");
+      const missing = program === "required";
+      return [
+        missing &&
+          at(
+            "container",
+            "package",
+            `name it in your config: ${workload} needs its maker's own package, which may not be handed on; a path, or s3://BUCKET/KEY`,
+          ),
+        inS3 &&
+          builder !== "auto" &&
+          builder !== "instance" &&
+          at("container", "package", `goes with builder instance, not ${builder}; with ${builder} name a file on disk`),
+        !inS3 &&
+          !missing &&
+          program !== "" &&
+          builder === "instance" &&
+          at(
+            "container",
+            "package",
+            "a file on disk cannot be sent to an instance; put it into S3 and name s3://BUCKET/KEY",
+          ),
+      ];
+    },
+  },
+  {
     dependsOn: ["compute.minVcpus", "compute.maxVcpus", "compute.purchase"],
     check: ({ compute: { minVcpus, maxVcpus, purchase, bidPercentage } }) => [
       minVcpus > maxVcpus && at("compute", "minVcpus", `${minVcpus} given; must not be above maxVcpus (${maxVcpus})`),

@@ -50,6 +50,11 @@ const bucket = text(
   /^(?!xn--|sthree-|\d+\.\d+\.\d+\.\d+$)(?!.*(?:\.\.|-s3alias$|--ol-s3$))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
   "the bare name of an S3 bucket: 3 to 63 lower-case letters, digits, dots and hyphens",
 );
+const program = text(
+  /^(?:required|s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/[\w!'()+,./=@-]+\.(?:rpm|zip)|(?![a-z0-9]+:\/\/|-)[^\0\n\r]+\.(?:rpm|zip))$/,
+  "an RPM, or a zip that holds one: a path, or an object in S3 such as s3://my-bucket/bcl2fastq2-v2-20-0-linux-x86-64.zip",
+  1024,
+);
 const buckets = list(bucket, "S3 bucket names");
 const values = (key: z.ZodString, what: string) =>
   z.record(
@@ -138,7 +143,7 @@ const machineImage = object({
 
 const container = object({
   context: text(
-    /^(?!-)[^\0\n\r]+$/,
+    /^(?:[A-Za-z0-9][A-Za-z0-9_-]*|\.\.?|(?!-)[^\0\n\r]*[/\\][^\0\n\r]*)$/,
     "the name of a folder in templates/docker, or the path of your own (./image)",
     1024,
   ).describe("The Dockerfile's folder: a name in templates/docker, or a path, from this file, with a slash in it."),
@@ -146,6 +151,11 @@ const container = object({
     "auto: a local one where there is one, else an instance of its own.",
   ),
   args: values(variableName("a build argument's name"), "build arguments").describe("Build arguments (ARG)."),
+  package: program
+    .optional()
+    .describe(
+      "The program as its maker hands it out: an RPM, or a zip that holds one; a path, from this file, or s3://BUCKET/KEY. Presets say `required` where there is no other source.",
+    ),
   mirrors: object({
     baseImage: imageReference.optional().describe("Instead of the public base image."),
     conda: url.optional().describe("Address whose folders are the channels, instead of https://conda.anaconda.org."),
@@ -171,7 +181,9 @@ const compute = object({
     .describe("Default: the file system's subnet alone, since traffic between zones costs money and time."),
   updateTimeoutMinutes: whole(1, 7200, "minutes")
     .optional()
-    .describe("How long an update waits for running jobs before it ends them. Default: job.timeoutMinutes."),
+    .describe(
+      "How long an update waits for running jobs before it ends them. Default: job.timeoutMinutes. AWS documents 360 at most in China.",
+    ),
 });
 
 const job = object({
@@ -180,7 +192,9 @@ const job = object({
   timeoutMinutes: whole(1, 7200, "minutes").describe("An attempt is ended after so long."),
   attempts: whole(1, 10).describe("Only a reclaimed or failed machine leads to a second attempt."),
   command: z
-    .array(z.string().min(1, { error: "must not be empty: Batch refuses it" }), { error: "must be a list of texts" })
+    .array(z.string({ error: "must be a text" }).min(1, { error: "must not be empty: Batch refuses it" }), {
+      error: "must be a list of texts",
+    })
     .min(1, { error: "must not be empty" })
     .optional()
     .describe("Default: the image's own. Ref::name stands for a parameter."),

@@ -90,7 +90,8 @@ export async function bring<Cloud>(
 
       case "keep":
       case "adopt": {
-        if (verdict.do === "adopt" || !manifest.get(node.id)) await markReady(run, node, seen, verdict.found);
+        if (verdict.do === "adopt" || manifest.get(node.id)?.phase !== "ready")
+          await markReady(run, node, seen, verdict.found);
         const kept = verdict.do === "adopt" && manifest.fresh ? "adopted" : "kept";
         return { output: verdict.found.output, outcome: outcome ?? kept, ref: verdict.found.ref, found: seen.found };
       }
@@ -289,7 +290,13 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
         cursor = tail.cursor;
       }
 
-      if (missingSince !== undefined && clock.now() - missingSince > GRACE_MS) throw notSeen(node, record);
+      const graceIsOver = missingSince !== undefined && clock.now() - missingSince > GRACE_MS;
+      if (!one && step.whyGone && record.ref !== undefined && (last || graceIsOver)) {
+        const { ref } = record;
+        const detail = await calls.readPatiently(everyMs, () => step.whyGone!(context, ref));
+        if (detail !== undefined) throw failed(node, { ref, detail }, record);
+      }
+      if (graceIsOver) throw notSeen(node, record);
       if (one?.state === "deleting")
         throw new StepError(`waiting for ${step.kind} (${id}): ${one.ref} is being deleted by someone else`, {
           node: id,
@@ -305,7 +312,12 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
         const upToDate = step.shared || one.fingerprint === wanted.fingerprint;
         if (one.state === "ready" && drift.length === 0 && upToDate) return found;
         const told = JSON.stringify([one.state, drift]);
-        if (told === lastDrift) await calls.wait(everyMs);
+        if (told === lastDrift && waitedMs <= timeoutMs) {
+          // Nudged already, and not to be seen yet.
+          await calls.wait(everyMs);
+          lastDrift = "";
+          continue;
+        }
         lastDrift = told;
         if (!step.update)
           throw failed(node, { ...one, detail: "it is not what was asked for, and cannot be changed" }, record);
@@ -452,7 +464,11 @@ function said<Cloud>({ emit, clock }: Run<Cloud>, { id }: Node<Cloud>, doing: st
   emit({ type: "started", at: clock.now(), node: id, doing });
 }
 
-function failed<Cloud>({ id, step }: Node<Cloud>, { ref, detail }: Found, { phase }: StepRecord): StepError {
+function failed<Cloud>(
+  { id, step }: Node<Cloud>,
+  { ref, detail }: Pick<Found, "ref" | "detail">,
+  { phase }: StepRecord,
+): StepError {
   const stays = step.mendsFailed || (step.protect && phase !== "creating");
   return new StepError(`waiting for ${step.kind} (${id}): ${ref} failed: ${detail ?? "no reason given"}`, {
     node: id,

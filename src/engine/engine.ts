@@ -6,7 +6,7 @@ import { wantedOne } from "./decide.ts";
 import { AbortedError, BootstrapError, StepError } from "./errors.ts";
 import type { Listener, Outcome, PlannedNode } from "./events.ts";
 import type { Graph, Node } from "./graph.ts";
-import type { Manifest } from "./manifest.ts";
+import { JournalError, type Manifest } from "./manifest.ts";
 import { label, lateArrivals, removeAll, survey, type Thing } from "./removal.ts";
 import { isAborted, note, type Run, stepError } from "./run.ts";
 import { all, once } from "./schedule.ts";
@@ -41,7 +41,7 @@ export interface Plan<Cloud> {
   readonly removals: readonly Thing<Cloud>[];
   /** What is there and unused, and stays, because it may hold data. */
   readonly left: readonly Thing<Cloud>[];
-  /** Nothing to do. */
+  /** Nothing to do, and nothing to tell of. */
   readonly idle: boolean;
   /** The nodes to bring; the rest is found and used as it is. */
   readonly targets: ReadonlySet<string> | undefined;
@@ -102,10 +102,20 @@ export class Engine<Cloud> {
       nodes,
       removals,
       left: unused.filter(({ step }) => step.protect),
-      idle: standing && removals.length === 0 && !manifest.fresh,
+      idle: standing && unused.length === 0 && !manifest.fresh && !this.#isUnfinished(targets),
       targets,
       steps: new Map(nodes.map(({ node }, at) => [node, steps[at]!])),
     };
+  }
+
+  /** The journal speaks of work that was done, but not to the end of its own record. */
+  #isUnfinished(targets: ReadonlySet<string> | undefined): boolean {
+    const { graph, manifest, keepTemporaries } = this.#run;
+    const scope = new Set(this.#inScope(targets).map(({ id }) => id));
+    return manifest.records.some(([id, { phase }]) => {
+      if (targets && !scope.has(id)) return false;
+      return phase !== "ready" || (graph.ownerOf(id) !== undefined && !keepTemporaries);
+    });
   }
 
   async #planNode(
@@ -307,10 +317,10 @@ export class Engine<Cloud> {
   /** Drops the records of temporaries and orphans that are gone. */
   async #forget(away: readonly Thing<Cloud>[], failures: readonly BootstrapError[]): Promise<void> {
     const { graph, manifest, keepTemporaries } = this.#run;
-    if (
-      failures.some((failure) => failure instanceof StepError && away.some(({ found }) => found.node === failure.node))
-    )
-      return;
+    const isOf = (failure: BootstrapError) =>
+      failure instanceof JournalError ||
+      (failure instanceof StepError && away.some(({ found }) => found.node === failure.node));
+    if (failures.some(isOf)) return;
     for (const [id, record] of manifest.records) {
       const temporary = graph.ownerOf(id) !== undefined && !keepTemporaries;
       const orphan =

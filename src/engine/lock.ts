@@ -9,12 +9,14 @@ export interface Owner {
   readonly since: string;
   /** What it is doing: the command line's verb. */
   readonly verb: string;
+  /** When the system started it, where that is known: its number may be another process's by now. */
+  readonly born?: string | undefined;
 }
 
 export interface LockOptions {
   readonly owner: Owner;
-  /** Is a process of this host alive? */
-  isAlive(pid: number): boolean;
+  /** Is this process of our own host alive? */
+  isAlive(holder: Owner): boolean;
   /** Take it over also from another host, whose processes cannot be seen from here. */
   readonly takeOver?: boolean;
   note(text: string): void;
@@ -29,8 +31,8 @@ export async function lock(
   { owner, isAlive, takeOver, note }: LockOptions,
 ): Promise<() => Promise<void>> {
   // A number of our own that is taken was an earlier process's.
-  const isGone = ({ host, pid }: Owner) =>
-    host === owner.host ? pid === owner.pid || !isAlive(pid) : takeOver === true;
+  const isGone = (holder: Owner) =>
+    holder.host === owner.host ? holder.pid === owner.pid || !isAlive(holder) : takeOver === true;
   // A link appears whole or not at all, so no reader ever sees half a lock.
   const own = `${path}.${owner.host}.${owner.pid}`;
   try {

@@ -21,7 +21,7 @@ export function manifestFile(path: string): Store {
 
     async write(text) {
       try {
-        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+        await makeFolder(dirname(path));
         // 1. whole and on disk under another name
         const file = await open(nextPath, "w", 0o600);
         try {
@@ -49,6 +49,13 @@ export function manifestFile(path: string): Store {
   };
 }
 
+/** One level only: in a working folder that was removed, Node 20's recursive mkdir of a relative path never ends. */
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
+    if (!hasCode(error, "EEXIST")) throw error;
+  });
+}
+
 /** Some file systems know no links. */
 async function keep(path: string, backupPath: string): Promise<void> {
   try {
@@ -68,5 +75,9 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+  return hasCode(error, "ENOENT");
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }

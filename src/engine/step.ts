@@ -109,6 +109,8 @@ export interface Step<I, O, T = unknown, Cloud = unknown> {
   update?(context: StepContext<I, Cloud>, found: Found<O>): Promise<void>;
   /** A nudge: the next thing for `found.state`. Called until `find` is empty. */
   destroy?(context: FindContext<I, Cloud>, found: Found<O>): Promise<void>;
+  /** Why a thing that `find` no longer shows is gone for good, where the cloud still knows. */
+  whyGone?(context: FindContext<I, Cloud>, ref: string): Promise<string | undefined>;
   /** What a pending thing has said since the cursor, for steps that run something. */
   tail?(context: StepContext<I, Cloud>, found: Found<O>, cursor: string | undefined): Promise<Tail>;
 }

@@ -2,6 +2,7 @@ import {
   CreateImageCommand,
   DeleteSnapshotCommand,
   DeregisterImageCommand,
+  DescribeImagesCommand,
   type Image,
   type ImageState,
   paginateDescribeImages,
@@ -90,8 +91,12 @@ export const ami: Step<AmiInputs, AmiOutput, AmiTemporaries, Cloud> = {
       await orNothing(cloud.ec2.send(new DeregisterImageCommand({ ImageId: ref, DeleteAssociatedSnapshots: true })));
     } catch (error) {
       if (!isUnsupported(error)) throw error;
-      // Its snapshots are found by their own tags, next time round.
+      const snapshots = await snapshotsOf(cloud, ref);
       await orNothing(cloud.ec2.send(new DeregisterImageCommand({ ImageId: ref })));
+      // One that stays all the same is found by its own tags.
+      for (const SnapshotId of snapshots) {
+        await orNothing(cloud.ec2.send(new DeleteSnapshotCommand({ SnapshotId })));
+      }
     }
   },
 };
@@ -105,6 +110,13 @@ async function ownImages(context: Seeker): Promise<Image[]> {
     all.push(...(page.Images ?? []));
   }
   return all;
+}
+
+async function snapshotsOf({ ec2 }: Cloud, imageId: string): Promise<string[]> {
+  const answer = await orNothing(ec2.send(new DescribeImagesCommand({ ImageIds: [imageId] })));
+  return (answer?.Images ?? []).flatMap(({ BlockDeviceMappings = [] }) =>
+    BlockDeviceMappings.flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []),
+  );
 }
 
 async function ownSnapshots(context: Seeker): Promise<Snapshot[]> {
@@ -142,7 +154,7 @@ function fromImage(context: Seeker, image: Image): Found<AmiOutput> {
     ref: imageId!,
     ...fromTags(context, tags),
     state: STATE[word!],
-    detail: StateReason?.Message ? `${word}: ${StateReason.Message}` : word,
+    detail: StateReason?.Message || word,
     createdAt: CreationDate === undefined ? undefined : new Date(CreationDate),
     output: {
       imageId: imageId!,

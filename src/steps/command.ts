@@ -1,7 +1,7 @@
 import { GetLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import {
   type Command,
-  type CommandStatus,
+  type CommandInvocationStatus,
   GetCommandInvocationCommand,
   type GetCommandInvocationResult,
   paginateListCommands,
@@ -40,7 +40,9 @@ export const command: Step<CommandInputs, CommandOutput, unknown, Cloud> = {
     const { run, origin } = newest;
     const commandId = run.CommandId!;
     const state = STATE[run.Status!];
-    const invocation = state === "pending" ? undefined : await invocationOf(cloud, commandId, inputs.instanceId);
+    const asked = state === "pending" ? undefined : await invocationOf(cloud, commandId, inputs.instanceId);
+    // The list knows of the end before the invocation tells of it.
+    const invocation = asked && STATE[asked.Status!] !== "pending" ? asked : undefined;
     const lastLines = invocation ? await lastWords(cloud, inputs, commandId, invocation) : [];
     return [
       {
@@ -50,7 +52,6 @@ export const command: Step<CommandInputs, CommandOutput, unknown, Cloud> = {
         fingerprint: origin.fingerprint,
         token: origin.token,
         createdAt: run.RequestedDateTime,
-        // The list knows of the end before the invocation can be read.
         state: invocation ? state : "pending",
         detail: state === "failed" && invocation ? failure(invocation, lastLines) : run.Status,
         output: { commandId, lastLines },
@@ -99,9 +100,10 @@ const DELIVERY_SECONDS = 600;
 /** Stands in the place of a cursor from then on. */
 const LOGS_REFUSED = "refused";
 
-const STATE: Readonly<Record<CommandStatus, State>> = {
+const STATE: Readonly<Record<CommandInvocationStatus, State>> = {
   Pending: "pending",
   InProgress: "pending",
+  Delayed: "pending",
   Cancelling: "pending",
   Success: "ready",
   Cancelled: "failed",

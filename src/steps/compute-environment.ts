@@ -9,9 +9,10 @@ import {
   TagResourceCommand,
   UpdateComputeEnvironmentCommand,
 } from "@aws-sdk/client-batch";
+import { CreateServiceLinkedRoleCommand } from "@aws-sdk/client-iam";
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
-import { orNothing } from "../aws/errors.ts";
+import { orNothing, unless } from "../aws/errors.ts";
 import { countJobs } from "../aws/jobs.ts";
 import { fingerprintTags, fromTags, type Tags, tagsOf } from "../aws/tags.ts";
 import type { Drift, State, Step } from "../engine/step.ts";
@@ -99,18 +100,21 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
     const replaces = drift.some(({ disruptive }) => disruptive);
     const jobs = replaces ? await countJobs(cloud, name, "RUNNING") : 0;
     const changed = Object.entries(resourcesOf(inputs)).filter(([field]) => drifts(found, field));
-    await cloud.batch.send(
-      new UpdateComputeEnvironmentCommand({
-        computeEnvironment: ref,
-        // An invalid one of which nothing differs is looked at again when it is told its state.
-        ...((drifts(found, "state") || drift.length === 0) && { state: "ENABLED" }),
-        ...(changed.length > 0 && { computeResources: Object.fromEntries(changed) as ComputeResourceUpdate }),
-        ...(replaces && {
-          updatePolicy: { terminateJobsOnUpdate: false, jobExecutionTimeoutMinutes: inputs.jobTimeoutMinutes },
+    const accepted = await cloud.batch
+      .send(
+        new UpdateComputeEnvironmentCommand({
+          computeEnvironment: ref,
+          // An invalid one of which nothing differs is looked at again when it is told its state.
+          ...((drifts(found, "state") || drift.length === 0) && { state: "ENABLED" }),
+          ...(changed.length > 0 && { computeResources: Object.fromEntries(changed) as ComputeResourceUpdate }),
+          ...(replaces && {
+            updatePolicy: { terminateJobsOnUpdate: false, jobExecutionTimeoutMinutes: inputs.jobTimeoutMinutes },
+          }),
         }),
-      }),
-    );
-    if (jobs > 0) {
+      )
+      // This very change, not to be seen yet, or another one: it may take hours, and is waited for by looking.
+      .catch(unless("busy"));
+    if (accepted && jobs > 0) {
       note(`waits for ${jobs} running ${jobs === 1 ? "job" : "jobs"}, at most ${inputs.jobTimeoutMinutes} minutes`);
     }
   },
@@ -119,6 +123,7 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
     const live = await described(cloud, ref);
     if (!live || STATE[live.status!] === "pending" || STATE[live.status!] === "deleting") return;
     const computeEnvironment = ref;
+    if (lacksItsRole(live)) await giveRoleBack(cloud);
     await orNothing<unknown>(
       live.state === "ENABLED"
         ? cloud.batch.send(new UpdateComputeEnvironmentCommand({ computeEnvironment, state: "DISABLED" }))
@@ -135,6 +140,17 @@ const STATE: Readonly<Record<CEStatus, State>> = {
   DELETING: "deleting",
   DELETED: "deleting",
 };
+
+/** In words of Batch's that name the role, or what it cannot do without it. */
+function lacksItsRole({ status, statusReason = "" }: ComputeEnvironmentDetail): boolean {
+  return status === "INVALID" && /sts:AssumeRole|AWSServiceRoleForBatch/.test(statusReason);
+}
+
+/** Batch deletes under its own role only, which somebody may have removed before. */
+async function giveRoleBack({ iam }: Cloud): Promise<void> {
+  const AWSServiceName = "batch.amazonaws.com";
+  await iam.send(new CreateServiceLinkedRoleCommand({ AWSServiceName })).catch(unless("exists"));
+}
 
 /** These change what is there; every other field replaces the machines. */
 const GENTLE: ReadonlySet<string> = new Set(["state", "minvCpus", "maxvCpus"]);
@@ -158,7 +174,8 @@ function resourcesOf(inputs: ComputeEnvironmentInputs): ComputeResource {
   return {
     type: spot ? "SPOT" : "EC2",
     allocationStrategy: spot ? "SPOT_CAPACITY_OPTIMIZED" : "BEST_FIT_PROGRESSIVE",
-    ...(spot && inputs.bidPercentage !== undefined && { bidPercentage: inputs.bidPercentage }),
+    // Said also where it is AWS's own default, so that a limit once set can be taken away.
+    ...(spot && { bidPercentage: inputs.bidPercentage ?? 100 }),
     minvCpus: inputs.minVcpus,
     maxvCpus: inputs.maxVcpus,
     instanceTypes: [...inputs.instanceTypes],

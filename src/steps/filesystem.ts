@@ -9,7 +9,7 @@ import {
 } from "@aws-sdk/client-fsx";
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
-import { orNothing } from "../aws/errors.ts";
+import { orNothing, unless } from "../aws/errors.ts";
 import { fingerprintTags, fromTags, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
 import type { Drift, Found, State, Step } from "../engine/step.ts";
 
@@ -113,19 +113,22 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
       );
       return;
     }
-    await cloud.fsx.send(
-      new UpdateFileSystemCommand({
-        FileSystemId: found.ref,
-        ...(drifts(found, "capacityGiB") && { StorageCapacity: inputs.capacityGiB }),
-        ...(drifts(found, "lustreVersion") && { FileSystemTypeVersion: inputs.lustreVersion }),
-        ...(["throughputPerTiB", "compression"].some((field) => drifts(found, field)) && {
-          LustreConfiguration: {
-            ...(drifts(found, "throughputPerTiB") && { PerUnitStorageThroughput: inputs.throughputPerTiB }),
-            ...(drifts(found, "compression") && { DataCompressionType: inputs.compression }),
-          },
+    await cloud.fsx
+      .send(
+        new UpdateFileSystemCommand({
+          FileSystemId: found.ref,
+          ...(drifts(found, "capacityGiB") && { StorageCapacity: inputs.capacityGiB }),
+          ...(drifts(found, "lustreVersion") && { FileSystemTypeVersion: inputs.lustreVersion }),
+          ...(["throughputPerTiB", "compression"].some((field) => drifts(found, field)) && {
+            LustreConfiguration: {
+              ...(drifts(found, "throughputPerTiB") && { PerUnitStorageThroughput: inputs.throughputPerTiB }),
+              ...(drifts(found, "compression") && { DataCompressionType: inputs.compression }),
+            },
+          }),
         }),
-      }),
-    );
+      )
+      // This very change, not to be seen yet, or another one: it may take an hour, and is waited for by looking.
+      .catch(unless("busy"));
   },
 
   async destroy({ cloud }, { ref, state }) {

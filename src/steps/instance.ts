@@ -1,5 +1,6 @@
 import {
   DescribeImagesCommand,
+  DescribeInstancesCommand,
   type Instance,
   type InstanceStateName,
   paginateDescribeInstances,
@@ -73,8 +74,8 @@ export const instance: Step<InstanceInputs, InstanceOutput, unknown, Cloud> = {
         IamInstanceProfile: { Arn: inputs.instanceProfileArn },
         UserData: Buffer.from(inputs.userData).toString("base64"),
         InstanceInitiatedShutdownBehavior: "terminate",
-        // Containers are one hop further away than the machine itself.
-        MetadataOptions: { HttpEndpoint: "enabled", HttpTokens: "required", HttpPutResponseHopLimit: 2 },
+        // One hop reaches the agent and no container: what an image is built from gets no credentials.
+        MetadataOptions: { HttpEndpoint: "enabled", HttpTokens: "required", HttpPutResponseHopLimit: 1 },
         BlockDeviceMappings: [
           {
             DeviceName: await rootDeviceName(cloud, inputs.imageId),
@@ -93,6 +94,13 @@ export const instance: Step<InstanceInputs, InstanceOutput, unknown, Cloud> = {
     return Instances![0]!.InstanceId!;
   },
 
+  /** A launch that fails ends as a terminated instance, and AWS says for an hour why. */
+  async whyGone({ cloud }, ref) {
+    const answer = await orNothing(cloud.ec2.send(new DescribeInstancesCommand({ InstanceIds: [ref] })));
+    const one = answer?.Reservations?.[0]?.Instances?.[0];
+    return one?.State?.Name === "terminated" ? (one.StateReason?.Message ?? "terminated") : undefined;
+  },
+
   async destroy({ cloud }, { ref, state }) {
     if (state === "deleting") return;
     await orNothing(cloud.ec2.send(new TerminateInstancesCommand({ InstanceIds: [ref] })));
@@ -108,11 +116,17 @@ const STATE: Readonly<Record<Exclude<InstanceStateName, "terminated">, State>> =
   "shutting-down": "deleting",
 };
 
-function condition({ State, StateReason }: Instance, reachable: boolean): Pick<Found, "state" | "detail"> {
+function condition(
+  { PublicIpAddress, State, StateReason }: Instance,
+  reachable: boolean,
+): Pick<Found, "state" | "detail"> {
   const name = State!.Name as keyof typeof STATE;
   const state = STATE[name];
   if (state === "failed") return { state, detail: StateReason?.Message ? `${name}: ${StateReason.Message}` : name };
-  if (name === "running" && !reachable) return { state: "pending", detail: "running, waiting for the SSM agent" };
+  if (name === "running" && !reachable) {
+    const way = PublicIpAddress ? "" : "; it has no public address, so its subnet needs a NAT gateway or VPC endpoints";
+    return { state: "pending", detail: `running, waiting for the SSM agent${way}` };
+  }
   return { state, detail: name };
 }
 

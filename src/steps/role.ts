@@ -170,7 +170,7 @@ function driftFrom(inputs: RoleInputs, live: Role, attached: readonly string[], 
       ...(inputs.inlinePolicy && { "inline policy": normal(inputs.inlinePolicy) }),
     },
     {
-      "trust policy": normal(decoded(live.AssumeRolePolicyDocument)),
+      "trust policy": normal(decoded(inOneName(live.AssumeRolePolicyDocument))),
       boundary: live.PermissionsBoundary?.PermissionsBoundaryArn,
       "managed policies": [...attached].sort(),
       "inline policy": normal(inline),
@@ -183,6 +183,11 @@ function trustOf({ service }: RoleInputs) {
     Version: "2012-10-17",
     Statement: [{ Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole" }],
   };
+}
+
+/** In China a service goes by two names, ec2.amazonaws.com and ec2.amazonaws.com.cn, and IAM takes both. */
+function inOneName(trust: string | undefined): string | undefined {
+  return trust?.replaceAll(".amazonaws.com.cn", ".amazonaws.com");
 }
 
 /** IAM answers documents URL-encoded. */

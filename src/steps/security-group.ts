@@ -93,9 +93,9 @@ export const securityGroup: Step<SecurityGroupInputs, SecurityGroupOutput, unkno
     const surplus = live
       .filter((have) => !inputs.selfTcp.some((want) => sameRange(have, want)))
       .map((rule) => selfRule(ref, rule));
-    const unwanted = [...surplus, ...(output?.foreign ?? [])];
-    if (unwanted.length > 0) {
-      await cloud.ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId: ref, IpPermissions: unwanted }));
+    // One at a time here too: one that is gone already, though still shown, fails its whole request.
+    for (const rule of [...surplus, ...(output?.foreign ?? [])]) {
+      await orNothing(cloud.ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId: ref, IpPermissions: [rule] })));
     }
   },
 

@@ -18,8 +18,9 @@ export interface ErrorOptions {
 
 /** Everything that went wrong, in words, with what to type next; what nobody foresaw comes with its stack. */
 export function formatError(error: unknown, options: ErrorOptions): string {
-  const errors = [...new Set(flatten(error))];
-  return errors.map((one) => (isKnown(one) ? known(one, options) : unforeseen(one, options))).join("\n");
+  const said = flatten(error).map((one) => (isKnown(one) ? known(one, options) : unforeseen(one, options)));
+  // A full disk fails many steps in the same words.
+  return [...new Set(said)].join("\n");
 }
 
 export function errorInJson(error: unknown): object {
@@ -32,15 +33,23 @@ export function errorInJson(error: unknown): object {
 
 function known(error: KnownError, { color, verbose }: ErrorOptions): string {
   const paint = paintIn(color);
-  const [first = "", ...more] = error.message.split("\n");
+  const [first = "", ...more] = error.message.split("\n").map(inert);
   const causes = verbose ? causesOf(error) : [];
   return [
     `${paint("red", "error:")} ${first}`,
     ...more.map((line) => `       ${line}`),
-    ...causes.map((cause) => paint("dim", `       because: ${cause}`)),
-    ...(error.hint === undefined ? [] : [`${paint("cyan", "hint:")} ${error.hint}`]),
+    ...causes.map((cause) => paint("dim", `       because: ${inert(cause)}`)),
+    ...(error.hint === undefined ? [] : [`${paint("cyan", "hint:")} ${inert(error.hint)}`]),
     "",
   ].join("\n");
+}
+
+/** What would move a terminal's cursor, or turn its text around, stands as its code. */
+function inert(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (odd) => `\\u{${odd.codePointAt(0)!.toString(16).padStart(4, "0")}}`,
+  );
 }
 
 function unforeseen(error: unknown, { color, version, reportTo }: ErrorOptions): string {

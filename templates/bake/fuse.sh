@@ -8,9 +8,9 @@ arm() {
   systemd-run "$@" --unit=bootstrap-fuse --on-active="${hours}h" systemctl poweroff
 }
 
-# So early in the boot the timer cannot start yet, and waiting for it could wait for ever; systemd 219 never waits and
-# may not know the flag.
-if ! arm --no-block && ! arm; then
+# So early in the boot a usual timer waits for sysinit.target, which waits for this script, and systemd-run waits for the
+# timer, with --no-block too. systemd 219 never waits and may not know the property.
+if ! arm --property=DefaultDependencies=no --timer-property=DefaultDependencies=no && ! arm; then
   echo 'bootstrap: cannot set the fuse of this builder; powering off' >/dev/console
   systemctl --no-block poweroff
 fi

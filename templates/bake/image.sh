@@ -9,6 +9,7 @@ image={{sh image}}
 platform={{sh platform}}
 build_arguments=(--pull --platform "$platform"{{#each buildArgs}} --build-arg {{sh name}}"="{{sh value}}{{/each}})
 context={{sh contextBase64}}
+package={{sh packageUri}}
 log_tail_lines=40
 
 work=$(mktemp -d)
@@ -17,6 +18,8 @@ mkdir "$work/context"
 trap 'rm -rf "$work"' EXIT
 # Credentials go with the folder.
 export DOCKER_CONFIG=$work/docker
+# An index with an attestation beside the image would be one more thing in the repository.
+export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 
 say() {
   echo "bootstrap: $*"
@@ -42,6 +45,10 @@ digest_in_registry() {
 
 build_and_push() {
   printf '%s' "$context" | base64 --decode | tar -xz -C "$work/context" || fail 'cannot unpack the build context'
+  if [[ -n $package ]]; then
+    aws s3 cp --only-show-errors --region "$region" "$package" "$work/context/package/${package##*/}" ||
+      fail "cannot fetch $package"
+  fi
   aws ecr get-login-password --region "$region" | docker login --username AWS --password-stdin "$registry" ||
     fail "cannot log in to $registry"
   docker build "${build_arguments[@]}" --tag "$image" "$work/context" || fail "docker build ended with status $?"

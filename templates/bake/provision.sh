@@ -5,7 +5,7 @@ set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
 
 os={{sh os}}
-packages=(xfsprogs mdadm {{sh packages}})
+packages=({{sh packages}})
 modules=({{sh modules}})
 tools=({{sh tools}})
 log_tail_lines={{sh logTailLines}}
@@ -24,7 +24,7 @@ fail() {
 
 # Package mirrors have bad minutes.
 thrice() {
-  "$@" || { sleep 10 && "$@"; } || { sleep 30 && "$@"; }
+  "$@" || { sleep 10 && "$@"; } || { sleep 30 && "$@"; } || fail "$*: status $?"
 }
 
 # The oldest kernel of each series that the Lustre client fits.
@@ -53,9 +53,10 @@ fit_kernel() {
   exit 194
 }
 
+# A repository that cannot be reached is the reason, not the packages that are not found without it.
 install_packages() {
   case $os in
-    al2023) thrice dnf -y install lustre-client "${packages[@]}" ;;
+    al2023) thrice dnf -y --setopt=skip_if_unavailable=False install lustre-client "${packages[@]}" ;;
     al2)
       thrice amazon-linux-extras install -y lustre
       thrice yum -y install "${packages[@]}"
@@ -95,15 +96,17 @@ forget_ecs_state() {
   [[ $(systemctl is-enabled ecs.service) == enabled ]] || fail 'ecs.service is not enabled'
 }
 
-# The SSM agent's own folder stays: this script runs from it.
+# The SSM agent's own folder stays: this script runs from it. Its vault goes: from there every node would take the builder's
+# registration key for its own.
 forget_machine() {
   case $os in
     al2023) dnf clean all ;;
     al2) yum clean all ;;
   esac
-  rm -rf /var/cache/dnf/* /var/cache/yum/* /var/lib/cloud/* /var/tmp/*
+  rm -rf /var/cache/dnf/* /var/cache/yum/* /var/lib/amazon/ssm/Vault /var/lib/cloud/* /var/lib/dhclient/* /var/tmp/*
   rm -f /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys
-  rm -f /etc/hostname /var/lib/systemd/random-seed "$rebooted"
+  rm -f /root/.bash_history /home/*/.bash_history
+  rm -f /etc/hostname /var/lib/rsyslog/imjournal.state /var/lib/systemd/random-seed "$rebooted"
   rm -rf /var/log/journal/* /var/log/amazon/ssm/* /var/log/ecs/*
   find /var/log -type f -exec truncate --size=0 {} + || true
   truncate --size=0 /etc/machine-id

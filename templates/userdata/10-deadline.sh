@@ -11,9 +11,12 @@ arm() {
   systemd-run "$@" --unit=bootstrap-deadline --on-active=45min /bin/sh -c "$watch"
 }
 
-# So early in the boot the timer cannot start yet, and waiting for it could wait for ever; systemd 219 never waits and
-# may not know the flag.
-if ! arm --no-block && ! arm; then
+# cloud-init may be run again by hand, on a node at work.
+if systemctl is-active --quiet bootstrap-deadline.timer; then exit; fi
+
+# So early in the boot a usual timer waits for sysinit.target, which waits for this script, and systemd-run waits for the
+# timer, with --no-block too. systemd 219 never waits and may not know the property.
+if ! arm --property=DefaultDependencies=no --timer-property=DefaultDependencies=no && ! arm; then
   echo 'bootstrap: cannot set the deadline of this boot; powering off' >/dev/console
   systemctl --no-block poweroff
 fi

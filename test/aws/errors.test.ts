@@ -51,16 +51,30 @@ function noCredentials() {
 describe("an error from AWS", () => {
   it.each([
     ["in use", ec2("DependencyViolation", "resource sg-1 has a dependent object")],
+    ["in another group's rules", ec2("InvalidGroup.InUse")],
     ["in use, in IAM's words", new DeleteConflictException({ message: "must detach all policies first", ...iam })],
     ["throttled", ec2("RequestLimitExceeded", "Request limit exceeded.", 503)],
     ["throttled, as most services say it", ec2("ThrottlingException")],
     ["a queue that still uses the environment", batch("Cannot delete, found existing JobQueue relationship")],
     ["a change of the last minute", batch("Cannot update, resource is being modified.")],
     [
+      "short of capacity, although it is answered with 500",
+      ec2("InsufficientInstanceCapacity", "We currently do not have sufficient capacity", 500),
+    ],
+    [
       "a file system with a task",
       new FSxServiceException({
         name: "BadRequest",
         message: "a data repository task is executing",
+        $fault: "client",
+        ...answered(400),
+      }),
+    ],
+    [
+      "a file system that is still being made",
+      new FSxServiceException({
+        name: "BadRequest",
+        message: "Cannot update file system fs-0123456789abcdef0 while in CREATING state.",
         $fault: "client",
         ...answered(400),
       }),
@@ -77,6 +91,10 @@ describe("an error from AWS", () => {
         "Value (lab-builder) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
       ),
     ],
+    [
+      "a role that may not be passed on yet",
+      ec2("UnauthorizedOperation", "User: arn:… is not authorized to perform: iam:PassRole on resource: arn:…", 403),
+    ],
     ["a group that does not exist yet", ec2("InvalidGroup.NotFound")],
     ["rules that FSx does not see yet", ec2("InvalidNetworkSettings")],
     [
@@ -85,6 +103,7 @@ describe("an error from AWS", () => {
     ],
     ["an instance that SSM has not met", ec2("InvalidInstanceId")],
     ["a profile that Batch does not see yet", batch("Error executing request: instanceProfile lab-node not found")],
+    ["a launch template that Batch does not see yet", batch("The launch template lt-0123 does not exist")],
   ])("is not propagated for %s", (_what, error) => {
     expect(classify(error)).toBe("notPropagated");
   });
@@ -124,10 +143,6 @@ describe("an error from AWS", () => {
       "a service that is away",
       new BatchServiceException({ name: "ServerException", message: "", $fault: "server", ...answered(503) }),
     ],
-    [
-      "no capacity of the moment",
-      ec2("InsufficientInstanceCapacity", "We currently do not have sufficient capacity", 500),
-    ],
     ["a broken connection", reset()],
     ["a bug of ours", new TypeError("x is undefined")],
     ["what is no error at all", "a text"],
@@ -142,6 +157,8 @@ describe("what is not there", () => {
   it("is a value", async () => {
     expect(await orNothing(Promise.reject(missing))).toBeUndefined();
     expect(await orNothing(Promise.reject(batch("Job queue lab does not exist")))).toBeUndefined();
+    const wrapped = "Error executing request, Exception : JobQueue lab not found, RequestId: r-1";
+    expect(await orNothing(Promise.reject(batch(wrapped)))).toBeUndefined();
     expect(await orNothing(Promise.resolve("a role"))).toBe("a role");
   });
 
@@ -155,6 +172,7 @@ describe("what is not there", () => {
     const codes = [
       "FileSystemNotFound",
       "InvalidAMIID.NotFound",
+      "InvalidPermission.NotFound",
       "RepositoryNotFoundException",
       "ResourceNotFoundException",
     ];
@@ -211,9 +229,14 @@ describe("the hint", () => {
     [noCredentials(), "--sandbox"],
     [ec2("ExpiredToken"), "log in again"],
     [ec2("UnrecognizedClientException"), "China"],
+    [ec2("InvalidClientTokenId"), "enabled"],
     [ec2("UnauthorizedOperation"), "permission"],
     [ec2("InsufficientInstanceCapacity"), "another instance type or subnet"],
+    [ec2("InsufficientFreeAddressesInSubnet"), "network.subnetId"],
+    [ec2("PendingVerification"), "wait"],
+    [ec2("InvalidAMIID.NotFound"), "bootstrap bake-ami"],
     [ec2("VcpuLimitExceeded"), "Service Quotas"],
+    [ec2("SecurityGroupLimitExceeded"), "Service Quotas"],
     [
       new LimitExceededException({ message: "Cannot exceed quota for RolesPerAccount: 1000", ...iam }),
       "Service Quotas",
@@ -224,6 +247,7 @@ describe("the hint", () => {
 
   it("is left out where only AWS's own words help", () => {
     expect(hintFor(ec2("InvalidParameterValue"))).toBeUndefined();
+    expect(hintFor(ec2("RequestLimitExceeded"))).toBeUndefined();
     expect(hintFor("a text")).toBeUndefined();
   });
 });

@@ -47,12 +47,13 @@ describe("a call is tried again", () => {
     expect(await waits({ errorType: "CLIENT_ERROR", error: named("AccessDenied") })).toEqual([]);
   });
 
-  it.each(["LimitExceededException", "LimitExceeded"])(
-    "never after %s, a quota that waiting does not raise",
-    async (name) => {
-      expect(await waits({ errorType: "THROTTLING", error: named(name) })).toEqual([]);
-    },
-  );
+  it.each([
+    ["LimitExceededException", "THROTTLING"],
+    ["LimitExceeded", "THROTTLING"],
+    ["InsufficientInstanceCapacity", "SERVER_ERROR"],
+  ] as const)("never after %s, which the SDK takes for %s", async (name, errorType) => {
+    expect(await waits({ errorType, error: named(name) })).toEqual([]);
+  });
 });
 
 describe("through the SDK", () => {

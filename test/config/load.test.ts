@@ -84,6 +84,16 @@ describe("where values come from", () => {
     expect(ours.container).toMatchObject({ context: { kind: "template", name: "bcl2fastq" } });
   });
 
+  test("a package is a file beside the config file, or an object in S3", async () => {
+    const file = await resolved("container: { package: ./illumina/bcl2fastq2.zip }");
+    expect(file.container).toMatchObject({ package: { kind: "file", path: join(folder, "illumina/bcl2fastq2.zip") } });
+    const object = await resolved("container: { package: s3://my-lab/illumina/bcl-convert-4.2.7-2.el8.x86_64.rpm }");
+    expect(object.container).toMatchObject({
+      package: { kind: "s3", bucket: "my-lab", key: "illumina/bcl-convert-4.2.7-2.el8.x86_64.rpm" },
+    });
+    expect((await resolved("{}")).container).toMatchObject({ package: undefined });
+  });
+
   test("a ready image leaves nothing to build", async () => {
     const image = "registry.example.com/tools/bcl2fastq:2.20";
     expect((await resolved(`container: { image: "${image}" }`)).container).toEqual({ kind: "ready", image });
@@ -103,6 +113,30 @@ describe("where values come from", () => {
 });
 
 describe("what is refused", () => {
+  test("BCL Convert without its maker's package, which nobody else may hand out", async () => {
+    expect(await refusal("workload: bclconvert")).toMatch(
+      /container\.package: name it in your config: bclconvert needs/,
+    );
+    const { name, container } = await resolved("{ workload: bclconvert, container: { package: bcl-convert.rpm } }");
+    expect(name).toBe("convert");
+    expect(container).toMatchObject({ args: { PROGRAM: "bcl-convert" } });
+    const ready = await resolved("{ workload: bclconvert, container: { image: registry.example.com/convert:1 } }");
+    expect(ready.container.kind).toBe("ready");
+  });
+
+  test.each([
+    ["{ package: s3://my-lab/one.rpm, builder: docker }", "goes with builder instance, not docker"],
+    ["{ package: ./one.rpm, builder: instance }", "a file on disk cannot be sent to an instance"],
+    ["{ package: ./one.tar.gz }", "must be an RPM, or a zip that holds one"],
+    ["{ package: https://my-lab.example/one.rpm }", "must be an RPM, or a zip that holds one"],
+    ["{ package: s3://MyLab/one.rpm }", "must be an RPM, or a zip that holds one"],
+    ['{ package: "s3://my-lab/*.rpm" }', "must be an RPM, or a zip that holds one"],
+  ])("a package that its builder cannot have: %s", async (container, reason) => {
+    expect(await refusal(`container: ${container}`)).toMatch(
+      new RegExp(`^lab\\.yaml:1: container\\.package: .*${reason}`),
+    );
+  });
+
   test("a capacity between the steps, with the nearest ones", async () => {
     expect(await refusal("filesystem:\n  capacityGiB: 3000")).toBe(
       "lab.yaml:2: filesystem.capacityGiB: 3000 GiB cannot be had; nearest: 2400 or 4800 " +
@@ -164,19 +198,33 @@ describe("what is refused", () => {
     ["compute: { instanceTypes: [] }", /must name at least one instance type$/],
     ["compute: { instanceTypes: [c5d] }", /instanceTypes\[0\]: "c5d" given; must be an instance type with its size/],
     ["compute: { subnetIds: [subnet-01234567, subnet-01234567] }", /must not hold the same twice$/],
-    ["compute: { updateTimeoutMinutes: 10 }", /less than job\.timeoutMinutes \(720\) kills jobs$/],
+    ["compute: { updateTimeoutMinutes: 10 }", /less than job\.timeoutMinutes \(360\) kills jobs$/],
     ["job: { vcpus: 200 }", /must not be above compute\.maxVcpus \(144\)$/],
     ["job: { command: [''] }", /job\.command\[0\]: "" given; must not be empty/],
     ["network: { vpcId: 12 }", /vpcId: 12 given; must be a VPC's id/],
     ["iam: { path: lab }", /must be a path that begins and ends with a slash$/],
     ["iam: { permissionsBoundary: 'arn:aws-cn:iam::123456789012:policy/b' }", /not of us-east-1's partition, aws$/],
     ["machineImage: { packages: ['a; reboot'] }", /"a; reboot" given; must be an RPM package's name$/],
-    ["workload: nextflwo", 'lab.yaml:1: workload: there is no "nextflwo"; allowed: bcl2fastq'],
+    ["workload: nextflwo", 'lab.yaml:1: workload: there is no "nextflwo"; allowed: bcl2fastq, bclconvert'],
     ["workload: ../../etc/passwd", /must be a workload's name/],
     ["name: lab-", /must be 3 to 24 lower-case letters/],
-    ["[1, 2]", /^lab\.yaml: \[ 1, 2 \] given; must be sections and keys/],
+    ["[1, 2]", /^lab\.yaml:1: \[ 1, 2 \] given; must be sections and keys/],
     ["name: a\nname: b", /^lab\.yaml:2:1: Map keys must be unique/],
     ["filesystem:\n\tenabled: true", /^lab\.yaml:2:1: /],
+    [
+      "container: { args: { VERSION: 2.20 } }",
+      /args\.VERSION: 2\.20 would be read as 2\.2; if it is a text, put it into/,
+    ],
+    [
+      "job:\n  environment:\n    ACCOUNT: 012345678901",
+      /^lab\.yaml:3: job\.environment\.ACCOUNT: 012345678901 would be/,
+    ],
+    ["name: !!merge lab", /^lab\.yaml:1:7: Unresolved tag: tag:yaml\.org,2002:merge$/],
+    ["job: !!set { vcpus }", /^lab\.yaml:1:6: Unresolved tag/],
+    ["job: { environment: { __proto__: a } }", "lab.yaml:1: job.environment.__proto__: no key can have this name"],
+    ["name: lab\n? [a, b]\n: c", "lab.yaml:2: a key must be one word"],
+    ['job: { environment: { A: "\\ud800" } }', /^lab\.yaml:1: job\.environment\.A: holds a NUL or half a character$/],
+    ["container: { context: 'a?b' }", /must be the name of a folder in templates\/docker/],
   ])("%s", async (yaml, message) => {
     const text = await refusal(yaml);
     if (typeof message === "string") expect(text).toBe(message);

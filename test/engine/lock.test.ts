@@ -28,7 +28,7 @@ interface Try {
 
 function take(who: Owner, { alive = [], takeOver = false }: Try = {}) {
   return lock(path, {
-    ...{ owner: who, takeOver, isAlive: (pid) => alive.includes(pid), note: (text) => notes.push(text) },
+    ...{ owner: who, takeOver, isAlive: ({ pid }) => alive.includes(pid), note: (text) => notes.push(text) },
   });
 }
 
@@ -108,7 +108,7 @@ describe("a lock", () => {
     await take(owner(1));
     const attempt = lock(path, {
       owner: owner(2),
-      isAlive(pid) {
+      isAlive({ pid }) {
         if (pid === 3) return true;
         // Between the look at the dead one's lock and the move into its place.
         writeFileSync(path, JSON.stringify(owner(3)));

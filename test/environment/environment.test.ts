@@ -300,6 +300,35 @@ describe("teardown", () => {
   });
 });
 
+describe("a package of the user's own in S3", () => {
+  const yaml = (key: string) => `{ workload: bclconvert, container: { package: "s3://my-lab/${key}" } }`;
+
+  it("is fetched by the image builder, whose role may read that one object", async () => {
+    const { summary } = await site.up(yaml("illumina/bcl-convert-4.2.7.rpm"));
+    expect(summary?.failures).toEqual([]);
+    const policies = site.lab.calls
+      .filter(({ operation }) => operation === "PutRolePolicy")
+      .map(({ input }) => (input as { PolicyDocument: string }).PolicyDocument)
+      .filter((document) => document.includes("s3:"));
+    expect(policies).toHaveLength(1);
+    expect(policies[0]).toContain('["s3:GetObject"],"Resource":["arn:aws:s3:::my-lab/illumina/bcl-convert-4.2.7.rpm"]');
+  });
+
+  it("makes another image when it is another one, and none when it is the same", async () => {
+    const first = await site.up(yaml("bcl-convert-4.2.7.rpm"));
+    expect((await site.up(yaml("bcl-convert-4.2.7.rpm"))).plan.idle).toBe(true);
+    const second = await site.up(yaml("bcl-convert-4.3.6.rpm"));
+    const tag = ({ summary }: typeof first) => summary?.outputs.get("container-image");
+    expect(tag(second)).not.toEqual(tag(first));
+  });
+
+  it("on disk is refused where only an instance builds", async () => {
+    await expect(site.up("container: { package: /lab/bcl2fastq2.zip }")).rejects.toThrow(
+      /container\.package: \/lab\/bcl2fastq2\.zip is on this machine/,
+    );
+  });
+});
+
 describe("two environments", () => {
   it("stand side by side in two regions of one account, and one goes without the other", async () => {
     const north = new Site("cn-northwest-1");

@@ -66,8 +66,10 @@ let profileArn: string;
 let launchTemplateId: string;
 let imageId: string;
 
-beforeEach(async () => {
-  lab = serviceLab();
+beforeEach(() => stand());
+
+async function stand(region?: string): Promise<void> {
+  lab = serviceLab(region);
   ({ subnetId } = await place(lab));
   groupId = await lustreGroup(lab);
   profileArn = await profile(lab, "node", [ECS_NODE]);
@@ -80,7 +82,7 @@ beforeEach(async () => {
     }),
   );
   launchTemplateId = LaunchTemplate!.LaunchTemplateId!;
-});
+}
 
 type Resources = NonNullable<CreateComputeEnvironmentCommandInput["computeResources"]>;
 
@@ -343,6 +345,19 @@ describe("an infrastructure update", () => {
     return { launchTemplate: { launchTemplateId, version: "2" } };
   };
 
+  it("says what is to change, and waits for running jobs no longer than the partition allows", async () => {
+    await valid();
+    const policy = (jobExecutionTimeoutMinutes: number) => ({ updatePolicy: { jobExecutionTimeoutMinutes } });
+    const state = "ENABLED" as const;
+    expect(await wordsOf(update(policy(60)))).toMatch(/^ClientException: One of \[state/);
+    expect(await wordsOf(update({ state, ...policy(7201) }))).toMatch(/less than or equal to 7200/);
+    await update({ state, ...policy(7200) });
+    await stand("cn-northwest-1");
+    await valid();
+    expect(await wordsOf(update({ state, ...policy(361) }))).toMatch(/less than or equal to 360/);
+    await update({ state, ...policy(360) });
+  });
+
   it("waits for running jobs, then replaces the nodes", async () => {
     await ready();
     await define();
@@ -454,6 +469,13 @@ describe("a job definition", () => {
       /attempts must be given/,
     ],
     ["a bad name", {}, { jobDefinitionName: "a b" }, /regular expression/],
+    ["an unknown log driver", { logConfiguration: { logDriver: "cloudwatch" as "awslogs" } }, {}, /enum value set/],
+    [
+      "a rule that does nothing AWS knows",
+      {},
+      { retryStrategy: { attempts: 2, evaluateOnExit: [{ action: "AGAIN" as "RETRY", onReason: "*" }] } },
+      /evaluateOnExit.*regular expression/,
+    ],
   ])("is refused with %s", async (_, container, input, words) => {
     expect(await wordsOf(define(container, input))).toMatch(words);
   });

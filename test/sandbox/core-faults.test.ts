@@ -66,6 +66,14 @@ describe("a scripted fault", () => {
     expect(await groupsNamed(ec2, lab.clock)).toBe(0);
   });
 
+  it("can be answered although all was done", async () => {
+    const lab = memory();
+    lab.faults.push({ operation: "CreateSecurityGroup", error: { code: "InternalError", status: 500, done: true } });
+    const ec2 = new EC2Client(lab.config());
+    expect(await codeOf(ec2.send(createGroup))).toBe("InternalError");
+    expect(await groupsNamed(ec2, lab.clock)).toBe(1);
+  });
+
   it("can break the connection before anything was done", async () => {
     const lab = memory();
     lab.faults.push({ operation: "CreateSecurityGroup", reset: "before" });
@@ -89,6 +97,19 @@ describe("a scripted fault", () => {
     const before = lab.clock.now();
     await new EC2Client(lab.config()).send(new DescribeVpcsCommand({}));
     expect(lab.clock.now() - before).toBe(45_000);
+  });
+
+  it("can keep what was made out of sight for a while, in virtual time", async () => {
+    const lab = memory();
+    lab.faults.push({ operation: "CreateSecurityGroup", unseenMs: 60_000 });
+    const ec2 = new EC2Client(lab.config());
+    const { GroupId } = await ec2.send(createGroup);
+    lab.clock.advance(50_000);
+    expect(await codeOf(ec2.send(new DescribeSecurityGroupsCommand({ GroupIds: [GroupId!] })))).toBe(
+      "InvalidGroup.NotFound",
+    );
+    expect(await groupsNamed(ec2, lab.clock)).toBe(0);
+    expect(await groupsNamed(ec2, lab.clock)).toBe(1);
   });
 
   it("that decides a fate is used up by the thing it decides, not by a refused request", async () => {

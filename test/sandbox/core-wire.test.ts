@@ -54,13 +54,26 @@ describe("the wire", () => {
   it("keeps every character of what it is told", async () => {
     const lab = memory();
     const iam = new IAMClient(lab.config());
-    const Description = 'a <tag> & "quotes", 汉字';
+    const Description = 'a <tag> & "quotes", ñ';
     const AssumeRolePolicyDocument = JSON.stringify({
       Version: "2012-10-17",
       Statement: [{ Effect: "Allow", Principal: { Service: "ec2.amazonaws.com" }, Action: "sts:AssumeRole" }],
     });
     const answer = iam.send(new CreateRoleCommand({ RoleName: "r", AssumeRolePolicyDocument, Description }));
     expect((await answer).Role?.Description).toBe(Description);
+  });
+
+  it("answers in XML that every client can read, whatever it was told", async () => {
+    const { sandbox } = memory();
+    const Value = "bell \u0007, 汉字";
+    const form = new URLSearchParams({ Action: "CreateSecurityGroup", GroupName: "g", GroupDescription: "d" });
+    form.append("TagSpecification.1.ResourceType", "security-group");
+    form.append("TagSpecification.1.Tag.1.Key", "k");
+    form.append("TagSpecification.1.Tag.1.Value", Value);
+    const { body } = await sandbox.request(post("ec2", `${form}`));
+    expect(body).toContain("<value>bell \ufffd, 汉字</value>");
+    const refused = await sandbox.request(post("iam", `Action=GetRole&RoleName=${encodeURIComponent("a\u0007b")}`));
+    expect(refused.body).toContain("Value 'a\ufffdb'");
   });
 
   it("refuses a request without a signature, each protocol in its own form", async () => {
@@ -104,7 +117,10 @@ describe("the wire", () => {
   it("says so when it has no such service", async () => {
     const { sandbox } = memory();
     const answer = await sandbox.request(post("s3", "", { "content-type": "application/json" }));
-    expect([answer.status, answer.body]).toEqual([404, expect.stringContaining("s3")]);
+    expect([answer.status, JSON.parse(answer.body).message]).toEqual([404, expect.stringContaining("s3")]);
+    const { "content-type": _, ...headers } = post("s3", "").headers;
+    const bare = await sandbox.request({ ...post("s3", ""), method: "GET", headers });
+    expect(bare.body).toContain("<Message>The sandbox has no service called s3.</Message>");
   });
 
   it("gives every answer an id of its own", async () => {

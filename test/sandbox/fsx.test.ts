@@ -235,6 +235,8 @@ describe("the list", () => {
         );
         seen.push(...page.FileSystems!.map(({ FileSystemId }) => FileSystemId!));
         NextToken = page.NextToken;
+        // As the service's model has it: other clients hold AWS to that.
+        if (NextToken !== undefined) expect(NextToken).toMatch(/^(?:[\w+/]{4})*(?:[\w+/]{2}==|[\w+/]{3}=)?$/);
         if (NextToken !== undefined) shortPages += 1;
       } while (NextToken !== undefined);
       expect(new Set(seen)).toEqual(made);
@@ -264,7 +266,7 @@ describe("an update", () => {
       ],
     });
     const again = () => lab.fsx.send(new UpdateFileSystemCommand({ FileSystemId: id, StorageCapacity: 4800 }));
-    expect(await wordsOf(again())).toMatch(/^BadRequest: .*being updated/);
+    expect(await wordsOf(again())).toMatch(/^BadRequest: Cannot update .* while in UPDATING state/);
     lab.pass(18 * 60);
     expect(await look(id)).toMatchObject({
       Lifecycle: "AVAILABLE",

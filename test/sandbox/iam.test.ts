@@ -59,6 +59,12 @@ describe("a role", () => {
     expect(Roles!.map(({ RoleName, Tags }) => [RoleName, Tags])).toEqual([["node", undefined]]);
   });
 
+  it("has no description and no tags but in the characters IAM takes", async () => {
+    expect(await wordsOf(role("node", { Description: "拆分" }))).toMatch(/'description' failed .* pattern/);
+    expect(await wordsOf(role("node", { Tags: [{ Key: "a<b", Value: "" }] }))).toMatch(/'tags.1.member.key' failed/);
+    await role("node", { Tags: [{ Key: "bootstrap:made", Value: "2026-11-21T07:00:00Z 拆分" }] });
+  });
+
   it("has a name that is taken in every case of its letters", async () => {
     await role("Node");
     expect(await wordsOf(role("NODE"))).toBe("EntityAlreadyExistsException: Role with name NODE already exists.");

@@ -336,10 +336,8 @@ describe("what a script prints", () => {
 describe("a command's output in CloudWatch Logs", () => {
   const logGroupName = "/bootstrap/lab";
   const CloudWatchOutputConfig = { CloudWatchOutputEnabled: true, CloudWatchLogGroupName: logGroupName };
-  const mayLog = allow(
-    ["logs:CreateLogStream", "logs:PutLogEvents"],
-    `arn:aws:logs:us-east-1:123456789012:log-group:${logGroupName}:*`,
-  );
+  const groupArn = `arn:aws:logs:us-east-1:123456789012:log-group:${logGroupName}:*`;
+  const mayLog = allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], groupArn);
   const script = "dnf install -y a b c\necho done";
 
   async function lines(commandId: string, id: string): Promise<string[]> {
@@ -362,9 +360,12 @@ describe("a command's output in CloudWatch Logs", () => {
     expect(all.at(-1)).toBe("done");
   });
 
-  it("does not appear without the right to write it", async () => {
+  it.each([
+    ["write it", undefined],
+    ["make the group, though it is there", allow(["logs:CreateLogStream", "logs:PutLogEvents"], groupArn)],
+  ])("does not appear without the right to %s", async (_what, policy) => {
     await lab.logs.send(new CreateLogGroupCommand({ logGroupName }));
-    const id = await online();
+    const id = await online([], policy);
     const commandId = await send(id, script, { CloudWatchOutputConfig });
     lab.pass(200);
     expect((await result(id, commandId)).Status).toBe("Success");
@@ -372,11 +373,11 @@ describe("a command's output in CloudWatch Logs", () => {
     expect(logStreams).toEqual([]);
   });
 
-  it("does not appear without the group", async () => {
+  it("makes the group where it is missing", async () => {
     const id = await online([], mayLog);
     const commandId = await send(id, script, { CloudWatchOutputConfig });
     lab.pass(200);
-    expect(await wordsOf(lines(commandId, id))).toMatch(/^ResourceNotFoundException/);
+    expect((await lines(commandId, id)).at(-1)).toBe("done");
   });
 });
 

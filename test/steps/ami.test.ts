@@ -94,11 +94,11 @@ describe("ami", () => {
     expect(await snapshots()).toEqual([]);
   });
 
-  it("removes the snapshots by themselves where AWS does not know how to do both at once", async () => {
-    const { context } = await make(world, ami, placed);
+  it("removes the snapshots after the image where AWS does not know how to do both at once", async () => {
+    const { context, found } = await make(world, ami, placed);
     world.faults.push({ operation: "DeregisterImage", nth: 1, error: { code: "UnknownParameter" } });
     const before = world.calls.length;
-    await destroyAll(world, ami, seeker(context));
+    await ami.destroy!(seeker(context), found);
     expect(world.writesSince(before)).toEqual(["DeregisterImage", "DeregisterImage", "DeleteSnapshot"]);
     expect(await snapshots()).toEqual([]);
   });

@@ -91,6 +91,20 @@ describe("command", () => {
     expect((await command.find(context))[0]!.state).toBe("pending");
   });
 
+  it("is pending while the invocation does not tell of the end that the list knows", async () => {
+    const context = contextOf(world, command, placed());
+    await early(world, () => command.create(context));
+    await world.clock.sleep(30 * 60_000);
+    world.cloud.ssm.middlewareStack.add((next, { commandName }) => async (args) => {
+      const answer = await next(args);
+      if (commandName === "GetCommandInvocationCommand") {
+        Object.assign(answer.output as object, { Status: "InProgress", StandardOutputContent: "" });
+      }
+      return answer;
+    });
+    expect((await command.find(context))[0]).toMatchObject({ state: "pending", output: { lastLines: [] } });
+  });
+
   it("tells each line of the log once", async () => {
     const context = contextOf(world, command, placed());
     await early(world, () => command.create(context));

@@ -168,6 +168,24 @@ describe("compute-environment", () => {
     expect(world.notes).toEqual(["waits for 1 running job, at most 360 minutes"]);
   });
 
+  it("takes a change that is under way already for its own, and says nothing twice", async () => {
+    await make(world, computeEnvironment, { inputs });
+    const context = contextOf(world, computeEnvironment, { inputs: { ...inputs, instanceTypes: ["c5d.12xlarge"] } });
+    const [seen] = await computeEnvironment.find(context);
+    await computeEnvironment.update!(context, seen!);
+    // Batch may still show what was before.
+    await computeEnvironment.update!(context, seen!);
+    expect(world.calls.at(-1)).toMatchObject({ operation: "UpdateComputeEnvironment", outcome: "ClientException" });
+    expect((await settle(world, computeEnvironment, context)).drift).toEqual([]);
+  });
+
+  it("takes a limit of the Spot price away again", async () => {
+    const spot = { ...inputs, purchase: "spot" as const };
+    await make(world, computeEnvironment, { inputs: { ...spot, bidPercentage: 60 } });
+    await settle(world, computeEnvironment, contextOf(world, computeEnvironment, { inputs: spot }));
+    expect((await live()).computeResources!.bidPercentage).toBe(100);
+  });
+
   it("has no job to wait for where there is no queue", async () => {
     await make(world, computeEnvironment, { inputs });
     await settle(

@@ -124,6 +124,16 @@ describe("filesystem", () => {
     expect(found!.drift).toHaveLength(1);
   });
 
+  it("takes a change that is under way already for its own, though AWS still shows what was before", async () => {
+    await make(world, filesystem, { inputs });
+    const context = contextOf(world, filesystem, { inputs: { ...inputs, capacityGiB: 2400 } });
+    const [seen] = await filesystem.find(context);
+    await filesystem.update!(context, seen!);
+    await filesystem.update!(context, seen!);
+    expect(world.calls.at(-1)).toMatchObject({ operation: "UpdateFileSystem", outcome: "BadRequest" });
+    expect((await settle(world, filesystem, context)).drift).toEqual([]);
+  });
+
   it("does nothing to one that is being changed already", async () => {
     await make(world, filesystem, { inputs });
     const context = contextOf(world, filesystem, { inputs: { ...inputs, capacityGiB: 2400 } });

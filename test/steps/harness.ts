@@ -3,7 +3,7 @@ import type { CallRecord } from "../../sandbox/calls.ts";
 import type { Fault } from "../../sandbox/faults.ts";
 import { inProcess } from "../../sandbox/in-process.ts";
 import { createSandbox } from "../../sandbox/sandbox.ts";
-import { MemoryStore, World } from "../../sandbox/world.ts";
+import { MemoryStore, type Store, World } from "../../sandbox/world.ts";
 import { type Cloud, connect } from "../../src/aws/clients.ts";
 import { classify } from "../../src/aws/errors.ts";
 import { fingerprintOf } from "../../src/engine/fingerprint.ts";
@@ -25,13 +25,34 @@ export interface Lab {
   writesSince(count: number): string[];
 }
 
-export function lab(region = "us-east-1"): Lab {
-  const clock = jumpingClock();
+export interface LabOptions {
+  /** Default: nothing but what every account has. */
+  readonly world?: World;
+  readonly startMs?: number;
+  /** So many times longer than asked sleeps whoever waits here: fewer looks in the same time. */
+  readonly oversleep?: number;
+  /** Keeps the world; may look on at each request. */
+  readonly keeper?: (world: World) => Store;
+  /** Told of each request after the world was changed, before it is answered. */
+  readonly onCall?: (record: CallRecord) => void;
+}
+
+export function lab(region = "us-east-1", options: LabOptions = {}): Lab {
+  const { oversleep = 1, keeper = (kept) => new MemoryStore(kept), onCall = () => {} } = options;
+  const time = jumpingClock(options.startMs);
+  const clock = {
+    ...time,
+    sleep: (ms: number, signal?: AbortSignal) => time.sleep(ms * oversleep, signal),
+  };
   const calls: CallRecord[] = [];
   const faults: Fault[] = [];
   const startedAt = clock.now();
-  const store = new MemoryStore(World.fresh(7, { virtualMs: startedAt, wallMs: startedAt, speed: 1 }));
-  const sandbox = createSandbox({ store, clock, faults: () => faults, log: (record) => calls.push(record) });
+  const store = keeper(options.world ?? World.fresh(7, { virtualMs: startedAt, wallMs: startedAt, speed: 1 }));
+  const log = (record: CallRecord) => {
+    calls.push(record);
+    onCall(record);
+  };
+  const sandbox = createSandbox({ store, clock: time, faults: () => faults, log });
   const at = (where: string): Lab => ({ ...world, at, region: where, cloud: reach(where) });
   const reach = (where: string) =>
     connect({

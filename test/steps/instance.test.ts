@@ -1,4 +1,10 @@
-import { DescribeInstancesCommand, DescribeVolumesCommand, StopInstancesCommand } from "@aws-sdk/client-ec2";
+import {
+  CreateSecurityGroupCommand,
+  DescribeInstancesCommand,
+  DescribeSubnetsCommand,
+  DescribeVolumesCommand,
+  StopInstancesCommand,
+} from "@aws-sdk/client-ec2";
 import { beforeEach, describe, expect, it } from "vitest";
 import { tagRecord } from "../../src/aws/tags.ts";
 import { type InstanceInputs, instance } from "../../src/steps/instance.ts";
@@ -21,7 +27,7 @@ describe("instance", () => {
     const { Reservations } = await world.cloud.ec2.send(new DescribeInstancesCommand({ InstanceIds: [ref] }));
     const live = Reservations![0]!.Instances![0]!;
     expect(live.KeyName).toBeUndefined();
-    expect(live.MetadataOptions).toMatchObject({ HttpTokens: "required", HttpPutResponseHopLimit: 2 });
+    expect(live.MetadataOptions).toMatchObject({ HttpTokens: "required", HttpPutResponseHopLimit: 1 });
     expect(tagRecord(live.Tags)).toMatchObject({ "bootstrap:env": "lab", "bootstrap:node": "builder" });
     const { Volumes } = await world.cloud.ec2.send(
       new DescribeVolumesCommand({ Filters: [{ Name: "attachment.instance-id", Values: [ref] }] }),
@@ -47,7 +53,27 @@ describe("instance", () => {
       said.add(found?.detail);
       await world.clock.sleep(2_000);
     }
-    expect([...said]).toContain("running, waiting for the SSM agent");
+    expect([...said]).toContainEqual(expect.stringMatching(/^running, waiting for the SSM agent/));
+  });
+
+  it("says what a subnet without public addresses needs, while the agent is not online", async () => {
+    const { Subnets } = await world.cloud.ec2.send(
+      new DescribeSubnetsCommand({ Filters: [{ Name: "map-public-ip-on-launch", Values: ["false"] }] }),
+    );
+    const { SubnetId, VpcId } = Subnets![0]!;
+    const group = { GroupName: "private", Description: "private", VpcId };
+    const { GroupId } = await world.cloud.ec2.send(new CreateSecurityGroupCommand(group));
+    const hidden = { ...inputs, subnetId: SubnetId!, securityGroupIds: [GroupId!] };
+    const context = contextOf(world, instance, { inputs: hidden });
+    await early(world, () => instance.create(context));
+    const said = new Set<string | undefined>();
+    for (let rounds = 0; rounds < 20; rounds++) {
+      said.add((await instance.find(context))[0]?.detail);
+      await world.clock.sleep(2_000);
+    }
+    expect([...said]).toContainEqual(
+      expect.stringMatching(/waiting for the SSM agent; .*NAT gateway or VPC endpoints/),
+    );
   });
 
   it("asks SSM only about a running one, and never for the whole kind", async () => {

@@ -56,7 +56,7 @@ export async function instanceProfile({ cloud, clock }: Lab): Promise<string> {
       PolicyDocument: JSON.stringify({
         Version: "2012-10-17",
         Statement: [
-          { Effect: "Allow", Action: ["logs:CreateLogStream", "logs:PutLogEvents", "logs:Describe*"], Resource: "*" },
+          { Effect: "Allow", Action: ["logs:Create*", "logs:Describe*", "logs:PutLogEvents"], Resource: "*" },
         ],
       }),
     }),

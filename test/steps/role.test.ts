@@ -67,6 +67,20 @@ describe("role", () => {
     expect(await role.find({ ...seeker(context), region: "us-west-2" })).toEqual([]);
   });
 
+  it("takes a service's Chinese name for the same service", async () => {
+    world = lab("cn-northwest-1");
+    const bare = { service: "ec2.amazonaws.com", managedPolicies: [], path: "/" };
+    const { context, ref } = await make(world, role, { inputs: bare });
+    const trust = async () => {
+      const { Role } = await world.cloud.iam.send(new GetRoleCommand({ RoleName: ref }));
+      return decodeURIComponent(Role!.AssumeRolePolicyDocument!);
+    };
+    const PolicyDocument = (await trust()).replace("ec2.amazonaws.com", "ec2.amazonaws.com.cn");
+    await world.cloud.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: ref, PolicyDocument }));
+    expect(await trust()).toContain('"ec2.amazonaws.com.cn"');
+    expect((await role.find(context))[0]!.drift).toEqual([]);
+  });
+
   it("looks at a settled one with three calls, and with one where no policies are wanted", async () => {
     const { context } = await make(world, role, { inputs });
     const calls = async (wanted: RoleInputs) => {

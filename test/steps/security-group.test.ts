@@ -1,4 +1,8 @@
-import { AuthorizeSecurityGroupIngressCommand, DescribeSecurityGroupsCommand } from "@aws-sdk/client-ec2";
+import {
+  AuthorizeSecurityGroupIngressCommand,
+  DescribeSecurityGroupsCommand,
+  RevokeSecurityGroupIngressCommand,
+} from "@aws-sdk/client-ec2";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type SecurityGroupInputs, securityGroup } from "../../src/steps/security-group.ts";
 import { contextOf, destroyAll, type Lab, lab, make, seeker, settle } from "./harness.ts";
@@ -44,6 +48,22 @@ describe("security-group", () => {
     const before = world.calls.length;
     await settle(world, securityGroup, context);
     expect(world.writesSince(before)).toEqual(["RevokeSecurityGroupIngress"]);
+  });
+
+  it("closes what is still open, though another rule that AWS still shows is closed already", async () => {
+    const { ref, context } = await make(world, securityGroup, { inputs });
+    const open = (port: number) => ({
+      ...{ IpProtocol: "tcp", FromPort: port, ToPort: port },
+      IpRanges: [{ CidrIp: "0.0.0.0/0" }],
+      Ipv6Ranges: [{ CidrIpv6: "::/0" }],
+    });
+    const ping = { IpProtocol: "icmp", FromPort: 8, ToPort: -1, IpRanges: [{ CidrIp: "10.0.0.0/8" }] };
+    const IpPermissions = [open(22), open(80), ping];
+    await world.cloud.ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId: ref, IpPermissions }));
+    const [seen] = await securityGroup.find(context);
+    await world.cloud.ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId: ref, IpPermissions: [open(22)] }));
+    await securityGroup.update!(context, seen!);
+    expect((await securityGroup.find(context))[0]?.drift).toEqual([]);
   });
 
   it("is found by its tags alone, and removed", async () => {

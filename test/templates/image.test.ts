@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { validate } from "dockerfile-utils";
 import { describe, expect, it } from "vitest";
 import { contextFiles, render, templateText } from "../../src/templates.ts";
 import { complaints } from "./shell-checks.ts";
@@ -21,11 +22,13 @@ const values = {
   platform: "linux/amd64",
   buildArgs: [{ name: "CONDA_CHANNEL", value: "https://mirror.example/it's here" }],
   contextBase64: archive,
+  packageUri: "",
 };
 
 const programs = {
   aws: `case $* in
 *get-login-password*) echo TOKEN ;;
+*s3*) echo "it" >"\${@: -1}" ;;
 *describe-images*) cat "$MACHINE/pushed" 2>/dev/null || exit 254 ;;
 esac`,
   docker: `case $1 in
@@ -33,7 +36,7 @@ login)
   read -r word; echo "$word" >"$MACHINE/password"
   mkdir -p "$DOCKER_CONFIG"; echo auth >"$DOCKER_CONFIG/config.json"; echo "$DOCKER_CONFIG" >"$MACHINE/config" ;;
 build)
-  (IFS=$'\\n'; echo "$*" >"$MACHINE/build"); ls -A "\${*: -1}" >"$MACHINE/context" ;;
+  (IFS=$'\\n'; echo "$*" >"$MACHINE/build"); ls -A "\${*: -1}" >"$MACHINE/context"; ls "\${*: -1}/package" >"$MACHINE/packages" ;;
 image)
   if [[ $* == *Digests* ]]; then printf '%s\\n' other/x@sha256:00 ${image.replace(/:[^:]*$/, "")}@${digest}
   else cat "$MACHINE/platform" 2>/dev/null || echo linux/amd64; fi ;;
@@ -87,7 +90,16 @@ describe("the image build", () => {
       "--build-arg",
       "CONDA_CHANNEL=https://mirror.example/it's here",
     ]);
-    expect(machine.read("context")).toBe(".dockerignore\nDockerfile\nsplit.py\n");
+    expect(machine.read("context")).toBe(".dockerignore\nDockerfile\npackage\nsplit.py\n");
+    expect(machine.calls("aws s3")).toEqual([]);
+  });
+
+  it("adds a package from S3 to the context", () => {
+    using machine = new ImageBuilder();
+    const packageUri = "s3://lab/illumina/it's bcl2fastq2.zip";
+    expect(machine.build({ packageUri }).status).toBe(0);
+    expect(machine.calls("aws s3")[0]).toContain(`--region cn-northwest-1 ${packageUri} `);
+    expect(machine.read("packages")).toBe("README.md\nit's bcl2fastq2.zip\n");
   });
 
   it("gives the password on standard input only, and leaves no credentials behind", () => {
@@ -110,6 +122,12 @@ describe("the image build", () => {
   it.each([
     ["the context is cut short", { contextBase64: archive.slice(0, 200) }, {}, "cannot unpack the build context"],
     ["the registry refuses", {}, { docker: "[[ $1 != login ]]" }, `cannot log in to ${registry}`],
+    [
+      "the package cannot be had",
+      { packageUri: "s3://lab/none.rpm" },
+      { aws: "case $* in *s3*|*describe-images*) exit 1 ;; *get-login-password*) echo TOKEN ;; esac" },
+      "cannot fetch s3://lab/none.rpm",
+    ],
     ["the build fails", {}, { docker: "[[ $1 != build ]] || exit 7" }, "docker build ended with status 7"],
     [
       "the push fails",
@@ -134,6 +152,29 @@ describe("the image build", () => {
   });
 });
 
+describe("our Dockerfiles", () => {
+  const folders = readdirSync(fileURLToPath(new URL("../../templates/docker", import.meta.url)));
+  const complaintsAbout = (dockerfile: string) =>
+    validate(dockerfile).map(({ range, message }) => `${range.start.line + 1}: ${message}`);
+
+  it.each(folders)("pass the linter: %s", (name) => {
+    expect(complaintsAbout(templateText(`docker/${name}/Dockerfile`))).toEqual([]);
+  });
+
+  it.each([
+    ["an instruction that is none", /^RUN /m, "RUUN "],
+    ["no base image", /^FROM .*$/gm, ""],
+    ["a COPY without a target", /^COPY split\.py .*$/m, "COPY split.py"],
+    ["half a list", /^SHELL .*$/m, "SHELL /bin/sh -c"],
+    ["two stages of one name", /^FROM \$\{BASE_IMAGE\}$/m, "FROM scratch AS package"],
+    ["a flag that is none", /--from=package/, "--form=package"],
+  ])("would not pass it with %s", (_, sound, broken) => {
+    const dockerfile = templateText("docker/bcl2fastq/Dockerfile");
+    expect(dockerfile).toMatch(sound);
+    expect(complaintsAbout(dockerfile.replace(sound, broken))).not.toEqual([]);
+  });
+});
+
 describe("the bcl2fastq image", () => {
   const lines = templateText("docker/bcl2fastq/Dockerfile").replaceAll("\\\n", " ").split("\n");
 
@@ -148,13 +189,19 @@ describe("the bcl2fastq image", () => {
   });
 
   it("pins every tool, and lets base image and channels be mirrored", () => {
-    const defaults = Object.fromEntries(
-      lines.filter((line) => line.startsWith("ARG ")).map((line) => /^ARG (\w+)=(.*)$/.exec(line)?.slice(1) ?? []),
-    ) as Record<string, string>;
+    const args = lines
+      .filter((line) => line.startsWith("ARG "))
+      .map((line) => /^ARG (\w+)=(.*)$/.exec(line)?.slice(1) ?? []);
+    const defaults = Object.fromEntries(args) as Record<string, string>;
+    // One that both stages have says the same in both.
+    expect(new Set(args.map(String)).size).toBe(Object.keys(defaults).length);
     expect(Object.keys(defaults)).toEqual([
       "BASE_IMAGE",
       "CONDA_MIRROR",
       "CONDA_CHANNEL",
+      "PACKAGE",
+      "UNPACKER_PACKAGE",
+      "PROGRAM",
       "BCL2FASTQ_CHANNEL",
       "BCL2FASTQ_PACKAGE",
       "PYTHON_PACKAGE",
@@ -166,12 +213,15 @@ describe("the bcl2fastq image", () => {
   });
 
   it("runs its tools as part of the build", () => {
-    expect(lines).toContain("RUN bcl2fastq --version && aws --version && split.py --help");
+    expect(lines).toContain('RUN "${PROGRAM}" --version && aws --version && split.py --help');
   });
 
   it("brings everything that it copies", () => {
-    const copied = lines.filter((line) => line.startsWith("COPY ")).map((line) => line.split(" ")[1]);
-    expect(contextFiles("docker/bcl2fastq").map(({ path }) => path)).toEqual(expect.arrayContaining(copied));
+    const copied = lines
+      .filter((line) => line.startsWith("COPY ") && !line.includes("--from="))
+      .map((line) => line.split(" ")[1]!.replace(/\/$/, ""));
+    const top = contextFiles("docker/bcl2fastq").map(({ path }) => path.split("/")[0]);
+    expect(top).toEqual(expect.arrayContaining(copied));
     expect(templateText("docker/bcl2fastq/.dockerignore").split("\n")).toEqual(
       expect.arrayContaining(copied.map((name) => `!${name}`)),
     );

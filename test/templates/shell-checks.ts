@@ -1,9 +1,15 @@
 import { spawnSync } from "node:child_process";
 
-/** What bash, and shellcheck where it is installed, find wrong with a script. */
+/** What bash finds wrong with a script, and shellcheck and shfmt where they are installed. */
 export function complaints(script: string): string {
-  const bash = spawnSync("bash", ["-n"], { input: script, encoding: "utf8" });
-  const shellcheck = spawnSync("shellcheck", ["--shell=bash", "-"], { input: script, encoding: "utf8" });
-  const missing = (shellcheck.error as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
-  return bash.stderr + (missing ? "" : shellcheck.stdout + shellcheck.stderr);
+  return [
+    ["bash", "-n"],
+    ["shellcheck", "--shell=bash", "-"],
+    ["shfmt", "-d", "-i", "2", "-ci"],
+  ]
+    .map(([program = "", ...words]) => {
+      const { error, stdout, stderr } = spawnSync(program, words, { input: script, encoding: "utf8" });
+      return (error as NodeJS.ErrnoException | undefined)?.code === "ENOENT" ? "" : stdout + stderr;
+    })
+    .join("");
 }

@@ -23,6 +23,11 @@ while (($#)); do
   shift
 done
 echo reads >"$output/sample.fastq.gz"`,
+  "bcl-convert": `while (($#)); do
+  [[ $1 == --output-directory ]] && output=$2
+  shift
+done
+echo reads >"$output/sample.fastq.gz"`,
 };
 
 class Job extends StandInMachine {
@@ -94,7 +99,7 @@ describe("split.py split", () => {
   it("clears what a killed attempt of the same job left", () => {
     using job = new Job();
     job.write(`fsx/splited/.${run}.job-1.partial/half.fastq.gz`, "");
-    job.write(`scratch/.${run}.job-1/half`, "");
+    job.write(`scratch/.${run}.job-1.work/half`, "");
     expect(job.do("split", run).status).toBe(0);
     expect(job.all("fsx/splited")).toEqual([run]);
     expect(job.all(`fsx/splited/${run}`)).not.toContain("half.fastq.gz");
@@ -117,9 +122,11 @@ describe("split.py split", () => {
   it("uploads to the destination, and may be tried again when that failed", () => {
     using job = new Job();
     expect(job.do("split", run, "--destination", "s3://lab/out/").status).toBe(0);
-    expect(job.calls("aws").at(-1)).toBe(
-      `aws s3 sync --only-show-errors ${job.root}/fsx/splited/${run} s3://lab/out/${run}`,
-    );
+    const output = `${job.root}/fsx/splited/${run}`;
+    expect(job.calls("aws").slice(-2)).toEqual([
+      `aws s3 sync --only-show-errors --exclude split.json ${output} s3://lab/out/${run}`,
+      `aws s3 cp --only-show-errors ${output}/split.json s3://lab/out/${run}/split.json`,
+    ]);
     job.program("aws", "[[ $* != *out* ]] || exit 1; [[ $2 != cp ]] || echo '[Data]' >${@: -1}");
     expect(job.do("split", run, "--destination", "s3://lab/out").status).toBe(1);
     expect(job.calls("bcl2fastq")).toHaveLength(1);
@@ -152,6 +159,46 @@ describe("split.py split", () => {
     expect(job.read("ended")).toBe("ended\n");
     expect(job.all("fsx/splited")).toEqual([]);
     expect(job.all("scratch")).toEqual([]);
+  });
+});
+
+describe("split.py with BCL Convert", () => {
+  const split = (job: Job, ...words: readonly string[]) => job.do("split", run, "--program", "bcl-convert", ...words);
+
+  it("speaks its language, into a folder that is there already", () => {
+    using job = new Job();
+    expect(split(job, "--lane", "2", "--threads", "8").status).toBe(0);
+    expect(job.calls("bcl2fastq")).toEqual([]);
+    const [call = ""] = job.calls("bcl-convert");
+    expect(call).toMatch(/^bcl-convert --bcl-input-directory \S+ --sample-sheet \S+ --output-directory \S+ --force /);
+    expect(call).toMatch(
+      / --bcl-num-conversion-threads 8 --bcl-num-compression-threads 8 --bcl-num-decompression-threads 8 --bcl-only-lane 2$/,
+    );
+    expect(job.all(`fsx/splited/${run}`)).toEqual(["sample.fastq.gz", "split.json"]);
+  });
+
+  it("is what the image says, and leaves lanes and threads to it", () => {
+    using job = new Job();
+    const words = job.words("split", "--source", "s3://lab/runs", run, "--lane", "all", "--threads", "auto");
+    expect(job.start(python, words, { SPLIT_PROGRAM: "bcl-convert" }).status).toBe(0);
+    expect(job.calls("bcl-convert")[0]).toMatch(/ --force$/);
+  });
+
+  it("is other work than the same with bcl2fastq", () => {
+    using job = new Job();
+    job.do("split", run);
+    expect(split(job)).toMatchObject({ status: 3, stderr: expect.stringContaining("holds other output") });
+  });
+
+  it.each([
+    ["masks", ["--mask", "Y151,I8,N8,Y151"], "from the sample sheet's settings"],
+    ["mismatches", ["--mismatches", "0"], "from the sample sheet's settings"],
+    ["two lanes", ["--lane", "1,2"], "one lane or all of them"],
+    ["tiles", ["--tiles", "s_1"], "one lane or all of them"],
+  ])("refuses %s before anything is fetched", (_, words, reason) => {
+    using job = new Job();
+    expect(split(job, ...words)).toMatchObject({ status: 2, stderr: expect.stringContaining(reason) });
+    expect(job.calls()).toEqual([]);
   });
 });
 

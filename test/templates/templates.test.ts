@@ -111,6 +111,7 @@ describe("contextFiles", () => {
     expect(files.map(({ path, mode }) => [path, mode])).toEqual([
       [".dockerignore", 0o644],
       ["Dockerfile", 0o644],
+      ["package/README.md", 0o644],
       ["split.py", 0o755],
     ]);
     expect(files[1]?.bytes.toString()).toBe(templateText("docker/bcl2fastq/Dockerfile"));

@@ -79,25 +79,36 @@ describe.each([
     "--unit=bootstrap-deadline --on-active=45min /bin/sh -c",
   ],
 ])("%s", (_, script, timer) => {
-  it("is a transient timer, and nobody waits for it", () => {
-    using machine = new StandInMachine({ "systemd-run": "", systemctl: "" });
+  const systemctl = "[[ $1 != is-active ]]";
+  const early = "--property=DefaultDependencies=no --timer-property=DefaultDependencies=no";
+
+  it("is a transient timer, and waits for nothing of a boot that waits for it", () => {
+    using machine = new StandInMachine({ "systemd-run": "", systemctl });
     expect(machine.run(script).status).toBe(0);
-    expect(machine.calls("systemd-run")).toEqual([expect.stringContaining(`systemd-run --no-block ${timer}`)]);
-    expect(machine.calls("systemctl")).toEqual([]);
+    expect(machine.calls("systemd-run")).toEqual([expect.stringContaining(`systemd-run ${early} ${timer}`)]);
+    expect(machine.calls("systemctl --no-block")).toEqual([]);
   });
 
-  it("is set by an older systemd too, which does not know --no-block", () => {
-    using machine = new StandInMachine({ "systemd-run": "[[ $1 != --no-block ]]", systemctl: "" });
+  it("is set by an older systemd too, which does not know the property", () => {
+    using machine = new StandInMachine({ "systemd-run": "[[ $1 != --property=* ]]", systemctl });
     machine.run(script);
     expect(machine.calls("systemd-run")[1]).toContain(`systemd-run ${timer}`);
-    expect(machine.calls("systemctl")).toEqual([]);
+    expect(machine.calls("systemctl --no-block")).toEqual([]);
   });
 
   it("powers off at once when it cannot be set", () => {
-    using machine = new StandInMachine({ "systemd-run": "exit 1", systemctl: "" });
+    using machine = new StandInMachine({ "systemd-run": "exit 1", systemctl });
     machine.run(script);
-    expect(machine.calls("systemctl")).toEqual(["systemctl --no-block poweroff"]);
+    expect(machine.calls("systemctl --no-block")).toEqual(["systemctl --no-block poweroff"]);
     expect(machine.read("dev/console")).toMatch(/^bootstrap: cannot set/);
+  });
+});
+
+describe("the node's deadline", () => {
+  it("stands as it is when cloud-init is run again on a node at work", () => {
+    using machine = new StandInMachine({ "systemd-run": "exit 1", systemctl: "" });
+    expect(machine.run(render("userdata/10-deadline.sh", {})).status).toBe(0);
+    expect(machine.calls()).toEqual(["systemctl is-active --quiet bootstrap-deadline.timer"]);
   });
 });
 

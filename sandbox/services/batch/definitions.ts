@@ -11,7 +11,7 @@ import type {
 import type { Call } from "../../service.ts";
 import type { Answer } from "../answer.ts";
 import { listed } from "./lists.ts";
-import { batchArn, batchState, clientException, type DefinitionState } from "./state.ts";
+import { batchArn, batchState, clientException, type DefinitionState, isSeen } from "./state.ts";
 
 const DOCUMENT_LIMIT = 24 * 1024;
 
@@ -32,7 +32,8 @@ export function registerJobDefinition(
   revisions[name] = revision;
   const arn = batchArn(call, `job-definition/${name}:${revision}`);
   const { tags = {}, ...body } = input;
-  definitions[arn] = { name, arn, revision, registeredAt: call.now, body, status: "ACTIVE", tags };
+  const visibleFrom = call.now + call.unseenMs;
+  definitions[arn] = { name, arn, revision, registeredAt: call.now, visibleFrom, body, status: "ACTIVE", tags };
   return { jobDefinitionName: name, jobDefinitionArn: arn, revision };
 }
 
@@ -60,7 +61,7 @@ export function describeJobDefinitions(
       : input.jobDefinitionName === undefined || input.jobDefinitionName === name;
     return named && (input.status === undefined || input.status === status);
   });
-  const { items, paging } = listed(call, input, chosen, ({ arn }) => arn);
+  const { items, paging } = listed(call, input, chosen.filter(isSeen(call)), ({ arn }) => arn);
   return { jobDefinitions: items.map(shown), ...paging };
 }
 

@@ -20,6 +20,7 @@ import {
   environmentOf,
   isLive,
   isModified,
+  isSeen,
   MINUTE_MS,
   NEVER,
 } from "./state.ts";
@@ -58,6 +59,7 @@ export function createComputeEnvironment(
     state: "ENABLED",
     status: "CREATING",
     statusReason: "",
+    visibleFrom: call.now + call.unseenMs,
     nextAt: fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(10_000, MINUTE_MS)),
     resources,
     templateVersion: resources && templateVersionOf(call, resources),
@@ -82,7 +84,7 @@ export function describeComputeEnvironments(
   const chosen = names?.length
     ? names.flatMap((name) => environmentOf(call, name) ?? [])
     : Object.values(batchState(call).environments);
-  const { items, paging } = listed(call, input, chosen, ({ arn }) => arn);
+  const { items, paging } = listed(call, input, chosen.filter(isSeen(call)), ({ arn }) => arn);
   return { computeEnvironments: items.map(shown), ...paging };
 }
 

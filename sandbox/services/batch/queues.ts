@@ -22,6 +22,7 @@ import {
   environmentOf,
   isLive,
   isModified,
+  isSeen,
   MINUTE_MS,
   NEVER,
   type QueueState,
@@ -56,6 +57,7 @@ export function createJobQueue(input: CreateJobQueueCommandInput, call: Call): A
     state: input.state ?? "ENABLED",
     status: "CREATING",
     statusReason: "",
+    visibleFrom: call.now + call.unseenMs,
     nextAt: fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(5_000, 30_000)),
     priority: input.priority!,
     order,
@@ -72,7 +74,7 @@ export function describeJobQueues(
   const chosen = input.jobQueues?.length
     ? input.jobQueues.flatMap((name) => queueOf(call, name) ?? [])
     : Object.values(batchState(call).queues);
-  const { items, paging } = listed(call, input, chosen, ({ arn }) => arn);
+  const { items, paging } = listed(call, input, chosen.filter(isSeen(call)), ({ arn }) => arn);
   return { jobQueues: items.map(shown), ...paging };
 }
 

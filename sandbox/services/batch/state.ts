@@ -30,6 +30,7 @@ export interface EnvironmentState {
   readonly arn: string;
   readonly uuid: string;
   readonly createdAt: number;
+  readonly visibleFrom?: number | undefined;
   readonly managed: boolean;
   readonly context?: string | undefined;
   readonly clusterArn: string;
@@ -55,6 +56,7 @@ export interface QueueState {
   readonly name: string;
   readonly arn: string;
   readonly createdAt: number;
+  readonly visibleFrom?: number | undefined;
   readonly schedulingPolicyArn?: string | undefined;
   state: "ENABLED" | "DISABLED";
   status: Status;
@@ -71,6 +73,7 @@ export interface DefinitionState {
   readonly arn: string;
   readonly revision: number;
   readonly registeredAt: number;
+  readonly visibleFrom?: number | undefined;
   readonly body: RegisterJobDefinitionRequest;
   status: "ACTIVE" | "INACTIVE";
   inactiveSince?: number | undefined;
@@ -183,6 +186,11 @@ export function queueOf(call: Call, nameOrArn: string | undefined): QueueState |
 
 export function isLive({ status }: { readonly status: Status }): boolean {
   return status !== "DELETED";
+}
+
+/** Whether Describe shows it already. */
+export function isSeen({ now }: Call): (thing: { readonly visibleFrom?: number | undefined }) => boolean {
+  return ({ visibleFrom = now }) => visibleFrom <= now;
 }
 
 export function isModified({ status }: { readonly status: Status }): boolean {

@@ -28,6 +28,7 @@ export function updateComputeEnvironment(
     throw clientException(`Compute environment ${input.computeEnvironment} does not exist.`);
   }
   if (isModified(environment)) throw clientException("Cannot update, resource is being modified.");
+  checkRequest(call, input);
   checkServiceRole(environment, input.serviceRole);
   const resources = changedResources(call, environment, input);
   const disruptive =
@@ -61,6 +62,21 @@ export function updateComputeEnvironment(
     environment.nextAt = fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(5_000, 30_000));
   }
   return { computeEnvironmentName: environment.name, computeEnvironmentArn: environment.arn };
+}
+
+function checkRequest(call: Call, input: UpdateComputeEnvironmentCommandInput): void {
+  const { state, computeResources, serviceRole, unmanagedvCpus, updatePolicy, context } = input;
+  if ([state, computeResources, serviceRole, unmanagedvCpus, context].every((member) => member === undefined)) {
+    throw clientException("One of [state | compute-resources | service-role | unmanaged-vcpus] is required.");
+  }
+  // Less than elsewhere: https://docs.amazonaws.cn/batch/latest/APIReference/API_UpdatePolicy.html
+  const minutes = updatePolicy?.jobExecutionTimeoutMinutes ?? 0;
+  if (call.partition === "aws-cn" && minutes > 360) {
+    throw clientException(
+      `1 validation error detected: Value '${minutes}' at 'updatePolicy.jobExecutionTimeoutMinutes' failed to satisfy ` +
+        "constraint: Member must have value less than or equal to 360",
+    );
+  }
 }
 
 function checkServiceRole({ serviceRole }: EnvironmentState, wanted: string | undefined): void {

@@ -83,9 +83,10 @@ export const imageOperations = {
     const owns = visible(call, Object.values(ec2Slice(call).images));
     const gone = owns.find(({ id, state }) => state === "deregistered" && input.ImageIds?.includes(id));
     if (gone !== undefined) throw unavailable(gone.id);
+    const isOwnOnly = input.Owners?.length === 1 && input.Owners[0] === "self";
     const all = [
       ...owns.filter(({ state }) => state !== "deregistered").map((own) => fromOwn(call, own)),
-      ...ecsImages(call).map(fromBase),
+      ...(isOwnOnly ? [] : ecsImages(call).map(fromBase)),
     ];
     const owned = chosen(all, input.ImageIds, missing).filter((each) => {
       return !input.Owners?.length || input.Owners.some((owner) => isOwner(call, each, owner));

@@ -86,6 +86,7 @@ export const launchTemplateOperations = {
         number: template.lastNumber,
         description: input.VersionDescription,
         createdAt: call.now,
+        visibleFrom: call.now + call.unseenMs,
         data,
       };
       template.versions.push(made);
@@ -137,7 +138,8 @@ export const launchTemplateOperations = {
       const wanted = Versions?.length
         ? [...new Set(Versions.map((version) => versionOf(template, version)))]
         : template.versions.filter(
-            ({ number }) => number >= Number(MinVersion ?? 0) && number <= Number(MaxVersion ?? Infinity),
+            ({ number, visibleFrom = call.now }) =>
+              visibleFrom <= call.now && number >= Number(MinVersion ?? 0) && number <= Number(MaxVersion ?? Infinity),
           );
       return wanted.map((version) => ({ id: `${template.id} ${versionKey(version.number)}`, template, version }));
     });

@@ -106,7 +106,7 @@ export function visible<T extends { readonly visibleFrom: number }>({ now }: Cal
 
 /** When a thing made now will be seen by everyone. */
 export function soon(call: Call, mostMs = 2_000): number {
-  return call.now + call.between(0, mostMs);
+  return call.now + call.unseenMs + call.between(0, mostMs);
 }
 
 export function notFound(code: string, what: string): (ids: readonly string[]) => Refusal {

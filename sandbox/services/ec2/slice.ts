@@ -186,6 +186,7 @@ export interface TemplateVersion {
   readonly number: number;
   readonly description?: string | undefined;
   readonly createdAt: number;
+  readonly visibleFrom?: number | undefined;
   readonly data: RequestLaunchTemplateData;
 }
 

@@ -23,7 +23,7 @@ import type {
 import { type Call, Refusal } from "../../service.ts";
 import type { Answer } from "../answer.ts";
 import { type KeyValueTag, type TagMap, tagTrouble, toTagMap, toTags } from "../key-value-tags.ts";
-import { listed, type RepositoryState, registryHost, repositoriesOf, repositoryOf } from "./state.ts";
+import { isSeen, listed, type RepositoryState, registryHost, repositoriesOf, repositoryOf } from "./state.ts";
 
 const TOKEN_BYTES = 1_480;
 const TOKEN_HOURS = 12;
@@ -46,6 +46,7 @@ export function createRepository(
     arn: `arn:${call.partition}:ecr:${call.region}:${call.account}:repository/${name}`,
     uri: `${registryHost(call)}/${name}`,
     createdAt: call.now,
+    visibleFrom: call.now + call.unseenMs,
     encryption: encryptionOf(input.encryptionConfiguration, call),
     mutability,
     exclusions: checkedExclusions(mutability, input.imageTagMutabilityExclusionFilters),
@@ -64,7 +65,7 @@ export function describeRepositories(
   const { registryId, repositoryNames } = input;
   const repositories =
     repositoryNames?.map((repositoryName) => repositoryOf(call, { registryId, repositoryName })) ??
-    Object.values(repositoriesOf(call));
+    Object.values(repositoriesOf(call)).filter((repository) => isSeen(call, repository));
   const { items, paging } = listed(call, input, repositories, ({ name }) => name);
   return { repositories: items.map((repository) => shown(call, repository)), ...paging };
 }

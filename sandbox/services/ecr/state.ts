@@ -25,6 +25,7 @@ export interface RepositoryState {
   readonly arn: string;
   readonly uri: string;
   readonly createdAt: number;
+  readonly visibleFrom?: number | undefined;
   readonly encryption: EncryptionConfiguration;
   mutability: ImageTagMutability;
   exclusions?: ImageTagMutabilityExclusionFilter[] | undefined;
@@ -56,11 +57,15 @@ export function repositoriesOf(call: Call): Record<string, RepositoryState> {
 export function repositoryOf(call: Call, { registryId, repositoryName }: OfRepository): RepositoryState {
   const registry = registryId ?? call.account;
   const repository = registry === call.account ? repositoriesOf(call)[repositoryName ?? ""] : undefined;
-  if (repository !== undefined) return repository;
+  if (repository !== undefined && isSeen(call, repository)) return repository;
   throw new Refusal(
     "RepositoryNotFoundException",
     `The repository with name '${repositoryName}' does not exist in the registry with id '${registry}'`,
   );
+}
+
+export function isSeen({ now }: Call, { visibleFrom = now }: RepositoryState): boolean {
+  return visibleFrom <= now;
 }
 
 /** 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn */

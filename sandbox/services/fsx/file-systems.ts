@@ -90,12 +90,7 @@ export function updateFileSystem(
   const fileSystem = fileSystemOf(call, input.FileSystemId);
   const change = changeIn(input, fileSystem);
   const { lifecycle, id } = fileSystem;
-  if (lifecycle === "UPDATING") {
-    throw badRequest(`File system '${id}' is being updated. Wait until the update has completed and try again.`);
-  }
-  if (lifecycle !== "AVAILABLE") {
-    throw badRequest(`File system '${id}' cannot be updated while its lifecycle is ${lifecycle}.`);
-  }
+  if (lifecycle !== "AVAILABLE") throw badRequest(`Cannot update file system ${id} while in ${lifecycle} state.`);
   checkChange(fileSystem, change);
   const fate = call.fate();
   const doom = fate?.kind === "fail" ? (fate.reason ?? "An internal error occurred during the update.") : undefined;
@@ -160,7 +155,7 @@ function newFileSystem(call: Call, input: CreateFileSystemCommandInput, resolved
     id,
     arn: `arn:${call.partition}:fsx:${call.region}:${call.account}:file-system/${id}`,
     createdAt: call.now,
-    visibleFrom: call.now + (call.random() < 0.3 ? call.between(500, 3_000) : 0),
+    visibleFrom: call.now + call.unseenMs + (call.random() < 0.3 ? call.between(500, 3_000) : 0),
     lifecycle: "CREATING",
     nextAt: fate?.kind === "never" ? Number.MAX_SAFE_INTEGER : call.now + took,
     doom: fate?.kind === "fail" ? (fate.reason ?? failure) : undefined,

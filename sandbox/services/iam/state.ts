@@ -129,5 +129,5 @@ export function iamArn({ partition, account }: Call, resource: string): string {
 
 /** Mostly at once, now and then a few seconds later. */
 export function visibleFrom(call: Call): number {
-  return call.random() < 0.2 ? call.now + call.between(500, 4_000) : call.now;
+  return call.now + call.unseenMs + (call.random() < 0.2 ? call.between(500, 4_000) : 0);
 }

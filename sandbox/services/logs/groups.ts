@@ -64,7 +64,8 @@ export function describeLogGroups(
   }
   const named = identifiers?.map(groupNameIn);
   const groups = Object.values(groupsOf(call)).filter(
-    ({ name, logClass }) =>
+    ({ name, logClass, visibleFrom = call.now }) =>
+      visibleFrom <= call.now &&
       name.startsWith(prefix ?? "") &&
       name.toLowerCase().includes((pattern ?? "").toLowerCase()) &&
       (named?.includes(name) ?? true) &&

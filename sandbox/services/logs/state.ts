@@ -19,6 +19,7 @@ export interface LogStreamState {
 export interface LogGroupState {
   readonly name: string;
   readonly createdAt: number;
+  readonly visibleFrom?: number | undefined;
   readonly logClass: LogGroupClass;
   readonly kmsKeyId?: string | undefined;
   retentionDays?: number | undefined;
@@ -37,7 +38,14 @@ export function groupsOf(call: Call): Record<string, LogGroupState> {
 }
 
 export function newGroup(call: Call, name: string): LogGroupState {
-  return { name, createdAt: call.now, logClass: "STANDARD", tags: {}, streams: {} };
+  return {
+    name,
+    createdAt: call.now,
+    visibleFrom: call.now + call.unseenMs,
+    logClass: "STANDARD",
+    tags: {},
+    streams: {},
+  };
 }
 
 export function groupOf(call: Call, name: string | undefined): LogGroupState {

@@ -39,7 +39,7 @@ export function sendCommand(input: SendCommandCommandInput, call: Call): Answer<
     comment: input.Comment ?? "",
     parameters,
     requestedAt: call.now,
-    visibleFrom: call.now + call.between(500, 2_000),
+    visibleFrom: call.now + call.unseenMs + call.between(500, 2_000),
     deliveryTimeoutSeconds: input.TimeoutSeconds ?? 3600,
     executionTimeoutSeconds,
     logs: input.CloudWatchOutputConfig,

@@ -124,7 +124,7 @@ function pushTrouble(
   }
 }
 
-/** What was printed until now, in equal steps; nothing appears without the group or the right to write to it. */
+/** What was printed until now, in equal steps; nothing appears without the right to write it. */
 function log(call: Call, command: CommandState, invocation: InvocationState, until: number): void {
   if (!command.logs?.CloudWatchOutputEnabled) return;
   const { startsAt, endsAt, stdout, stderr, instanceId } = invocation;
@@ -136,17 +136,22 @@ function log(call: Call, command: CommandState, invocation: InvocationState, unt
   const group = command.logs.CloudWatchLogGroupName || `/aws/ssm/${command.document}`;
   const stream = `${command.id}/${instanceId}/aws-runShellScript`;
   const written = mayLog(call, instanceId, group, `${stream}/stdout`);
+  if (written && invocation.logged === 0) makeGroup(call, group);
   if (written && due.length > 0) writeLines(call, group, `${stream}/stdout`, due);
   if (written && errors.length > 0) writeLines(call, group, `${stream}/stderr`, errors);
   invocation.logged += due.length;
 }
 
+/** The agent first asks to make the group, whether or not it is there, and sends nothing where that is refused. */
 function mayLog(call: Call, instanceId: string, group: string, stream: string): boolean {
   const instance = ec2Slice(call).instances[instanceId];
   const role = instance && roleNameOf(call, instance);
   const groupArn = `arn:${call.partition}:logs:${call.region}:${call.account}:log-group:${group}`;
   const streamArn = `${groupArn}:log-stream:${stream}`;
-  if (roleAllows(call, role, "logs:CreateLogGroup", groupArn)) makeGroup(call, group);
-  const createsStream = [groupArn, streamArn].some((arn) => roleAllows(call, role, "logs:CreateLogStream", arn));
-  return createsStream && roleAllows(call, role, "logs:PutLogEvents", streamArn);
+  const allowed = (action: string) => [groupArn, streamArn].some((arn) => roleAllows(call, role, action, arn));
+  return (
+    allowed("logs:CreateLogGroup") &&
+    allowed("logs:CreateLogStream") &&
+    roleAllows(call, role, "logs:PutLogEvents", streamArn)
+  );
 }

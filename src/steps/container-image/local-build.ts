@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { kill } from "node:process";
+import process, { kill } from "node:process";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { AbortedError, StepError } from "../../engine/errors.ts";
@@ -63,6 +63,14 @@ const PROBE: Readonly<Record<LocalBuilder, readonly string[]>> = {
   buildah: ["version"],
 };
 
+/** Docker's format, because OCI's has no SHELL: a Dockerfile means the same with every builder. */
+const MANNER: Readonly<Record<LocalBuilder, readonly string[]>> = {
+  docker: [],
+  podman: ["--format", "docker"],
+  // Without a daemon or privileges of its own, chroot is what is always possible.
+  buildah: ["--format", "docker", "--isolation", "chroot"],
+};
+
 const INSPECT: Readonly<Record<LocalBuilder, readonly string[]>> = {
   docker: ["image", "inspect", "--format", "{{.Os}}/{{.Architecture}}"],
   podman: ["image", "inspect", "--format", "{{.Os}}/{{.Architecture}}"],
@@ -107,9 +115,7 @@ async function daemonAddress({ builder }: LocalBuild): Promise<{ readonly DOCKER
 async function buildImage(build: LocalBuild, context: string): Promise<void> {
   const { builder, platform, buildArgs } = build;
   const words = buildArgs.flatMap(({ name, value }) => ["--build-arg", `${name}=${value}`]);
-  // Without a daemon or privileges of its own, chroot is what is always possible.
-  const isolation = builder === "buildah" ? ["--isolation", "chroot"] : [];
-  await run(build, ["build", ...isolation, "--platform", platform, ...words, "--tag", imageOf(build), context], {
+  await run(build, ["build", ...MANNER[builder], "--platform", platform, ...words, "--tag", imageOf(build), context], {
     // An index with an attestation beside the image would be one more thing in the repository.
     env: { BUILDX_NO_DEFAULT_ATTESTATIONS: "1" },
     aloud: true,
@@ -157,6 +163,9 @@ async function run(build: LocalBuild, words: readonly string[], options: RunOpti
   });
   const onAbort = () => void endGroup(child);
   signal.addEventListener("abort", onAbort, { once: true });
+  // A second Ctrl-C does not wait for one that does not listen, and does not leave it behind either.
+  const onExit = () => child.pid === undefined || signalGroup(child.pid, "SIGKILL");
+  process.once("exit", onExit);
   const lines: string[] = [];
   try {
     for await (const line of createInterface({ input: child.all })) {
@@ -172,6 +181,7 @@ async function run(build: LocalBuild, words: readonly string[], options: RunOpti
     throw failure(build, [`${builder} ${words[0]} ${how}`, ...lines].join("\n"));
   } finally {
     signal.removeEventListener("abort", onAbort);
+    process.removeListener("exit", onExit);
   }
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Demultiplexes one Illumina run with bcl2fastq, or copies runs to the file system.
+"""Demultiplexes one Illumina run with bcl2fastq or BCL Convert, or copies runs to the file system.
 
 The exit code is that of the first part that failed. What stands under its final name is complete: everything is made
 under a hidden name beside it and renamed at the end.
@@ -7,6 +7,7 @@ under a hidden name beside it and renamed at the end.
 
 import argparse
 import contextlib
+import fcntl
 import hashlib
 import json
 import math
@@ -22,6 +23,8 @@ from pathlib import Path
 # What a parameter of a Batch job says when it has nothing to say: a command cannot hold an empty word.
 UNSET = ("", "auto", "all")
 
+STOPPING = {signal.SIGTERM, signal.SIGINT}
+
 
 class Failure(Exception):
     def __init__(self, message, code=1):
@@ -30,8 +33,8 @@ class Failure(Exception):
 
 
 def main(words=None):
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for each in STOPPING:
+        signal.signal(each, stop)
     options = parser().parse_args(words)
     try:
         options.verb(options)
@@ -46,7 +49,7 @@ def main(words=None):
 
 def stop(number, _frame):
     """Batch sends SIGTERM, and SIGKILL 30 seconds later: one signal ends the job, the cleaning is not interrupted."""
-    for each in (signal.SIGTERM, signal.SIGINT):
+    for each in STOPPING:
         signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
@@ -59,7 +62,7 @@ def split(options):
             run_folder = work / options.run
             fetch_run(options, options.run, run_folder)
             if options.keep_scratch:
-                run_folder = kept(options, run_folder)
+                run_folder = put_in_place(run_folder, options.scratch / options.run)
             demultiplex(options, run_folder, sheet)
     deliver(options)
 
@@ -82,7 +85,8 @@ def copy(options):
     for run in options.runs:
         final = options.fastq / run
         partial = final if final.is_dir() else options.fastq / f".{run}.partial"
-        fetch_run(options, run, partial)
+        # What a download that was cut short left in it is no part of the run.
+        fetch_run(options, run, partial, *([] if partial == final else ["--delete"]))
         if partial != final:
             partial.rename(final)
         say(f"{run} is at {final}")
@@ -90,19 +94,63 @@ def copy(options):
 
 @contextlib.contextmanager
 def scratch_folder(options):
-    work = options.scratch / f".{options.run}.{job()}"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
+    """A folder of this job's own, locked while the job lives; one without a lock was left by a killed job, and goes."""
+    options.scratch.mkdir(parents=True, exist_ok=True)
+    work = options.scratch / f".{options.run}.{job()}.work"
+    with contextlib.ExitStack() as mine:
+        with locked(options.scratch):
+            for left in options.scratch.glob(".*.work"):
+                with contextlib.suppress(BlockingIOError, FileNotFoundError), locked(left, fcntl.LOCK_NB):
+                    remove(left)
+            work.mkdir()
+            mine.enter_context(locked(work))
+        try:
+            yield work
+        finally:
+            remove(work)
+
+
+@contextlib.contextmanager
+def locked(folder, how=0):
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield work
+        fcntl.flock(descriptor, fcntl.LOCK_EX | how)
+        yield
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        os.close(descriptor)
 
 
-def fetch_run(options, run, folder):
-    aws("s3", "sync", "--only-show-errors", f"{options.source}/{run}", str(folder))
-    # aws s3 sync has no word to say about a prefix without objects.
-    if not folder.is_dir():
+@contextlib.contextmanager
+def uninterrupted():
+    """A signal waits until it is over."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def remove(folder):
+    with uninterrupted():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def put_in_place(made, final):
+    """Gives a complete folder its name; the one that had it before goes afterwards."""
+    old = final.with_name(f".{final.name}.{job()}.old")
+    remove(old)
+    with uninterrupted():
+        if final.exists():
+            final.rename(old)
+        made.rename(final)
+        remove(old)
+    return final
+
+
+def fetch_run(options, run, folder, *how):
+    aws("s3", "sync", "--only-show-errors", *how, f"{options.source}/{run}", str(folder))
+    # aws s3 sync has no word to say about a prefix without objects, and makes the folder all the same.
+    if not folder.is_dir() or not any(folder.iterdir()):
         raise Failure(f"there is nothing at {options.source}/{run}")
 
 
@@ -117,43 +165,46 @@ def fetch_sheet(options, work):
     return sheet
 
 
-def kept(options, run_folder):
-    final = options.scratch / options.run
-    if final.exists():
-        shutil.rmtree(final)
-    return run_folder.rename(final)
-
-
 def demultiplex(options, run_folder, sheet):
     final = options.splited / options.name
     partial = options.splited / f".{options.name}.{job()}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
+    remove(partial)
     partial.mkdir(parents=True)
     try:
-        threads = str(options.threads)
-        run_command(
-            "bcl2fastq",
-            *("--runfolder-dir", str(run_folder), "--sample-sheet", str(sheet), "--output-dir", str(partial)),
-            *("--loading-threads", threads, "--processing-threads", threads, "--writing-threads", threads),
-            *("--min-log-level", options.log_level),
-            *choices(options),
-        )
+        run_command(options.program, *PROGRAMS[options.program](options, run_folder, sheet, partial), *choices(options))
         (partial / "split.json").write_text(json.dumps(record(options, sheet), indent=2) + "\n")
-        if final.exists():
-            # Only --replace comes here: the old output goes when the new one is complete.
-            old = options.splited / f".{options.name}.{job()}.old"
-            final.rename(old)
-            partial.rename(final)
-            shutil.rmtree(old)
-        else:
-            partial.rename(final)
+        put_in_place(partial, final)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        remove(partial)
     say(f"{options.run} is split at {final}")
 
 
+def bcl2fastq(options, run_folder, sheet, output):
+    threads = str(options.threads or available_cpus())
+    return (
+        *("--runfolder-dir", str(run_folder), "--sample-sheet", str(sheet), "--output-dir", str(output)),
+        *("--loading-threads", threads, "--processing-threads", threads, "--writing-threads", threads),
+        *("--min-log-level", options.log_level),
+    )
+
+
+def bcl_convert(options, run_folder, sheet, output):
+    """Without a number of threads BCL Convert spreads its work itself."""
+    kinds = ("conversion", "compression", "decompression") if options.threads else ()
+    return (
+        *("--bcl-input-directory", str(run_folder), "--sample-sheet", str(sheet), "--output-directory", str(output)),
+        "--force",  # The folder is there already.
+        *(word for kind in kinds for word in (f"--bcl-num-{kind}-threads", str(options.threads))),
+    )
+
+
+PROGRAMS = {"bcl2fastq": bcl2fastq, "bcl-convert": bcl_convert}
+
+
 def choices(options):
-    """What decides what comes out, as bcl2fastq's arguments."""
+    """What decides what comes out, as the program's arguments."""
+    if options.program == "bcl-convert":
+        return ["--bcl-only-lane", *options.lanes] if options.lanes else []
     words = ["--ignore-missing-bcls"] if options.ignore_missing_bcls else []
     tiles = options.tiles or ",".join(f"s_{lane}" for lane in options.lanes)
     if tiles:
@@ -165,9 +216,17 @@ def choices(options):
     return words
 
 
+def refuse_what_bcl_convert_cannot(options):
+    """Its sample sheet says what bcl2fastq is told by arguments."""
+    if options.mask or options.mismatches:
+        raise Failure("BCL Convert takes mask and mismatches from the sample sheet's settings", code=2)
+    if options.tiles or options.ignore_missing_bcls or len(options.lanes) > 1:
+        raise Failure("with BCL Convert a job takes one lane or all of them", code=2)
+
+
 def record(options, sheet):
     digest = hashlib.sha256(sheet.read_bytes()).hexdigest()
-    return {"run": options.run, "arguments": choices(options), "sheetSha256": digest}
+    return {"program": options.program, "run": options.run, "arguments": choices(options), "sheetSha256": digest}
 
 
 def is_done(options, sheet):
@@ -188,8 +247,11 @@ def is_done(options, sheet):
 def deliver(options):
     if options.destination:
         output = options.splited / options.name
-        aws("s3", "sync", "--only-show-errors", str(output), f"{options.destination}/{options.name}")
-        say(f"{options.name} is at {options.destination}/{options.name}")
+        there = f"{options.destination}/{options.name}"
+        aws("s3", "sync", "--only-show-errors", "--exclude", "split.json", str(output), there)
+        # Goes last: an upload that was cut short is told by its absence.
+        aws("s3", "cp", "--only-show-errors", str(output / "split.json"), f"{there}/split.json")
+        say(f"{options.name} is at {there}")
 
 
 def aws(*words):
@@ -200,9 +262,8 @@ def run_command(*words):
     """Runs a program to its end with its output in the job's log; its failure is ours."""
     say(shlex.join(words))
     # A signal waits until there is a child to end, and the child itself does not wait for it.
-    held = {signal.SIGTERM, signal.SIGINT}
-    release = lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, held)  # noqa: E731
-    signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    release = lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)  # noqa: E731
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         child = subprocess.Popen(words, stdin=subprocess.DEVNULL, preexec_fn=release)
     except FileNotFoundError:
@@ -285,7 +346,7 @@ def mismatches(text):
 
 def threads(text):
     if text in UNSET:
-        return available_cpus()
+        return None
     if not re.fullmatch(r"[1-9][0-9]*", text):
         raise argparse.ArgumentTypeError(f"{text!r} is neither 'auto' nor a number of threads")
     return int(text)
@@ -307,6 +368,12 @@ def parser():
 
     work = argparse.ArgumentParser(add_help=False)
     work.add_argument("run", type=run_name)
+    work.add_argument(
+        "--program",
+        choices=list(PROGRAMS),
+        default=from_environment("SPLIT_PROGRAM", "bcl2fastq"),
+        help="what demultiplexes (SPLIT_PROGRAM)",
+    )
     work.add_argument("--sheet", type=optional, help="sample sheet, a path or s3 address; default: SOURCE/RUN.csv")
     work.add_argument("--name", type=run_name, help="name of the output; default: the run's")
     work.add_argument("--lane", dest="lanes", type=lanes, default=[], help="1 or 1,2; default: all")
@@ -314,7 +381,7 @@ def parser():
     work.add_argument("--mask", type=optional, help="bases mask like Y151,I8,N8,Y151; default: from the run")
     work.add_argument("--mismatches", type=mismatches, help="barcode mismatches; default: bcl2fastq's")
     work.add_argument("--ignore-missing-bcls", action="store_true", help="read missing cycles as N")
-    work.add_argument("--threads", type=threads, default="auto", help="default: the CPUs this job may use")
+    work.add_argument("--threads", type=threads, default="auto", help="default: all that this job may use")
     work.add_argument("--log-level", default="WARNING", help="bcl2fastq's")
     work.add_argument("--replace", action="store_true", help="replace other output under the same name")
     work.add_argument("--scratch", type=Path, default=Path("/data"), help="local disk for the run folder")
@@ -346,6 +413,8 @@ def with_names(verb, *needed):
         if "run" in options:
             if options.sheet is None and options.source is None:
                 raise Failure("neither --source nor --sheet says where the sample sheet is", code=2)
+            if options.program == "bcl-convert":
+                refuse_what_bcl_convert_cannot(options)
             options.name = options.name or options.run
         verb(options)
 

@@ -69,6 +69,7 @@ describe("building on this machine", () => {
     expect(build).toContain("--platform linux/amd64 --build-arg BASE_IMAGE=mirror.example/base image:1");
     expect(build).toContain(`--tag ${IMAGE} `);
     expect(build!.includes("--isolation chroot")).toBe(builder === "buildah");
+    expect(build!.includes("--format docker")).toBe(builder !== "docker");
     expect(fake.calls().at(-1)).toBe(`${builder} push ${IMAGE}`);
     expect(notes).toEqual(expect.arrayContaining(["STEP 1: FROM scratch", "writing image", "pushed"]));
   });

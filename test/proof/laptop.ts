@@ -1,0 +1,125 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { onTestFinished } from "vitest";
+
+export const BOOTSTRAP = fileURLToPath(new URL("../../bin/bootstrap.js", import.meta.url));
+const HASTY = new URL("hasty.mjs", import.meta.url).href;
+
+/** The sandbox's seconds in one of ours. */
+export const SPEED = 150;
+
+const MOST_TRIES = 5;
+
+export interface LaptopOptions {
+  /** A sandbox that is not the CLI's own; without it, `--sandbox`. */
+  readonly endpoint?: string;
+  readonly region?: string;
+}
+
+/** A folder in which somebody types `bootstrap`: the built CLI, as a process. */
+export class Laptop {
+  readonly folder = mkdtempSync(join(tmpdir(), "bootstrap-laptop-"));
+  readonly region: string;
+  readonly #endpoint: string | undefined;
+  readonly #runs: { readonly ended: Promise<unknown>; kill(signal: "SIGKILL"): boolean }[] = [];
+
+  constructor({ endpoint, region = "us-east-1" }: LaptopOptions = {}) {
+    this.region = region;
+    this.#endpoint = endpoint;
+    onTestFinished(async () => {
+      for (const run of this.#runs) run.kill("SIGKILL");
+      await Promise.all(this.#runs.map(({ ended }) => ended));
+      rmSync(this.folder, { recursive: true, force: true });
+    });
+  }
+
+  /** What comes after `node` for a verb in this folder. */
+  words(verb: string, ...flags: readonly string[]): string[] {
+    const place = this.#endpoint
+      ? ["--endpoint-url", this.#endpoint, "--region", this.region]
+      : ["--sandbox", "--speed", String(SPEED), "--region", this.region];
+    return [...(this.#endpoint ? ["--import", HASTY] : []), BOOTSTRAP, verb, ...place, ...flags];
+  }
+
+  /** Both streams in `all`; never rejects. */
+  start(verb: string, flags: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
+    const { surroundings } = this;
+    const options = { ...surroundings, env: { ...surroundings.env, ...env }, stdin: "ignore" } as const;
+    const run = execa(process.execPath, this.words(verb, ...flags), options);
+    this.#runs.push({ ended: run, kill: (signal) => run.kill(signal) });
+    return run;
+  }
+
+  /**
+   * Runs it to its end. A minute of the sandbox is a blink of ours: on a busy machine the CLI may say that it has waited
+   * long enough, and that the same command goes on waiting; then that is done.
+   */
+  async run(verb: string, flags: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
+    for (let tries = 1; ; tries++) {
+      const ended = await this.start(verb, flags, env);
+      if (ended.exitCode !== 1 || tries === MOST_TRIES || !/hint: run the same command again/.test(ended.all))
+        return ended;
+    }
+  }
+
+  get surroundings() {
+    const credentials = { AWS_ACCESS_KEY_ID: "sandbox", AWS_SECRET_ACCESS_KEY: "sandbox" };
+    return {
+      cwd: this.folder,
+      env: { PATH: process.env.PATH, HOME: this.folder, HASTE: String(SPEED), ...credentials },
+      extendEnv: false,
+      reject: false,
+      all: true,
+    } as const;
+  }
+
+  write(name: string, text: string): void {
+    writeFileSync(join(this.folder, name), text);
+  }
+
+  /** Puts one of the environment's own files where a run finds it. */
+  place(what: string, text: string): void {
+    mkdirSync(join(this.folder, ".bootstrap"), { recursive: true });
+    this.write(this.own(what), text);
+  }
+
+  /** Undefined where there is none. */
+  read(name: string): string | undefined {
+    const path = join(this.folder, name);
+    return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  }
+
+  /** The path of one of the environment's own files, below the folder: `json`, `json.backup`, `lock`. */
+  own(what: string, name = "demux"): string {
+    return `.bootstrap/${name}.${this.region}${this.#endpoint ? "" : ".sandbox"}.${what}`;
+  }
+}
+
+/** Listens from now on; the answer resolves when the run has said that, and rejects when it ends before. */
+export function listen(
+  run: Promise<{ readonly exitCode?: number | undefined; readonly signal?: string | undefined }> & {
+    readonly all: Readable;
+  },
+): (what: RegExp) => Promise<void> {
+  let said = "";
+  let waiting: { readonly what: RegExp; readonly resolve: () => void } | undefined;
+  const look = () => {
+    if (waiting?.what.test(said)) waiting.resolve();
+  };
+  run.all.on("data", (text: Buffer) => {
+    said += text;
+    look();
+  });
+  return (what) =>
+    new Promise((resolve, reject) => {
+      waiting = { what, resolve };
+      look();
+      void run.then(({ exitCode, signal }) =>
+        reject(new Error(`ended with ${exitCode ?? signal} and never said ${what}:\n${said}`)),
+      );
+    });
+}

@@ -1,0 +1,65 @@
+import { bake, CHANGED, FIRST, OTHER, type Scenario, type Sequel, straight, teardown, up } from "./matrix.ts";
+
+const MONTH_MS = 30 * 24 * 3_600_000;
+
+/** What is cut short, and what may follow: the same command, teardown, another config, the first config, a lost manifest. */
+export async function theUp(): Promise<Scenario> {
+  const [first, other] = await Promise.all([straight(undefined, [up(FIRST)]), straight(undefined, [up(OTHER)])]);
+  const sequels: Sequel[] = [
+    { name: "the same up", commands: [up(FIRST)], should: [first.stands] },
+    { name: "teardown", commands: [teardown], should: [[]] },
+    { name: "up with another config", commands: [up(OTHER)], should: [other.stands] },
+    { name: "another config, and back", commands: [up(OTHER), up(FIRST)], should: [first.stands] },
+    { name: "up without the manifest", commands: [up(FIRST)], should: [first.stands], manifestLost: true },
+  ];
+  return { from: undefined, command: up(FIRST), sequels };
+}
+
+export async function theChange(): Promise<Scenario> {
+  const first = await straight(undefined, [up(FIRST)]);
+  const [changed, other] = await Promise.all([
+    straight(first.moment, [up(CHANGED)]),
+    straight(first.moment, [up(OTHER)]),
+  ]);
+  const sequels: Sequel[] = [
+    { name: "the same up", commands: [up(CHANGED)], should: [changed.stands] },
+    { name: "teardown", commands: [teardown], should: [[]] },
+    { name: "up with another config", commands: [up(OTHER)], should: [other.stands] },
+    { name: "the change taken back", commands: [up(FIRST)], should: [first.stands] },
+    { name: "up without the manifest", commands: [up(CHANGED)], should: [changed.stands], manifestLost: true },
+  ];
+  return { from: first.moment, command: up(CHANGED), sequels };
+}
+
+export async function theBake(): Promise<Scenario> {
+  const first = await straight(undefined, [up(FIRST)]);
+  const [later, baked] = await Promise.all([
+    straight(first.moment, [], MONTH_MS),
+    straight(first.moment, [bake], MONTH_MS),
+  ]);
+  const [other, otherBaked] = await Promise.all([
+    straight(later.moment, [up(OTHER)]),
+    straight(baked.moment, [up(OTHER)]),
+  ]);
+  const either = [first.stands, baked.stands];
+  const sequels: Sequel[] = [
+    { name: "the same bake", commands: [bake], should: [baked.stands] },
+    { name: "teardown", commands: [teardown], should: [[]] },
+    { name: "up with another config", commands: [up(OTHER)], should: [other.stands, otherBaked.stands] },
+    { name: "up as before", commands: [up(FIRST)], should: either },
+    { name: "up without the manifest", commands: [up(FIRST)], should: either, manifestLost: true },
+  ];
+  return { from: later.moment, command: bake, sequels };
+}
+
+export async function theTeardown(): Promise<Scenario> {
+  const [first, other] = await Promise.all([straight(undefined, [up(FIRST)]), straight(undefined, [up(OTHER)])]);
+  const sequels: Sequel[] = [
+    { name: "the same teardown", commands: [teardown], should: [[]] },
+    { name: "teardown without the manifest", commands: [teardown], should: [[]], manifestLost: true },
+    { name: "up again", commands: [up(FIRST)], should: [first.stands] },
+    { name: "up with another config", commands: [up(OTHER)], should: [other.stands] },
+    { name: "up without the manifest", commands: [up(FIRST)], should: [first.stands], manifestLost: true },
+  ];
+  return { from: first.moment, command: teardown, sequels };
+}

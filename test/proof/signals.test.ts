@@ -1,0 +1,237 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { isAlive } from "../../src/cli/alive.ts";
+import type { ManifestFile } from "../../src/engine/manifest.ts";
+import { Laptop, listen } from "./laptop.ts";
+import { FIRST, REGION, straight, up } from "./matrix.ts";
+import { differences, standing } from "./world.ts";
+
+const WORLD = ".bootstrap/sandbox/world.json";
+
+const journal = (laptop: Laptop) => JSON.parse(laptop.read(laptop.own("json"))!) as ManifestFile;
+const filesystems = (laptop: Laptop) =>
+  standing(laptop.read(WORLD)!, REGION).filter(({ kind }) => kind === "filesystem");
+
+/** The answer to the making of the file system takes seconds of ours. */
+function slowAnswer(laptop: Laptop): void {
+  mkdirSync(join(laptop.folder, ".bootstrap/sandbox"), { recursive: true });
+  const slow = { operation: "CreateFileSystem", nth: 1, slowMs: 900_000 };
+  laptop.write(".bootstrap/sandbox/faults.json", JSON.stringify([slow]));
+}
+
+const asked = (laptop: Laptop, operation: string) =>
+  expect.poll(() => laptop.read(".bootstrap/sandbox/calls.jsonl"), { timeout: 30_000 }).toContain(`"${operation}"`);
+
+/** The same command goes on from there, and makes nothing twice. */
+async function goesOn(laptop: Laptop): Promise<void> {
+  const { exitCode, all } = await laptop.run("up");
+  expect(exitCode, all).toBe(0);
+  expect(filesystems(laptop)).toHaveLength(1);
+}
+
+describe("one signal", () => {
+  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "%s: ends with 130, says what goes on by its id, keeps the intents, and the same command goes on",
+    async (signal) => {
+      const laptop = new Laptop();
+      const run = laptop.start("up");
+      await listen(run)(/filesystem +creating … CREATING/);
+      run.kill(signal);
+      const { exitCode, all } = await run;
+      expect(exitCode, all).toBe(130);
+      const [filesystem] = filesystems(laptop);
+      expect(all).toContain("still at work without us:");
+      expect(all).toContain(`filesystem ${filesystem!.ref} (filesystem)`);
+      expect(all).toMatch(/the same command goes on from here; bootstrap teardown --sandbox/);
+      expect(journal(laptop).steps.filesystem).toMatchObject({ phase: "creating", ref: filesystem!.ref });
+      expect(existsSync(join(laptop.folder, laptop.own("lock")))).toBe(false);
+      await goesOn(laptop);
+    },
+  );
+
+  it("lets a create that is on its way arrive, and writes down what came of it", async () => {
+    const laptop = new Laptop();
+    slowAnswer(laptop);
+    const run = laptop.start("up");
+    await asked(laptop, "CreateFileSystem");
+    run.kill("SIGINT");
+    const { exitCode, all } = await run;
+    expect(exitCode, all).toBe(130);
+    expect(journal(laptop).steps.filesystem?.ref).toBe(filesystems(laptop)[0]!.ref);
+    await goesOn(laptop);
+  });
+
+  it("is no bug while AWS throttles the questions before the plan", async () => {
+    const laptop = new Laptop();
+    mkdirSync(join(laptop.folder, ".bootstrap/sandbox"), { recursive: true });
+    const error = { code: "Throttling", status: 503 };
+    laptop.write(".bootstrap/sandbox/faults.json", JSON.stringify([{ operation: "*", error }]));
+    const run = laptop.start("up");
+    await asked(laptop, "GetCallerIdentity");
+    run.kill("SIGINT");
+    const { exitCode, all } = await run;
+    expect(exitCode, all).toBe(130);
+    expect(all).not.toContain("bug:");
+  });
+
+  it("stops a teardown, which the next one ends", async () => {
+    const laptop = new Laptop();
+    await goesOn(laptop);
+    const run = laptop.start("teardown", ["--yes", "--discard-data"]);
+    await listen(run)(/filesystem +removing … DELETING/);
+    run.kill("SIGINT");
+    const { exitCode, all } = await run;
+    expect(exitCode, all).toBe(130);
+    const again = await laptop.run("teardown", ["--yes", "--discard-data"]);
+    expect(again.exitCode, again.all).toBe(0);
+    expect(standing(laptop.read(WORLD)!, REGION)).toEqual([]);
+  });
+});
+
+describe("two signals", () => {
+  it.each(["SIGINT", "SIGTERM"] as const)("%s: end it at once, and the same command goes on", async (signal) => {
+    const laptop = new Laptop();
+    slowAnswer(laptop);
+    const run = laptop.start("up");
+    const said = listen(run);
+    await asked(laptop, "CreateFileSystem");
+    run.kill(signal);
+    await said(/interrupted/);
+    run.kill(signal);
+    const { exitCode, all } = await run;
+    expect(exitCode, all).toBe(128 + constants.signals[signal]);
+    // The answer never came, so the journal knows the intent alone.
+    expect(journal(laptop).steps.filesystem).toMatchObject({ phase: "creating" });
+    expect(journal(laptop).steps.filesystem).not.toHaveProperty("ref");
+    await goesOn(laptop);
+  });
+});
+
+describe("an image build on this machine", () => {
+  /** A docker that builds for ever, and leaves the numbers of its processes in `pids`. */
+  function withBuild(build: string) {
+    const laptop = new Laptop();
+    laptop.write("bootstrap.yaml", "container: { builder: docker }");
+    mkdirSync(join(laptop.folder, "bin"));
+    const pids = join(laptop.folder, "pids");
+    const script = `#!/bin/sh\n[ "$1" = build ] || exit 0\n${build}\nsleep 600 & echo "$$ $!" > '${pids}'\nwait\nwait\n`;
+    laptop.write("bin/docker", script);
+    chmodSync(join(laptop.folder, "bin/docker"), 0o755);
+    const env = { PATH: `${join(laptop.folder, "bin")}:${process.env.PATH}` };
+    const alive = () =>
+      readFileSync(pids, "utf8")
+        .trim()
+        .split(" ")
+        .filter((pid) => isAlive({ pid: Number(pid) }));
+    onTestFinished(() => {
+      for (const pid of alive()) process.kill(Number(pid), "SIGKILL");
+    });
+    const begun = () => expect.poll(() => existsSync(pids), { timeout: 30_000 }).toBe(true);
+    return { run: laptop.start("up", [], env), begun, alive };
+  }
+
+  it("is stopped by one Ctrl-C, with all that it started", async () => {
+    const { run, begun, alive } = withBuild("");
+    await begun();
+    run.kill("SIGINT");
+    const { exitCode, all } = await run;
+    expect(exitCode, all).toBe(130);
+    await expect.poll(alive).toEqual([]);
+  });
+
+  it("that does not listen is stopped by the second Ctrl-C, with all that it started", async () => {
+    const { run, begun, alive } = withBuild("trap '' TERM");
+    const said = listen(run);
+    await begun();
+    run.kill("SIGINT");
+    await said(/interrupted/);
+    run.kill("SIGINT");
+    const { exitCode, all } = await run;
+    expect(exitCode, all).toBe(130);
+    await expect.poll(alive).toEqual([]);
+  });
+});
+
+describe("who reads along may leave", () => {
+  const sh = (laptop: Laptop, line: string) =>
+    execa("bash", ["-c", `set -o pipefail; ${line}`, "bash", process.execPath, ...laptop.words("up")], {
+      ...laptop.surroundings,
+      stdin: "ignore",
+    });
+
+  it.each([
+    ["stdout read no further than its first line", '"$@" | head -1'],
+    ["both streams read no further than their first line", '"$@" 2>&1 | head -1'],
+    ["stdin closed", '"$@" <&-'],
+    ["stdout closed", '"$@" >&-'],
+    ["JSON read no further than its first line", '"$@" --json | head -1'],
+  ])("%s: the work is done all the same", async (_name, line) => {
+    const laptop = new Laptop();
+    const { exitCode, all } = await sh(laptop, line);
+    expect(exitCode, all).toBe(0);
+    const { stands } = await straight(undefined, [up(FIRST)]);
+    const left = { world: laptop.read(WORLD)!, manifest: laptop.read(laptop.own("json")) };
+    expect(differences(left, stands, REGION)).toEqual([]);
+  });
+});
+
+describe("in a terminal", () => {
+  const HIDE = "\u001b[?25l";
+  const SHOW = "\u001b[?25h";
+
+  /** Types into a terminal of its own; what it shows is in `all`. */
+  function terminal(laptop: Laptop) {
+    const words = [process.execPath, ...laptop.words("up")].map((word) => `'${word}'`).join(" ");
+    const line = `stty cols 120 rows 60; exec ${words}`;
+    const run = execa("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
+      ...laptop.surroundings,
+      env: { ...laptop.surroundings.env, TERM: "xterm-256color", SHELL: "/bin/sh" },
+      stdin: "pipe",
+    });
+    return { run, said: listen(run), type: (text: string) => run.stdin.write(text) };
+  }
+
+  it("Ctrl-C ends with 130, and the cursor is there again", async () => {
+    const laptop = new Laptop();
+    const { run, said, type } = terminal(laptop);
+    await said(/filesystem .*CREATING/);
+    type("\u0003");
+    const { exitCode, all } = await run;
+    expect(exitCode, all).toBe(130);
+    expect(all).toContain(HIDE);
+    expect(all.lastIndexOf(SHOW)).toBeGreaterThan(all.lastIndexOf(HIDE));
+    expect(all).toContain("still at work without us:");
+    await goesOn(laptop);
+  });
+
+  it("Ctrl-C twice ends at once, and the cursor is there again", async () => {
+    const laptop = new Laptop();
+    slowAnswer(laptop);
+    const { run, said, type } = terminal(laptop);
+    await asked(laptop, "CreateFileSystem");
+    type("\u0003");
+    await said(/interrupted/);
+    type("\u0003");
+    const { exitCode, all } = await run;
+    expect(exitCode, all).toBe(130);
+    expect(all.lastIndexOf(SHOW)).toBeGreaterThan(all.lastIndexOf(HIDE));
+    await goesOn(laptop);
+  });
+
+  it("that is closed stops the run in good order", async () => {
+    const laptop = new Laptop();
+    const { run, said } = terminal(laptop);
+    await said(/filesystem .*CREATING/);
+    const { pid } = JSON.parse(laptop.read(laptop.own("lock"))!) as { pid: number };
+    run.kill("SIGKILL");
+    await run;
+    await expect.poll(() => isAlive({ pid }), { timeout: 10_000 }).toBe(false);
+    // Given back, not left behind.
+    expect(laptop.read(laptop.own("lock"))).toBeUndefined();
+    expect(journal(laptop).steps.filesystem).toMatchObject({ phase: "creating" });
+    await goesOn(laptop);
+  });
+});
