@@ -8,7 +8,7 @@ import type { Listener, Outcome, PlannedNode } from "./events.ts";
 import type { Graph, Node } from "./graph.ts";
 import { JournalError, type Manifest } from "./manifest.ts";
 import { label, lateArrivals, removeAll, survey, type Thing } from "./removal.ts";
-import { isAborted, note, type Run, stepError } from "./run.ts";
+import { isAborted, note, type Run, stepError, surveyError } from "./run.ts";
 import { all, once } from "./schedule.ts";
 import type { Found, Step } from "./step.ts";
 
@@ -225,10 +225,13 @@ export class Engine<Cloud> {
       emit({ type: "finished", at: clock.now(), node: id, outcome: "unneeded", ms: 0 });
     }
     for (const release of releases) {
-      if (release.status === "rejected") throw release.reason;
-      failures.push(...release.value);
+      failures.push(...(release.status === "rejected" ? [surveyError(run, release.reason)] : release.value));
     }
-    const left = await this.#tidy(plan, done, failures);
+    const left = await this.#tidy(plan, done, failures).catch((error: unknown) => {
+      if (isAborted(error)) throw this.#stopped();
+      failures.push(surveyError(run, error));
+      return [];
+    });
     return { outcomes, outputs, failures, left };
   }
 

@@ -56,15 +56,31 @@ export function stepError<Cloud>(
   ref?: string,
 ): BootstrapError {
   if (cause instanceof BootstrapError) return cause;
-  // A bug is not dressed up as AWS's answer.
-  if (errors.trouble(cause) === "unknown" && (cause instanceof TypeError || cause instanceof ReferenceError))
-    throw cause;
+  throwBugs(errors, cause);
   return new StepError(`${doing} ${step.kind} (${id}): ${errors.words(cause)}`, {
     node: id,
     ref,
     cause,
-    hint: errors.hint(cause) ?? "when the reason is gone, run the same command again: it goes on from here",
+    hint: errors.hint(cause) ?? GO_ON,
   });
+}
+
+/** The same, of a look at everything of this environment. */
+export function surveyError<Cloud>({ errors }: Run<Cloud>, cause: unknown): BootstrapError {
+  if (cause instanceof BootstrapError) return cause;
+  throwBugs(errors, cause);
+  return new BootstrapError("survey", `looking for what is no longer used: ${errors.words(cause)}`, {
+    cause,
+    hint: errors.hint(cause) ?? GO_ON,
+  });
+}
+
+const GO_ON = "when the reason is gone, run the same command again: it goes on from here";
+
+/** A bug is not dressed up as AWS's answer. */
+function throwBugs(errors: CloudErrors, cause: unknown): void {
+  const isBug = cause instanceof TypeError || cause instanceof ReferenceError;
+  if (isBug && errors.trouble(cause) === "unknown") throw cause;
 }
 
 export function isAborted(error: unknown): error is AbortedError {

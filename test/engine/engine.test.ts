@@ -257,6 +257,21 @@ describe("up", () => {
     expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
   });
 
+  it("tells every failure when the credentials run out, also that it could not look for what is left over", async () => {
+    cloud.before = (call) => {
+      const late = cloud.calls.includes("create image");
+      if (late && !call.startsWith("find image")) throw new ToyError("refused", "the credentials have run out");
+    };
+    const { summary } = await up({ image: { recipe: 2 } });
+    expect(summary.failures.map(({ message }) => message)).toContain(
+      "looking for what is no longer used: the credentials have run out",
+    );
+    expect(summary.failures.length).toBeGreaterThan(1);
+    cloud.before = () => {};
+    expect((await up({ image: { recipe: 2 } })).summary.failures).toEqual([]);
+    expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+  });
+
   it("keeps the intent when the journal cannot take down what came of the call", async () => {
     const write = store.write.bind(store);
     store.write = async (text) => {

@@ -102,13 +102,11 @@ describe.each([
     expect(machine.calls("systemctl --no-block")).toEqual(["systemctl --no-block poweroff"]);
     expect(machine.read("dev/console")).toMatch(/^bootstrap: cannot set/);
   });
-});
 
-describe("the node's deadline", () => {
-  it("stands as it is when cloud-init is run again on a node at work", () => {
+  it("stands as it is when cloud-init is run again on a machine at work", () => {
     using machine = new StandInMachine({ "systemd-run": "exit 1", systemctl: "" });
-    expect(machine.run(render("userdata/10-deadline.sh", {})).status).toBe(0);
-    expect(machine.calls()).toEqual(["systemctl is-active --quiet bootstrap-deadline.timer"]);
+    expect(machine.run(script).status).toBe(0);
+    expect(machine.calls()).toEqual([expect.stringMatching(/^systemctl is-active --quiet bootstrap-\w+\.timer$/)]);
   });
 });
 
