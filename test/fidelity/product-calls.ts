@@ -1,0 +1,127 @@
+import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { DescribeJobDefinitionsCommand, SubmitJobCommand } from "@aws-sdk/client-batch";
+import {
+  AuthorizeSecurityGroupIngressCommand,
+  CreateTagsCommand,
+  DescribeSecurityGroupsCommand,
+} from "@aws-sdk/client-ec2";
+import { PutImageScanningConfigurationCommand, PutImageTagMutabilityCommand } from "@aws-sdk/client-ecr";
+import {
+  ListInstanceProfilesCommand,
+  TagInstanceProfileCommand,
+  UpdateAssumeRolePolicyCommand,
+} from "@aws-sdk/client-iam";
+import { countUnfinishedJobs } from "../../src/aws/jobs.ts";
+import { Site } from "../environment/site.ts";
+
+export const VERBS = ["up", "bake-ami", "status", "teardown"] as const;
+export type Verb = (typeof VERBS)[number];
+
+/** Which verbs asked for an operation and were answered, by `service:Operation`. */
+export type ProductCalls = ReadonlyMap<string, ReadonlySet<Verb>>;
+
+/**
+ * Runs every verb in process, in two partitions: on nothing, again, on changed configs, after others tampered with what
+ * is there, after failures. Answers what the sandbox's log holds of it.
+ */
+export async function productCalls(): Promise<ProductCalls> {
+  const asked = new Map<string, Set<Verb>>();
+  const during = async (site: Site, verb: Verb, run: () => Promise<unknown>) => {
+    const before = site.lab.calls.length;
+    await run();
+    for (const { service, operation, outcome } of site.lab.calls.slice(before)) {
+      if (outcome !== "ok") continue;
+      const call = `${service}:${operation}`;
+      asked.set(call, (asked.get(call) ?? new Set()).add(verb));
+    }
+  };
+  const up = (site: Site, yaml = "") => during(site, "up", () => site.up(yaml));
+  const bake = (site: Site, yaml = "") => during(site, "bake-ami", () => site.bake(yaml, { force: true }));
+  const status = (site: Site) => during(site, "status", () => site.up("", { dryRun: true }));
+  const teardown = (site: Site) =>
+    during(site, "teardown", async () => {
+      await countUnfinishedJobs(site.lab.cloud, "demux");
+      await site.teardown();
+    });
+
+  const global = new Site();
+  global.lab.faults.push({ service: "ec2", operation: "CreateImage", nth: 1, fate: { kind: "fail", reason: "no" } });
+  await up(global);
+  await up(global);
+  await up(global);
+  await status(global);
+  await up(global, CHANGED);
+  await up(global, "compute: { maxVcpus: 288, purchase: spot }");
+  await tamper(global);
+  await up(global);
+  // The newest parameter of all: an older partition does not know it.
+  global.lab.faults.push({ operation: "DeregisterImage", nth: 1, error: { code: "UnknownParameter" } });
+  for (let generation = 0; generation < 3; generation++) await bake(global);
+  await submitJob(global);
+  await teardown(global);
+
+  const china = new Site("cn-northwest-1");
+  await withFailingBuilder(() => up(china, "container: { builder: podman }"));
+  await up(china);
+  china.store = new Site().store;
+  await teardown(china);
+  return asked;
+}
+
+const CHANGED = `
+filesystem: { capacityGiB: 2400 }
+logs: { retentionDays: 30 }
+job: { buckets: { write: [my-runs] } }
+iam: { permissionsBoundary: "arn:aws:iam::aws:policy/AdministratorAccess" }
+`;
+
+/** Someone else's hands in the environment: tags, rules, settings and documents that are not what they were. */
+async function tamper({ lab }: Site): Promise<void> {
+  const { ec2, ecr, iam } = lab.cloud;
+  const Tags = [{ Key: "bootstrap:fingerprint", Value: "another" }];
+  const { SecurityGroups } = await ec2.send(
+    new DescribeSecurityGroupsCommand({ Filters: [{ Name: "tag:bootstrap:env", Values: ["demux"] }] }),
+  );
+  const GroupId = SecurityGroups![0]!.GroupId!;
+  await ec2.send(new CreateTagsCommand({ Resources: [GroupId], Tags }));
+  const UserIdGroupPairs = [{ GroupId }];
+  const IpPermissions = [{ IpProtocol: "tcp", FromPort: 22, ToPort: 22, UserIdGroupPairs }];
+  await ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions }));
+  const repositoryName = "demux/bcl2fastq";
+  await ecr.send(
+    new PutImageScanningConfigurationCommand({ repositoryName, imageScanningConfiguration: { scanOnPush: false } }),
+  );
+  await ecr.send(new PutImageTagMutabilityCommand({ repositoryName, imageTagMutability: "MUTABLE" }));
+  const { InstanceProfiles } = await iam.send(new ListInstanceProfilesCommand({}));
+  for (const { InstanceProfileName, Roles } of InstanceProfiles!) {
+    await iam.send(new TagInstanceProfileCommand({ InstanceProfileName, Tags }));
+    const Statement = [{ Effect: "Allow", Principal: { Service: "batch.amazonaws.com" }, Action: "sts:AssumeRole" }];
+    const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement });
+    await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: Roles![0]!.RoleName, PolicyDocument }));
+  }
+}
+
+async function submitJob({ lab }: Site): Promise<void> {
+  const { jobDefinitions } = await lab.cloud.batch.send(new DescribeJobDefinitionsCommand({ status: "ACTIVE" }));
+  const jobDefinition = jobDefinitions![0]!.jobDefinitionArn!;
+  await lab.cloud.batch.send(new SubmitJobCommand({ jobName: "first", jobQueue: "demux", jobDefinition }));
+}
+
+/** A podman that builds, and cannot push. */
+async function withFailingBuilder(run: () => Promise<void>): Promise<void> {
+  const { PATH } = process.env;
+  const folder = mkdtempSync(join(tmpdir(), "bootstrap-builder-"));
+  writeFileSync(
+    join(folder, "podman"),
+    '#!/bin/sh\ncase "$1" in image) echo linux/amd64 ;; push) exit 1 ;; login) cat >/dev/null ;; esac\n',
+  );
+  chmodSync(join(folder, "podman"), 0o755);
+  process.env.PATH = `${folder}${delimiter}${PATH}`;
+  try {
+    await run();
+  } finally {
+    process.env.PATH = PATH;
+  }
+}
