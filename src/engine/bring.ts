@@ -302,7 +302,7 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
           node: id,
           ref: one.ref,
         });
-      if (one?.state === "failed" && (!step.mendsFailed || mends++ >= MOST_MENDS)) throw failed(node, one, record);
+      if (one?.state === "failed" && !step.mendsFailed) throw failed(node, one, record);
 
       if (one && one.state !== "pending") {
         const drift = toMend(one, {
@@ -312,22 +312,21 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
         const upToDate = step.shared || one.fingerprint === wanted.fingerprint;
         if (one.state === "ready" && drift.length === 0 && upToDate) return found;
         const told = JSON.stringify([one.state, drift]);
-        if (told === lastDrift && waitedMs <= timeoutMs) {
-          // Nudged already, and not to be seen yet.
-          await calls.wait(everyMs);
-          lastDrift = "";
-          continue;
+        if (told !== lastDrift) {
+          lastDrift = told;
+          if (one.state === "failed" && mends++ >= MOST_MENDS) throw failed(node, one, record);
+          if (!step.update)
+            throw failed(node, { ...one, detail: "it is not what was asked for, and cannot be changed" }, record);
+          const nudge = { ...one, drift };
+          await calls
+            .change({ everyMs, alsoLost: true, note: context.note }, () => step.update!(context, nudge))
+            .catch((error: unknown) => {
+              throw isAborted(error) ? error : stepError(run, node, "changing", error, one.ref);
+            });
+          if (waitedMs <= timeoutMs) continue;
         }
-        lastDrift = told;
-        if (!step.update)
-          throw failed(node, { ...one, detail: "it is not what was asked for, and cannot be changed" }, record);
-        const nudge = { ...one, drift };
-        await calls
-          .change({ everyMs, alsoLost: true, note: context.note }, () => step.update!(context, nudge))
-          .catch((error: unknown) => {
-            throw isAborted(error) ? error : stepError(run, node, "changing", error, one.ref);
-          });
-        if (waitedMs <= timeoutMs) continue;
+        // Nudged already, and perhaps not to be seen yet: nudged again after another look.
+        lastDrift = "";
       }
 
       if (waitedMs > timeoutMs) throw tooLong(node, last, timeoutMs);

@@ -108,13 +108,13 @@ export class Engine<Cloud> {
     };
   }
 
-  /** The journal speaks of work that was done, but not to the end of its own record. */
+  /** The cloud may be as it should be, and the journal still speaks of something that was begun. */
   #isUnfinished(targets: ReadonlySet<string> | undefined): boolean {
     const { graph, manifest, keepTemporaries } = this.#run;
-    const scope = new Set(this.#inScope(targets).map(({ id }) => id));
     return manifest.records.some(([id, { phase }]) => {
-      if (targets && !scope.has(id)) return false;
-      return phase !== "ready" || (graph.ownerOf(id) !== undefined && !keepTemporaries);
+      const owner = graph.ownerOf(id);
+      if (targets && !targets.has(owner ?? id)) return false;
+      return phase !== "ready" || (owner !== undefined && !keepTemporaries);
     });
   }
 
@@ -227,7 +227,7 @@ export class Engine<Cloud> {
     for (const release of releases) {
       failures.push(...(release.status === "rejected" ? [surveyError(run, release.reason)] : release.value));
     }
-    const left = await this.#tidy(plan, done, failures).catch((error: unknown) => {
+    const left = await this.#tidy(plan, done, failures, doubtUntil).catch((error: unknown) => {
       if (isAborted(error)) throw this.#stopped();
       failures.push(surveyError(run, error));
       return [];
@@ -279,32 +279,34 @@ export class Engine<Cloud> {
     { targets }: Plan<Cloud>,
     done: ReadonlyMap<string, Brought & { readonly look: Look }>,
     failures: BootstrapError[],
+    doubtUntil: number,
   ): Promise<string[]> {
     const run = this.#run;
     const { graph, keepTemporaries } = run;
     const left: string[] = [];
     const away: Thing<Cloud>[] = [];
+    const seenLater = await this.#lookedAgain(doubtUntil);
 
     for (const [id, { found, look: seen }] of done) {
       if (graph.ownerOf(id)) continue;
       const node = graph.node(id)!;
       const calm = [...graph.downstreamOf(id)].every((other) => done.has(other) || graph.ownerOf(other) !== undefined);
-      for (const thing of this.#stale(node, found, seen)) {
+      for (const thing of this.#stale(node, seenLater(node) ?? found, seen)) {
         if (calm && !node.step.protect) away.push(thing);
         else left.push(inWords(thing, node.step.protect ? HOLDS_DATA : "what follows it is not done"));
       }
     }
 
-    const leftovers = await this.#leftovers();
-    if (!keepTemporaries) away.push(...leftovers);
-    else
-      left.push(
-        ...leftovers.map((thing) => inWords(thing, "kept as you asked; it costs until teardown or the next up")),
-      );
-
-    const orphans = targets ? [] : await this.#orphans();
-    const late = targets ? [] : await lateArrivals(run, orphans, (id) => !graph.node(id));
-    for (const thing of [...orphans, ...late]) {
+    const isTemporary = (id: string) => graph.ownerOf(id) !== undefined;
+    const [leftovers, orphans] = await Promise.all([this.#leftovers(), targets ? [] : this.#orphans()]);
+    const late = await lateArrivals(run, [...leftovers, ...orphans], (id) =>
+      isTemporary(id) ? !keepTemporaries : !targets && !graph.node(id),
+    );
+    for (const thing of [...leftovers, ...late.filter(({ found }) => isTemporary(found.node))]) {
+      if (!keepTemporaries) away.push(thing);
+      else left.push(inWords(thing, "kept as you asked; it costs until teardown or the next up"));
+    }
+    for (const thing of [...orphans, ...late.filter(({ found }) => !isTemporary(found.node))]) {
       if (thing.step.protect) left.push(inWords(thing, HOLDS_DATA));
       else if (failures.length > 0) left.push(inWords(thing, "no longer used, and removed when all the rest is done"));
       else if (!away.some(({ found }) => found.ref === thing.found.ref)) away.push(thing);
@@ -313,22 +315,41 @@ export class Engine<Cloud> {
     for (const thing of away)
       note(run, undefined, `removing ${thing.step.kind} ${thing.found.ref} (${label(away, thing)}): no longer used`);
     failures.push(...(await removeAll(run, away)));
-    await this.#forget(away, failures);
+    const data = [...orphans, ...late].filter(({ step }) => step.protect);
+    const isGoneOrphan = (id: string) =>
+      !targets && failures.length === 0 && !graph.node(id) && !data.some(({ found }) => found.node === id);
+    await this.#forget(away, failures, isGoneOrphan);
     return left;
   }
 
+  /** With the manifest lost, nobody knows what is still out of sight: waits until nothing can be, and looks once more. */
+  async #lookedAgain(doubtUntil: number): Promise<(node: Node<Cloud>) => readonly Found[] | undefined> {
+    const { clock, calls } = this.#run;
+    if (doubtUntil === 0) return () => undefined;
+    const waitMs = doubtUntil - clock.now();
+    if (waitMs > 0) {
+      note(this.#run, undefined, "the manifest is gone: looking again when everything must have come into sight");
+      await calls.wait(waitMs);
+    }
+    const things = await survey(this.#run);
+    return ({ id, step }) =>
+      things.flatMap(({ found, step: { kind } }) => (found.node === id && kind === step.kind ? [found] : []));
+  }
+
   /** Drops the records of temporaries and orphans that are gone. */
-  async #forget(away: readonly Thing<Cloud>[], failures: readonly BootstrapError[]): Promise<void> {
+  async #forget(
+    away: readonly Thing<Cloud>[],
+    failures: readonly BootstrapError[],
+    isGoneOrphan: (id: string) => boolean,
+  ): Promise<void> {
     const { graph, manifest, keepTemporaries } = this.#run;
     const isOf = (failure: BootstrapError) =>
       failure instanceof JournalError ||
       (failure instanceof StepError && away.some(({ found }) => found.node === failure.node));
     if (failures.some(isOf)) return;
-    for (const [id, record] of manifest.records) {
+    for (const [id] of manifest.records) {
       const temporary = graph.ownerOf(id) !== undefined && !keepTemporaries;
-      const orphan =
-        failures.length === 0 && !graph.node(id) && !this.#run.kinds.find(({ kind }) => kind === record.kind)?.protect;
-      if (temporary || orphan) await manifest.drop(id);
+      if (temporary || isGoneOrphan(id)) await manifest.drop(id);
     }
   }
 
@@ -438,7 +459,7 @@ function isStanding(verdict: PlannedNode["verdict"]): boolean {
   return verdict === "keep" || verdict === "adopt" || verdict === "use";
 }
 
-const HOLDS_DATA = "no longer used, but it may hold data: only teardown removes it";
+const HOLDS_DATA = "no longer used, and it costs, but it may hold data: only teardown removes it";
 
 /** A temporary node's row shows what of it is running now. */
 function withLeftover<Cloud>(node: PlannedNode, leftovers: readonly Thing<Cloud>[]): PlannedNode {

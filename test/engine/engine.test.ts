@@ -17,6 +17,7 @@ interface Lab {
   readonly image?: ToyInputs;
   readonly queue?: ToyInputs;
   readonly imageFails?: boolean;
+  readonly withoutQueue?: boolean;
 }
 
 /** A small environment: a group, a disk that holds data, an image made by a builder, and a queue on top. */
@@ -26,6 +27,7 @@ function lab({
   image = {},
   queue = {},
   imageFails = false,
+  withoutQueue = false,
 }: Lab = {}): Graph<ToyCloud> {
   const graph = new Graph<ToyCloud>();
   const net = graph.add("group", toyStep("group", { mendable: ["rules"] }), {
@@ -47,10 +49,17 @@ function lab({
     inputs: () => image,
     temporary: { builder },
   });
+  if (withoutQueue) return graph;
   graph.add("queue", toyStep("queue", { singular: true, mendable: ["order", "image", "disk"] }), {
     needs: { fs, ami },
     inputs: ({ fs, ami }) => ({ disk: fs.ref, image: ami.ref, order: "1", ...queue }),
   });
+  return graph;
+}
+
+function groupOnly(): Graph<ToyCloud> {
+  const graph = new Graph<ToyCloud>();
+  graph.add("group", toyStep("group", { mendable: ["rules"] }), { inputs: () => ({ rules: "988" }) });
   return graph;
 }
 
@@ -257,6 +266,36 @@ describe("up", () => {
     expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
   });
 
+  describe("with a builder that was launched in the moment of a power cut, and is not to be seen yet", () => {
+    const launchBuilder = async () => {
+      await up();
+      const token = "0f0e0d0c-1111-4222-8333-444455556666";
+      const visibleAt = cloud.clock.now() + 60_000;
+      cloud.things.push(toyThing({ ref: "machine-9", kind: "machine", node: "builder", token: "55556666", visibleAt }));
+      const { manifest } = await toyRun(cloud, store, lab());
+      const { fingerprint } = manifest.get("group")!;
+      const at = new Date(cloud.clock.now()).toISOString();
+      await manifest.put("builder", {
+        ...{ kind: "machine", needs: [], phase: "creating", inputs: null, fingerprint, token, at },
+      });
+    };
+
+    it("waits for it and removes it, although nothing else is to be done", async () => {
+      await launchBuilder();
+      const { plan, summary } = await up();
+      expect(plan.idle).toBe(false);
+      expect([summary.failures, kinds()]).toEqual([[], ["disk", "group", "image", "queue"]]);
+      expect((await up()).plan.idle).toBe(true);
+    });
+
+    it("removes it although the manifest is lost", async () => {
+      await launchBuilder();
+      store = memoryStore();
+      expect((await up()).summary.failures).toEqual([]);
+      expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+    });
+  });
+
   it("tells every failure when the credentials run out, also that it could not look for what is left over", async () => {
     cloud.before = (call) => {
       const late = cloud.calls.includes("create image");
@@ -325,12 +364,62 @@ describe("up", () => {
 
   it("removes what the graph no longer has, but not what holds data", async () => {
     await up();
-    const small = new Graph<ToyCloud>();
-    small.add("group", toyStep("group", { mendable: ["rules"] }), { inputs: () => ({ rules: "988" }) });
-    const { engine } = await toyRun(cloud, store, small, { kinds: kindsOf(lab()) });
+    const { engine } = await toyRun(cloud, store, groupOnly(), { kinds: kindsOf(lab()) });
     const { left } = await engine.up(await engine.plan());
     expect(kinds()).toEqual(["disk", "group"]);
-    expect(left).toEqual(["disk disk-2 (disk): no longer used, but it may hold data: only teardown removes it"]);
+    const why = "no longer used, and it costs, but it may hold data: only teardown removes it";
+    expect(left).toEqual([`disk disk-2 (disk): ${why}`]);
+  });
+
+  it("forgets data that somebody removed by hand after the graph dropped it, and then has nothing to do", async () => {
+    await up();
+    cloud.things = cloud.things.filter(({ kind }) => kind !== "disk");
+    const small = async () => toyRun(cloud, store, groupOnly(), { kinds: kindsOf(lab()) });
+    const first = await small();
+    await first.engine.up(await first.engine.plan());
+    expect(first.manifest.get("disk")).toBeUndefined();
+    expect((await (await small()).engine.plan()).idle).toBe(true);
+  });
+
+  it("forgets data that was asked for and never came, when the graph drops it", async () => {
+    await up();
+    const { manifest } = await toyRun(cloud, store, lab());
+    const { ref: _ref, ...open } = manifest.get("disk")!;
+    await manifest.put("disk", { ...open, phase: "creating", token: "of-an-attempt-that-never-arrived" });
+    cloud.things = cloud.things.filter(({ kind }) => kind !== "disk");
+    const small = async () => toyRun(cloud, store, groupOnly(), { kinds: kindsOf(lab()) });
+    const first = await small();
+    await first.engine.up(await first.engine.plan());
+    expect((await (await small()).engine.plan()).idle).toBe(true);
+  });
+
+  it("remembers what the graph dropped when only some nodes are brought, and a whole run removes it", async () => {
+    await up();
+    const dropped = { image: { recipe: 2 }, withoutQueue: true };
+    const some = await toyRun(cloud, store, lab(dropped), { kinds: kindsOf(lab()) });
+    expect((await some.engine.up(await some.engine.plan(new Set(["image"])))).failures).toEqual([]);
+    const whole = await toyRun(cloud, store, lab(dropped), { kinds: kindsOf(lab()) });
+    await whole.engine.up(await whole.engine.plan());
+    expect(kinds()).toEqual(["disk", "group", "image"]);
+  });
+
+  it("has nothing to do for its targets when only the record of another node is open", async () => {
+    await up();
+    const run = await toyRun(cloud, store, lab());
+    await run.manifest.put("group", { ...run.manifest.get("group")!, phase: "updating" });
+    expect((await run.engine.plan(new Set(["image", "queue"]))).idle).toBe(true);
+    expect((await run.engine.plan()).idle).toBe(false);
+  });
+
+  it("nudges a failed thing that can be mended three times, with looks between, before it believes the failure", async () => {
+    const graph = new Graph<ToyCloud>();
+    const step = { ...toyStep("fleet", { mendable: ["size"], fails: true }), mendsFailed: true as const };
+    graph.add("fleet", step, { inputs: () => ({ size: 1 }) });
+    const { engine } = await toyRun(cloud, store, graph);
+    const { failures } = await engine.up(await engine.plan());
+    expect(failures[0]?.message).toContain("no capacity in zone-a");
+    expect(cloud.changes).toEqual(["create fleet", "update fleet", "update fleet", "update fleet"]);
+    expect(cloud.calls.at(-1)).toBe("find fleet");
   });
 
   it("refuses a same-named thing that is not ours", async () => {
