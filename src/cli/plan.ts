@@ -14,7 +14,11 @@ export function sayPlan(session: Session, { nodes, removals, left, idle }: Plan<
   const rows: PlannedNode[] = [
     ...nodes.filter(({ verdict, ref }) => verdict !== "temporary" || ref !== undefined),
     ...away.map((thing) => ({ ...thing, verdict: "remove" as const, reason: "no longer used" })),
-    ...staying.map((thing) => ({ ...thing, verdict: "keep" as const, reason: "no longer used, but it may hold data" })),
+    ...staying.map((thing) => ({
+      ...thing,
+      verdict: "keep" as const,
+      reason: "no longer used, and it costs, but it may hold data",
+    })),
   ];
   const json = { type: "plan", idle, nodes, removals: away, left: staying };
   say(session, renderPlan(rows, { color: colors() }), json);

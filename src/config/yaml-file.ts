@@ -76,13 +76,12 @@ function unfitIn(document: Document) {
   visit(document, {
     Pair(_at, { key, value }, ancestors) {
       if (isScalar(key)) return;
-      const path = ancestors.flatMap((at) => (isPair(at) ? [wordOf(at.key)] : []));
-      unfit.push({ offset: ((key ?? value) as Node | null)?.range?.[0] ?? 0, path, text: "a key must be one word" });
+      const offset = ((key ?? value) as Node | null)?.range?.[0] ?? 0;
+      unfit.push({ offset, path: keysIn(ancestors), text: "a key must be one word" });
     },
     Scalar(key, scalar, ancestors) {
       const text = troubleWith(scalar, key === "key");
-      const path = ancestors.flatMap((at) => (isPair(at) ? [wordOf(at.key)] : []));
-      if (text !== undefined) unfit.push({ offset: scalar.range?.[0] ?? 0, path, text });
+      if (text !== undefined) unfit.push({ offset: scalar.range?.[0] ?? 0, path: keysIn(ancestors), text });
     },
   });
   return unfit;
@@ -94,6 +93,10 @@ function troubleWith({ value, source }: Scalar, isKey: boolean): string | undefi
     return `${source} would be read as ${value}; if it is a text, put it into quotes`;
   if (typeof value === "string" && /[\0\p{Cs}]/u.test(value)) return "holds a NUL or half a character";
   return isKey && value === "__proto__" ? "no key can have this name" : undefined;
+}
+
+function keysIn(ancestors: readonly unknown[]): Path {
+  return ancestors.flatMap((at) => (isPair(at) ? [wordOf(at.key)] : []));
 }
 
 /** A key, or a list's item, and what stands below it. */

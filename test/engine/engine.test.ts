@@ -422,6 +422,16 @@ describe("up", () => {
     expect(cloud.calls.at(-1)).toBe("find fleet");
   });
 
+  it("removes half an image that shows up late, when the manifest is gone", async () => {
+    await up();
+    store = memoryStore();
+    const at = { visibleAt: cloud.clock.now() + 40_000, readyAt: cloud.clock.now() + 3_600_000 };
+    cloud.things.push(toyThing({ ref: "image-9", kind: "image", ...at }));
+    const { summary } = await up();
+    expect(summary.failures).toEqual([]);
+    expect(cloud.live.filter(({ kind }) => kind === "image").map(({ ref }) => ref)).toEqual(["image-4"]);
+  });
+
   it("refuses a same-named thing that is not ours", async () => {
     cloud.things.push(toyThing({ ref: "queue-0", kind: "queue", owned: false }));
     const { summary } = await up();
