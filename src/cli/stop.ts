@@ -10,9 +10,13 @@ export function stopOnSignals(): AbortSignal {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       if (stop.signal.aborted) {
-        // Past the stream, which listr2 holds back while it draws.
-        if (process.stdout.isTTY) writeSync(process.stdout.fd, SHOW_CURSOR);
-        process.exit(128 + constants.signals[signal]);
+        try {
+          // Past the stream, which listr2 holds back while it draws.
+          if (process.stdout.isTTY) writeSync(process.stdout.fd, SHOW_CURSOR);
+        } finally {
+          // Also where the terminal is gone.
+          process.exit(128 + constants.signals[signal]);
+        }
       }
       stop.abort();
     });

@@ -123,8 +123,12 @@ export class Site {
   }
 }
 
+const files = new Map<string, string>();
+
+/** One file for each text, however many runs read it. */
 function fileWith(yaml: string): string {
-  const file = join(mkdtempSync(join(tmpdir(), "bootstrap-site-")), "bootstrap.yaml");
-  writeFileSync(file, yaml);
+  const file = files.get(yaml) ?? join(mkdtempSync(join(tmpdir(), "bootstrap-site-")), "bootstrap.yaml");
+  if (!files.has(yaml)) writeFileSync(file, yaml);
+  files.set(yaml, file);
   return file;
 }

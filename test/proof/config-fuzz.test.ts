@@ -17,7 +17,7 @@ import { bakeScript } from "../../src/recipe.ts";
 import { formatError } from "../../src/ui/error.ts";
 import { WORKLOADS_FOLDER } from "../../src/workloads.ts";
 import { Site } from "../environment/site.ts";
-import { fitting, hostileText, hostileValue, KEYS, type Key, runs } from "./hostile.ts";
+import { fitting, hostileText, hostileValue, KEYS, type Key, runs } from "./hostile-values.ts";
 
 const REGION = "us-east-1";
 const EXAMPLES = readdirSync("examples").map((name) => readFileSync(join("examples", name), "utf8"));

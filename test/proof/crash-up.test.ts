@@ -7,6 +7,6 @@ describe("`up` from nothing, cut short at every point at which a power cut can m
     const verdict = await matrix(await theUp());
     console.log(inWords("up", verdict));
     expect(verdict.wrong).toEqual([]);
-    expect(verdict.states).toBeGreaterThan(100);
+    expect(verdict.points).toBeGreaterThan(300);
   });
 });

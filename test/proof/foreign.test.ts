@@ -19,9 +19,9 @@ import { AddRoleToInstanceProfileCommand, CreateInstanceProfileCommand, CreateRo
 import { describe, expect, it } from "vitest";
 import { Site } from "../environment/site.ts";
 import type { Lab } from "../steps/harness.ts";
+import { OVERSLEEP, outcomeOf, REGION } from "./commands.ts";
 import type { Desk } from "./desk.ts";
-import { REGION } from "./matrix.ts";
-import { deskFor, outcomeOf } from "./verbs.ts";
+import { deskFor } from "./verbs.ts";
 import { standing } from "./world.ts";
 
 const MINUTE_MS = 60_000;
@@ -223,7 +223,7 @@ describe("under the name of ours", () => {
   it.each(Object.entries(IN_THE_WAY))(
     "%s of somebody else's is refused, and stays as it is",
     async (_what, { make, refuses }) => {
-      const desk = await deskFor("up", { oversleep: 10 });
+      const desk = await deskFor("up", { oversleep: OVERSLEEP });
       const ref = await make(desk.site.lab);
       await desk.site.lab.clock.sleep(15 * MINUTE_MS);
       await desk.site.up("", { dryRun: true });
@@ -248,7 +248,7 @@ describe("under the name of ours", () => {
 });
 
 it("things of somebody else's with names like ours stay as they are", async () => {
-  const desk = await deskFor("teardown", { oversleep: 10 });
+  const desk = await deskFor("teardown", { oversleep: OVERSLEEP });
   const refs: [what: string, ref: string][] = [];
   for (const [what, make] of Object.entries(BESIDE)) refs.push([what, await make(desk.site.lab)]);
   await desk.site.lab.clock.sleep(15 * MINUTE_MS);
@@ -266,7 +266,7 @@ it("things of somebody else's with names like ours stay as they are", async () =
 
 describe("a second file system with our tags", () => {
   async function withSecond() {
-    const desk = await deskFor("teardown", { oversleep: 10 });
+    const desk = await deskFor("teardown", { oversleep: OVERSLEEP });
     const { fsx } = desk.site.lab.cloud;
     const [ours] = (await fsx.send(new DescribeFileSystemsCommand({}))).FileSystems!;
     const { groupId, subnetId } = await place(desk.site.lab);
@@ -307,7 +307,7 @@ describe("a second file system with our tags", () => {
 });
 
 it("environments with names that begin alike, and one of the same name elsewhere, never touch each other's things", async () => {
-  const desk = await deskFor("teardown", { oversleep: 10 });
+  const desk = await deskFor("teardown", { oversleep: OVERSLEEP });
   const { lab } = desk.site;
   const ours = desk.site;
   const others = ["demux-2", "demux2", `demux-${REGION}`].map((name) => ({

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Fault } from "../../sandbox/faults.ts";
 import { JournalError } from "../../src/engine/manifest.ts";
+import { OVERSLEEP, outcomeOf, REGION } from "./commands.ts";
 import { type Desk, deskAt, type Moment } from "./desk.ts";
-import { REGION } from "./matrix.ts";
-import { arrive, deskFor, outcomeOf, stages, VERBS, type Verb } from "./verbs.ts";
+import { arrive, deskFor, stages, VERBS, type Verb } from "./verbs.ts";
 import { differences, standing } from "./world.ts";
 
 const READS = ["Describe*", "Get*", "List*"];
@@ -283,7 +283,7 @@ it.each(DISK)(
   async (verb, yaml) => {
     let writes = 0;
     const counting = await deskFor(verb, {
-      oversleep: 10,
+      oversleep: OVERSLEEP,
       onWrite: (stage) => {
         if (stage === "before") writes += 1;
       },
@@ -297,7 +297,7 @@ it.each(DISK)(
       let count = 0;
       let mended = false;
       const desk = await deskFor(verb, {
-        oversleep: 10,
+        oversleep: OVERSLEEP,
         onWrite: (stage) => {
           if (stage === "before") count += 1;
           if (stage === "before" && !mended && (once ? count === nth : count >= nth))

@@ -5,13 +5,11 @@ import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { randomFrom } from "../../sandbox/random.ts";
 import { advanceSandbox, startSandbox } from "../../sandbox/start.ts";
 import { World } from "../../sandbox/world.ts";
+import { bake, CHANGED, FIRST, MONTH_MS, REGION, straight, teardown, up } from "./commands.ts";
 import { crashingCloud } from "./crashing-cloud.ts";
 import { deskAt, type Moment } from "./desk.ts";
 import { Laptop, SPEED } from "./laptop.ts";
-import { bake, CHANGED, FIRST, REGION, straight, teardown, up } from "./matrix.ts";
 import { differences } from "./world.ts";
-
-const MONTH_MS = 30 * 24 * 3_600_000;
 
 /** One verb after the other, with the config that it finds. */
 const VERBS = [

@@ -5,6 +5,7 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { onTestFinished } from "vitest";
+import type { Fault } from "../../sandbox/faults.ts";
 
 export const BOOTSTRAP = fileURLToPath(new URL("../../bin/bootstrap.js", import.meta.url));
 const HASTY = new URL("hasty.mjs", import.meta.url).href;
@@ -12,7 +13,11 @@ const HASTY = new URL("hasty.mjs", import.meta.url).href;
 /** The sandbox's seconds in one of ours. */
 export const SPEED = 150;
 
-const MOST_TRIES = 5;
+/** Where the CLI keeps its own sandbox, below the folder it is typed in. */
+const SANDBOX = ".bootstrap/sandbox";
+
+const MOST_TRIES = 3;
+const WAITED_LONG_ENOUGH = /hint: run the same command again( to go on waiting|: it looks for it)/;
 
 export interface LaptopOptions {
   /** A sandbox that is not the CLI's own; without it, `--sandbox`. */
@@ -55,22 +60,24 @@ export class Laptop {
   }
 
   /**
-   * Runs it to its end. A minute of the sandbox is a blink of ours: on a busy machine the CLI may say that it has waited
-   * long enough, and that the same command goes on waiting; then that is done.
+   * Runs it to its end. Ten minutes of the sandbox are four seconds of ours: on a busy machine the CLI may say that it
+   * has waited long enough, and that the same command goes on. Then that is done, and said.
    */
   async run(verb: string, flags: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
     for (let tries = 1; ; tries++) {
       const ended = await this.start(verb, flags, env);
-      if (ended.exitCode !== 1 || tries === MOST_TRIES || !/hint: run the same command again/.test(ended.all))
-        return ended;
+      if (ended.exitCode !== 1 || tries === MOST_TRIES || !WAITED_LONG_ENOUGH.test(ended.all)) return ended;
+      console.log(`${verb} waited long enough, and is typed again: ${ended.all.split("\n").at(-2)}`);
     }
   }
 
   get surroundings() {
+    // Against a cloud of somebody else's the CLI builds with what this machine has: here nothing, so on an instance.
+    const PATH = this.#endpoint ? this.folder : process.env.PATH;
     const credentials = { AWS_ACCESS_KEY_ID: "sandbox", AWS_SECRET_ACCESS_KEY: "sandbox" };
     return {
       cwd: this.folder,
-      env: { PATH: process.env.PATH, HOME: this.folder, HASTE: String(SPEED), ...credentials },
+      env: { PATH, HOME: this.folder, HASTE: String(SPEED), ...credentials },
       extendEnv: false,
       reject: false,
       all: true,
@@ -85,6 +92,22 @@ export class Laptop {
   place(what: string, text: string): void {
     mkdirSync(join(this.folder, ".bootstrap"), { recursive: true });
     this.write(this.own(what), text);
+  }
+
+  /** What is to go wrong in the CLI's own sandbox. */
+  script(faults: readonly Fault[]): void {
+    mkdirSync(join(this.folder, SANDBOX), { recursive: true });
+    this.write(join(SANDBOX, "faults.json"), JSON.stringify(faults));
+  }
+
+  /** What the CLI's own sandbox was asked, line by line. */
+  calls(): string | undefined {
+    return this.read(join(SANDBOX, "calls.jsonl"));
+  }
+
+  /** The world of the CLI's own sandbox, and the manifest. */
+  left(): { readonly world: string; readonly manifest: string | undefined } {
+    return { world: this.read(join(SANDBOX, "world.json"))!, manifest: this.read(this.own("json")) };
   }
 
   /** Undefined where there is none. */

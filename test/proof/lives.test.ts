@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { theFirst } from "./commands.ts";
 import { live } from "./lives.ts";
-import { FIRST, straight, up } from "./matrix.ts";
 import { toyLive } from "./toy-lives.ts";
 
 // `npm run soak` begins elsewhere and goes on for longer; a life that went wrong is lived again with SEED=n and LIVES=1.
@@ -10,7 +10,7 @@ const TOY_LIVES = LIVES * 25;
 
 describe("an environment in the hands of people, bad weather and power cuts", () => {
   it("is whole after the last up, and gone after the last teardown", async () => {
-    const first = await straight(undefined, [up(FIRST)]);
+    const first = await theFirst();
     let cuts = 0;
     for (let seed = FIRST_SEED; seed < FIRST_SEED + LIVES; seed++) {
       const { story, wrong, cuts: here } = await live(seed, first);

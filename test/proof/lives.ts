@@ -1,8 +1,6 @@
 import type { Fault } from "../../sandbox/faults.ts";
 import { randomFrom } from "../../sandbox/random.ts";
 import { isAwsError } from "../../src/aws/errors.ts";
-import { BootstrapError } from "../../src/engine/errors.ts";
-import { type DeskOptions, deskAt, type Moment, untilCut } from "./desk.ts";
 import {
   bake,
   CHANGED,
@@ -14,7 +12,8 @@ import {
   type Straight,
   teardown,
   up,
-} from "./matrix.ts";
+} from "./commands.ts";
+import { type DeskOptions, deskAt, type Moment, untilCut } from "./desk.ts";
 import { MISCHIEF } from "./mischief.ts";
 import { differences } from "./world.ts";
 
@@ -74,7 +73,7 @@ export async function live(seed: number, first: Straight): Promise<Life> {
     const [command, weather] = [pick(Object.keys(COMMANDS)), pick(Object.keys(FAULTS))];
     const countdown = random() < 0.7 ? 1 + Math.floor(random() ** 2 * 900) : Number.MAX_SAFE_INTEGER;
     const result = await untilCut(moment, around(FAULTS[weather]), countdown, (site) =>
-      COMMANDS[command]!(site).then(complaintsOf, saidNo),
+      complaintsOf(COMMANDS[command]!(site)),
     );
     moment = result.moment;
     if (!result.done) cuts += 1;
@@ -99,7 +98,7 @@ async function typedUntilDone(from: Moment | undefined, command: string, options
   let moment = from;
   for (let times = 1; ; times++) {
     const desk = deskAt(moment, options);
-    const complaints = await COMMANDS[command]!(desk.site).then(complaintsOf, saidNo);
+    const complaints = await complaintsOf(COMMANDS[command]!(desk.site));
     moment = desk.freeze();
     story.push(`${command} (the end): ${complaints.map(firstLine).join("; ") || "done"}`);
     if (complaints.length === 0 || times === MOST_TIMES) return { moment, story, complaints };
@@ -112,12 +111,6 @@ async function mischief(from: Moment, deed: string): Promise<Moment> {
     if (!isAwsError(error)) throw error;
   });
   return desk.freeze();
-}
-
-/** A refusal or a failure in words is an answer; anything else is a defect. */
-function saidNo(error: unknown): readonly string[] {
-  if (error instanceof BootstrapError || isAwsError(error)) return [(error as Error).message];
-  throw error;
 }
 
 function firstLine(text: string): string {

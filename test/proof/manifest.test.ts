@@ -1,20 +1,17 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { RefusedError } from "../../src/engine/errors.ts";
 import type { ManifestFile, StepRecord } from "../../src/engine/manifest.ts";
+import { CHANGED, FIRST, makes, OVERSLEEP, REGION, straight, theFirst, up } from "./commands.ts";
 import { deskAt, type Moment } from "./desk.ts";
 import { Laptop } from "./laptop.ts";
-import { CHANGED, FIRST, REGION, straight, up } from "./matrix.ts";
 import { differences, type Standing, standing } from "./world.ts";
-
-/** Polls are rarer than a real run's: what is proven does not wait. */
-const OVERSLEEP = 10;
 
 /** An environment that stands, and what its manifest and its world then are. */
 let stood: Moment;
 let first: readonly Standing[];
 
 beforeAll(async () => {
-  const { moment, stands } = await straight(undefined, [up(FIRST)]);
+  const { moment, stands } = await theFirst();
   stood = moment;
   first = stands;
 });
@@ -55,7 +52,6 @@ async function expectRebuilt(moment: Moment, yaml = FIRST, should = first) {
   return { writes, moment: desk.freeze() };
 }
 
-const makes = (writes: readonly string[]) => writes.filter((write) => /^(Create|Run|Register|Send)/.test(write));
 const CUT = /is not a whole manifest|is not a manifest/;
 const RESCUE = /cp memory\.json\.backup memory\.json.*or remove memory\.json and run again/;
 
@@ -257,7 +253,6 @@ describe("through the CLI", () => {
     laptop.write(`${path}.next`, text.slice(0, 100));
     const { exitCode, all } = await laptop.run("up");
     expect(exitCode, all).toBe(0);
-    const left = { world: laptop.read(".bootstrap/sandbox/world.json")!, manifest: laptop.read(path) };
-    expect(differences(left, first, REGION)).toEqual([]);
+    expect(differences(laptop.left(), first, REGION)).toEqual([]);
   });
 });

@@ -1,10 +1,9 @@
-import { bake, CHANGED, FIRST, OTHER, type Scenario, type Sequel, straight, teardown, up } from "./matrix.ts";
-
-const MONTH_MS = 30 * 24 * 3_600_000;
+import { bake, CHANGED, FIRST, MONTH_MS, OTHER, straight, teardown, theFirst, up } from "./commands.ts";
+import type { Scenario, Sequel } from "./matrix.ts";
 
 /** What is cut short, and what may follow: the same command, teardown, another config, the first config, a lost manifest. */
 export async function theUp(): Promise<Scenario> {
-  const [first, other] = await Promise.all([straight(undefined, [up(FIRST)]), straight(undefined, [up(OTHER)])]);
+  const [first, other] = await Promise.all([theFirst(), straight(undefined, [up(OTHER)])]);
   const sequels: Sequel[] = [
     { name: "the same up", commands: [up(FIRST)], should: [first.stands] },
     { name: "teardown", commands: [teardown], should: [[]] },
@@ -16,7 +15,7 @@ export async function theUp(): Promise<Scenario> {
 }
 
 export async function theChange(): Promise<Scenario> {
-  const first = await straight(undefined, [up(FIRST)]);
+  const first = await theFirst();
   const [changed, other] = await Promise.all([
     straight(first.moment, [up(CHANGED)]),
     straight(first.moment, [up(OTHER)]),
@@ -32,7 +31,7 @@ export async function theChange(): Promise<Scenario> {
 }
 
 export async function theBake(): Promise<Scenario> {
-  const first = await straight(undefined, [up(FIRST)]);
+  const first = await theFirst();
   const [later, baked] = await Promise.all([
     straight(first.moment, [], MONTH_MS),
     straight(first.moment, [bake], MONTH_MS),
@@ -53,7 +52,7 @@ export async function theBake(): Promise<Scenario> {
 }
 
 export async function theTeardown(): Promise<Scenario> {
-  const [first, other] = await Promise.all([straight(undefined, [up(FIRST)]), straight(undefined, [up(OTHER)])]);
+  const [first, other] = await Promise.all([theFirst(), straight(undefined, [up(OTHER)])]);
   const sequels: Sequel[] = [
     { name: "the same teardown", commands: [teardown], should: [[]] },
     { name: "teardown without the manifest", commands: [teardown], should: [[]], manifestLost: true },

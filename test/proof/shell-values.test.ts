@@ -6,7 +6,7 @@ import { BootstrapError } from "../../src/engine/errors.ts";
 import { bakeScript, imageScript } from "../../src/recipe.ts";
 import { shellQuote } from "../../src/templates.ts";
 import { nodeUserData } from "../../src/user-data.ts";
-import { hostileText, runs } from "./hostile.ts";
+import { hostileText, runs } from "./hostile-values.ts";
 import { structureOf, withTexts } from "./shell-words.ts";
 
 const FOLDER = new URL("../../templates/", import.meta.url);

@@ -5,25 +5,21 @@ import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { isAlive } from "../../src/cli/alive.ts";
 import type { ManifestFile } from "../../src/engine/manifest.ts";
+import { REGION, theFirst } from "./commands.ts";
 import { Laptop, listen } from "./laptop.ts";
-import { FIRST, REGION, straight, up } from "./matrix.ts";
 import { differences, standing } from "./world.ts";
-
-const WORLD = ".bootstrap/sandbox/world.json";
 
 const journal = (laptop: Laptop) => JSON.parse(laptop.read(laptop.own("json"))!) as ManifestFile;
 const filesystems = (laptop: Laptop) =>
-  standing(laptop.read(WORLD)!, REGION).filter(({ kind }) => kind === "filesystem");
+  standing(laptop.left().world, REGION).filter(({ kind }) => kind === "filesystem");
 
 /** The answer to the making of the file system takes seconds of ours. */
 function slowAnswer(laptop: Laptop): void {
-  mkdirSync(join(laptop.folder, ".bootstrap/sandbox"), { recursive: true });
-  const slow = { operation: "CreateFileSystem", nth: 1, slowMs: 900_000 };
-  laptop.write(".bootstrap/sandbox/faults.json", JSON.stringify([slow]));
+  laptop.script([{ operation: "CreateFileSystem", nth: 1, slowMs: 900_000 }]);
 }
 
 const asked = (laptop: Laptop, operation: string) =>
-  expect.poll(() => laptop.read(".bootstrap/sandbox/calls.jsonl"), { timeout: 30_000 }).toContain(`"${operation}"`);
+  expect.poll(() => laptop.calls(), { timeout: 30_000 }).toContain(`"${operation}"`);
 
 /** The same command goes on from there, and makes nothing twice. */
 async function goesOn(laptop: Laptop): Promise<void> {
@@ -66,9 +62,7 @@ describe("one signal", () => {
 
   it("is no bug while AWS throttles the questions before the plan", async () => {
     const laptop = new Laptop();
-    mkdirSync(join(laptop.folder, ".bootstrap/sandbox"), { recursive: true });
-    const error = { code: "Throttling", status: 503 };
-    laptop.write(".bootstrap/sandbox/faults.json", JSON.stringify([{ operation: "*", error }]));
+    laptop.script([{ operation: "*", error: { code: "Throttling", status: 503 } }]);
     const run = laptop.start("up");
     await asked(laptop, "GetCallerIdentity");
     run.kill("SIGINT");
@@ -87,7 +81,7 @@ describe("one signal", () => {
     expect(exitCode, all).toBe(130);
     const again = await laptop.run("teardown", ["--yes", "--discard-data"]);
     expect(again.exitCode, again.all).toBe(0);
-    expect(standing(laptop.read(WORLD)!, REGION)).toEqual([]);
+    expect(standing(laptop.left().world, REGION)).toEqual([]);
   });
 });
 
@@ -172,9 +166,8 @@ describe("who reads along may leave", () => {
     const laptop = new Laptop();
     const { exitCode, all } = await sh(laptop, line);
     expect(exitCode, all).toBe(0);
-    const { stands } = await straight(undefined, [up(FIRST)]);
-    const left = { world: laptop.read(WORLD)!, manifest: laptop.read(laptop.own("json")) };
-    expect(differences(left, stands, REGION)).toEqual([]);
+    const { stands } = await theFirst();
+    expect(differences(laptop.left(), stands, REGION)).toEqual([]);
   });
 });
 

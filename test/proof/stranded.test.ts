@@ -29,9 +29,9 @@ import {
 import { describe, expect, it } from "vitest";
 import type { Site } from "../environment/site.ts";
 import type { Lab } from "../steps/harness.ts";
+import { OVERSLEEP, outcomeOf, REGION } from "./commands.ts";
 import { deskAt, type Moment } from "./desk.ts";
-import { REGION } from "./matrix.ts";
-import { arrive, deskFor, outcomeOf, stages } from "./verbs.ts";
+import { arrive, deskFor, stages } from "./verbs.ts";
 import { standing } from "./world.ts";
 
 const MINUTE_MS = 60_000;
@@ -184,7 +184,7 @@ describe("teardown", () => {
   });
 
   it("names the security group that a machine of somebody else stands in, removes all the rest, and then the group", async () => {
-    const desk = await deskFor("teardown", { oversleep: 10 });
+    const desk = await deskFor("teardown", { oversleep: OVERSLEEP });
     const { lab } = desk.site;
     const { ec2 } = lab.cloud;
     const { SecurityGroups } = await ec2.send(new DescribeSecurityGroupsCommand(OWN));

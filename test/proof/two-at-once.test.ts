@@ -1,22 +1,16 @@
-import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
-import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { startSandbox } from "../../sandbox/start.ts";
 import { bornAt } from "../../src/cli/alive.ts";
 import type { Site } from "../environment/site.ts";
+import { CHANGED, FIRST, makes, OVERSLEEP, REGION, theFirst } from "./commands.ts";
 import { deskAt, type Moment, pointsOf } from "./desk.ts";
 import { Laptop, listen, SPEED } from "./laptop.ts";
-import { CHANGED, FIRST, REGION, straight, up } from "./matrix.ts";
 import { differences, standing } from "./world.ts";
-
-const WORLD = ".bootstrap/sandbox/world.json";
 
 /** A run that is still at work: the answer to the making of its file system does not come. */
 async function atWork(laptop: Laptop) {
-  mkdirSync(join(laptop.folder, dirname(WORLD)), { recursive: true });
-  const slow = { operation: "CreateFileSystem", slowMs: 30 * 86_400_000 };
-  laptop.write(".bootstrap/sandbox/faults.json", JSON.stringify([slow]));
+  laptop.script([{ operation: "CreateFileSystem", slowMs: 30 * 86_400_000 }]);
   const run = laptop.start("up");
   await listen(run)(/filesystem +creating/);
   return { run };
@@ -58,13 +52,12 @@ describe("a second run in the same folder", () => {
     const { run } = await atWork(laptop);
     run.kill("SIGKILL");
     await run;
-    laptop.write(".bootstrap/sandbox/faults.json", "[]");
+    laptop.script([]);
     const { exitCode, all } = await laptop.run("up");
     expect(exitCode, all).toBe(0);
     expect(all).toContain(`taking over the lock of up, pid ${run.pid} on ${hostname()}, which is gone`);
-    const { stands } = await straight(undefined, [up(FIRST)]);
-    const left = { world: laptop.read(WORLD)!, manifest: laptop.read(laptop.own("json")) };
-    expect(differences(left, stands, REGION)).toEqual([]);
+    const { stands } = await theFirst();
+    expect(differences(laptop.left(), stands, REGION)).toEqual([]);
   });
 });
 
@@ -111,9 +104,6 @@ describe("a lock that was left behind", () => {
   });
 });
 
-/** Polls are rarer than a real run's: what is proven does not wait. */
-const OVERSLEEP = 10;
-
 /** What one laptop remembers. */
 interface Folder {
   manifest: string | undefined;
@@ -143,7 +133,7 @@ async function wellUp(site: Site, yaml = FIRST) {
   const { summary, writes, plan } = await site.up(yaml);
   expect(summary?.failures ?? []).toEqual([]);
   expect(summary?.left ?? []).toEqual([]);
-  return { makes: writes.filter((write) => /^(Create|Run|Register|Send)/.test(write)), writes, idle: plan.idle };
+  return { makes: makes(writes), writes, idle: plan.idle };
 }
 
 async function wellDown(site: Site, yaml = FIRST) {
@@ -152,7 +142,7 @@ async function wellDown(site: Site, yaml = FIRST) {
 
 describe("two laptops that share no journal", () => {
   it("one after the other: what one made, the other finds; what one removed, the other makes once", async () => {
-    const { stands } = await straight(undefined, [up(FIRST)]);
+    const { stands } = await theFirst();
     const [a, b] = [folder(), folder()];
     await on(a, wellUp);
     expect((await on(b, wellUp)).writes).toEqual([]);
@@ -169,7 +159,7 @@ describe("two laptops that share no journal", () => {
   });
 
   it("one changes what the other made; the other, whose journal is old, agrees, or changes it back", async () => {
-    const { stands } = await straight(undefined, [up(FIRST)]);
+    const { stands } = await theFirst();
     const [a, b] = [folder(), folder()];
     await on(a, wellUp);
     await on(b, (site) => wellUp(site, CHANGED));
@@ -182,7 +172,7 @@ describe("two laptops that share no journal", () => {
   });
 
   it("one dies in the middle, the other goes on, the first comes back with its old journal: one of each, and then nothing", async () => {
-    const { stands } = await straight(undefined, [up(FIRST)]);
+    const { stands } = await theFirst();
     const { points } = await pointsOf(undefined, {}, (site) => site.up());
     const EVERY = 12;
     const wrong: string[] = [];
@@ -205,7 +195,7 @@ describe("two laptops that share no journal", () => {
   });
 
   it("as processes: one is killed in the middle, the other goes on, the first comes back and removes all", async () => {
-    const { stands } = await straight(undefined, [up(FIRST)]);
+    const { stands } = await theFirst();
     const server = new Laptop();
     const { endpoint, close } = await startSandbox({ folder: server.folder, speed: SPEED });
     onTestFinished(close);

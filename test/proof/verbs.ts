@@ -1,18 +1,12 @@
 import { expect } from "vitest";
-import { World } from "../../sandbox/world.ts";
-import { awsWords, hintFor, isAwsError } from "../../src/aws/errors.ts";
-import { BootstrapError } from "../../src/engine/errors.ts";
-import type { Event } from "../../src/engine/events.ts";
-import type { Ran, Site } from "../environment/site.ts";
+import type { Site } from "../environment/site.ts";
+import { type Command, complaintsOf, REGION, straight, teardown, theFirst } from "./commands.ts";
 import { type Desk, deskAt, type Moment } from "./desk.ts";
-import { REGION, straight, teardown, up } from "./matrix.ts";
 import { differences, type Standing } from "./world.ts";
 
 export type Verb = "up" | "bake-ami" | "teardown";
 
-type Result = Promise<Ran | Awaited<ReturnType<Site["teardown"]>>>;
-
-export const VERBS: Readonly<Record<Verb, (site: Site, yaml?: string) => Result>> = {
+export const VERBS: Readonly<Record<Verb, (site: Site, yaml?: string) => ReturnType<Command>>> = {
   up: (site, yaml = "") => site.up(yaml),
   "bake-ami": (site) => site.bake("", { force: true }),
   teardown,
@@ -29,8 +23,8 @@ let staged: Promise<Stages> | undefined;
 /** Brought up once, whoever asks. */
 export function stages(): Promise<Stages> {
   staged ??= (async () => {
-    const nothing = emptyAccount();
-    const { moment, stands } = await straight(nothing, [up("")]);
+    const nothing = deskAt(undefined).freeze();
+    const { moment, stands } = await theFirst();
     const baked = await straight(moment, [VERBS["bake-ami"]]);
     return {
       begins: { up: nothing, "bake-ami": moment, teardown: moment },
@@ -40,41 +34,9 @@ export function stages(): Promise<Stages> {
   return staged;
 }
 
-const START_MS = Date.UTC(2026, 10, 21);
-
-function emptyAccount(): Moment {
-  const world = World.fresh(1, { virtualMs: START_MS, wallMs: START_MS, speed: 1 });
-  return { world: world.toText(), manifest: undefined, backup: undefined, now: START_MS };
-}
-
-export interface Outcome {
-  readonly failures: readonly BootstrapError[];
-  readonly events: readonly Event[];
-  /** What `up` names at its end as left alone; after `teardown`, what is still there. */
-  readonly left: readonly string[];
-}
-
-/** What a person would see of a run: everything that went wrong, in words. What nobody foresaw is thrown on. */
-export async function outcomeOf(work: Result): Promise<Outcome> {
-  try {
-    const done = await work;
-    if (!("plan" in done))
-      return { failures: done.failures, events: [], left: done.left.map(({ found }) => found.ref) };
-    const { failures = [], left = [] } = done.summary ?? {};
-    return { failures, events: done.events, left };
-  } catch (error) {
-    if (error instanceof BootstrapError) return { failures: [error], events: [], left: [] };
-    if (!isAwsError(error)) throw error;
-    // As the CLI says it.
-    const hint = hintFor(error) ?? "run the same command again";
-    return { failures: [new BootstrapError("aws", awsWords(error), { hint })], events: [], left: [] };
-  }
-}
-
 /** Runs a verb, and demands that it gets to its end. */
 export async function arrive(desk: Desk, verb: Verb, yaml?: string): Promise<void> {
-  const { failures, left } = await outcomeOf(VERBS[verb](desk.site, yaml));
-  expect([...failures.map(({ message }) => message), ...left]).toEqual([]);
+  expect(await complaintsOf(VERBS[verb](desk.site, yaml))).toEqual([]);
   const { ends } = await stages();
   expect(differences(desk.freeze(), ends[verb], REGION)).toEqual([]);
 }

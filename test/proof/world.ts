@@ -1,7 +1,8 @@
+import type { ComputeResource } from "@aws-sdk/client-batch";
 import type { BatchState, EnvironmentState } from "../../sandbox/services/batch/state.ts";
 import type { Ec2Slice } from "../../sandbox/services/ec2/slice.ts";
 import type { RepositoryState } from "../../sandbox/services/ecr/state.ts";
-import type { FsxState } from "../../sandbox/services/fsx/state.ts";
+import type { FileSystemState, FsxState } from "../../sandbox/services/fsx/state.ts";
 import type { IamState } from "../../sandbox/services/iam/state.ts";
 import type { LogGroupState } from "../../sandbox/services/logs/state.ts";
 import type { ManifestFile } from "../../src/engine/manifest.ts";
@@ -21,121 +22,152 @@ interface WorldFile {
   readonly slices: Readonly<Record<string, unknown>>;
 }
 
-/** Everything that somebody made in a region, and everything of its partition's IAM but AWS's own roles. */
+/** Everything that somebody made in a region, and what is that region's in its partition's IAM. */
 export function standing(text: string, region: string): readonly Standing[] {
   const { slices } = JSON.parse(text) as WorldFile;
+  const slice = <T>(service: string, where = region) => slices[`${service}/${where}`] as Partial<T> | undefined;
   const ec2 = slices[`ec2/${region}`] as Ec2Slice | undefined;
-  const all: Standing[] = [];
-  const partition = region.startsWith("cn-") ? "aws-cn" : "aws";
-  const iam = (slices["iam/global"] as Record<string, IamState> | undefined)?.[partition];
-  const name = namer(ec2);
-
-  const disks = Object.values((slices[`fsx/${region}`] as FsxState | undefined)?.fileSystems ?? {}).filter(
-    ({ lifecycle }) => lifecycle !== "DELETING",
+  const batch = slice<BatchState>("batch");
+  const iam = slice<Record<string, IamState>>("iam", "global")?.[region.startsWith("cn-") ? "aws-cn" : "aws"];
+  const { fileSystems = {}, defaultKeyArn } = slice<FsxState>("fsx") ?? {};
+  const disks = Object.values(fileSystems).filter(({ lifecycle }) => lifecycle !== "DELETING");
+  const environments = Object.values(batch?.environments ?? {}).filter(({ status }) => status !== "DELETED");
+  const definitions = Object.values(batch?.definitions ?? {}).filter(({ status }) => status === "ACTIVE");
+  const repositories = Object.values(
+    slice<{ repositories: Record<string, RepositoryState> }>("ecr")?.repositories ?? {},
   );
+  const groups = Object.values(slice<{ groups: Record<string, LogGroupState> }>("logs")?.groups ?? {});
+  const say = speaker(ec2, disks);
+  const all: Standing[] = [];
+  const put = (kind: string, ref: string, tags: Readonly<Record<string, string>>, ...parts: readonly unknown[]) =>
+    all.push({ kind, ref, tags, shape: [ownerOf(tags), ...parts].map(say).join(" ") });
+  const putSpare = (spare: boolean, ...thing: Parameters<typeof put>) => {
+    put(...thing);
+    if (spare) all.push({ ...all.pop()!, spare });
+  };
+
   for (const one of disks) {
-    const interfaces = one.interfaceIds.map((id) => ec2?.interfaces[id]?.groupIds.map(name).join());
-    const shape = [one.lifecycle, one.deploymentType, one.capacityGiB, one.throughputPerTiB, one.version];
-    all.push(thing("filesystem", one.id, one.tags, [...shape, one.compression, name(one.subnetId), ...interfaces]));
+    const { lifecycle, deploymentType, storageType, capacityGiB, throughputPerTiB, version, compression } = one;
+    put(
+      "filesystem",
+      one.id,
+      one.tags,
+      lifecycle,
+      deploymentType,
+      storageType,
+      capacityGiB,
+      throughputPerTiB,
+      version,
+      {
+        compression,
+        driveCache: one.driveCache,
+        key: one.kmsKeyArn === defaultKeyArn ? "the account's" : one.kmsKeyArn,
+        backups: one.backupRetentionDays,
+        subnet: one.subnetId,
+        groups: one.interfaceIds.map((id) => ec2?.interfaces[id]?.groupIds),
+      },
+    );
   }
 
   if (ec2) {
     const tags = (id: string) => ec2.tags[id] ?? {};
-    const templates = Object.values(ec2.templates);
-    const environments = Object.values((slices[`batch/${region}`] as BatchState | undefined)?.environments ?? {});
     const used = environments.map(({ resources }) => resources?.ec2Configuration?.[0]?.imageIdOverride);
 
-    for (const { id, vpcId, name: groupName } of Object.values(ec2.groups)) {
-      if (groupName === "default") continue;
+    for (const { id, vpcId, name } of Object.values(ec2.groups)) {
+      if (name === "default") continue;
       const rules = Object.values(ec2.rules).filter(({ groupId }) => groupId === id);
-      const shape = rules.map((rule) =>
-        [rule.egress ? "out" : "in", rule.protocol, rule.from, rule.to, name(rule.peer.value)].join(" "),
+      const lines = rules.map(({ egress, protocol, from, to, peer }) =>
+        [egress ? "out" : "in", protocol, from, to, peer.value].join(" "),
       );
-      all.push(thing("security-group", id, tags(id), [name(vpcId), ...shape.sort()]));
+      put("security-group", id, tags(id), vpcId, ...lines.sort((one, other) => (say(one) < say(other) ? -1 : 1)));
     }
-    for (const one of Object.values(ec2.instances)) {
-      if (one.state === "terminated") continue;
-      all.push(thing("instance", one.id, tags(one.id), [one.state, one.type]));
+    for (const { id, state, type } of Object.values(ec2.instances)) {
+      if (state !== "terminated") put("instance", id, tags(id), state, type);
     }
     for (const { id, attachedTo } of Object.values(ec2.volumes)) {
-      if (!attachedTo) all.push(thing("volume", id, tags(id), []));
+      if (!attachedTo) put("volume", id, tags(id));
     }
     const inImages = new Set<string>();
-    for (const one of Object.values(ec2.images)) {
-      if (one.state === "deregistered") continue;
-      for (const { snapshotId } of one.devices) inImages.add(snapshotId);
-      const snapshots = one.devices.map(({ snapshotId }) => ec2.snapshots[snapshotId]?.state ?? "snapshot gone");
-      const spare = !used.includes(one.id);
-      all.push({ ...thing("ami", one.id, tags(one.id), [one.state, one.sourceImageId, ...snapshots]), spare });
+    for (const { id, state, devices, sourceImageId } of Object.values(ec2.images)) {
+      if (state === "deregistered") continue;
+      for (const { snapshotId } of devices) inImages.add(snapshotId);
+      const snapshots = devices.map(({ snapshotId }) => ec2.snapshots[snapshotId]?.state ?? "snapshot gone");
+      putSpare(!used.includes(id), "ami", id, tags(id), state, sourceImageId, snapshots);
     }
     for (const { id } of Object.values(ec2.snapshots)) {
-      if (!inImages.has(id)) all.push(thing("snapshot without an image", id, tags(id), []));
+      if (!inImages.has(id)) put("snapshot without an image", id, tags(id));
     }
-    for (const one of templates) {
-      for (const { number, data, description = "" } of one.versions) {
-        const users = environments.filter(({ resources }) => resources?.launchTemplate?.launchTemplateId === one.id);
-        const spare = number !== (users.map(versionUsed).find((used) => used) ?? one.lastNumber);
-        const place = number === one.defaultVersion ? "the default" : "a version";
-        const image = data.ImageId === undefined ? "no image" : imageOf(data.ImageId, ec2);
-        const shape = [spare ? "older" : place, image, data.MetadataOptions];
+    for (const { id, versions, defaultVersion, lastNumber } of Object.values(ec2.templates)) {
+      const user = environments.find(({ resources }) => resources?.launchTemplate?.launchTemplateId === id);
+      for (const { number, data, description = "" } of versions) {
         // A version has no tags of its own: its description begins with its fingerprint.
-        const versionTags = spare ? {} : { ...tags(one.id), "bootstrap:fingerprint": description.split(" ")[0]! };
-        all.push({ ...thing("launch-template", `${one.id}:${number}`, versionTags, shape), spare });
+        const own = { ...tags(id), "bootstrap:fingerprint": description.split(" ")[0]! };
+        const place = number === defaultVersion ? "the default" : "a version";
+        const script = Buffer.from(data.UserData ?? "", "base64").toString();
+        putSpare(
+          number !== (user ? versionUsed(user) : lastNumber),
+          ...(["launch-template", `${id}:${number}`, own, place, { ...data, UserData: script }] as const),
+        );
       }
     }
   }
 
-  const batch = slices[`batch/${region}`] as BatchState | undefined;
-  for (const one of Object.values(batch?.environments ?? {})) {
-    if (one.status === "DELETED") continue;
-    const has = one.resources;
-    const template = ec2?.templates[has?.launchTemplate?.launchTemplateId ?? ""];
-    const shape = [
-      ...[one.state, one.status, has?.type, has?.allocationStrategy, has?.minvCpus, has?.maxvCpus],
-      ...[has?.instanceTypes, has?.subnets?.map(name), has?.securityGroupIds?.map(name)],
-      profileOf(has?.instanceRole, iam),
-      imageOf(has?.ec2Configuration?.[0]?.imageIdOverride ?? "", ec2),
-      template?.versions.some(({ number }) => number === versionUsed(one)) ? "a template" : "no template",
-      ...[one.updatePolicy.terminateJobsOnUpdate, one.update === undefined ? "settled" : "updating"],
-      disks.every(({ subnetId }) => has?.subnets?.includes(subnetId)) ? "with the disk" : "elsewhere than the disk",
-    ];
-    all.push(thing("compute-environment", one.arn, one.tags, shape));
-  }
-  for (const one of Object.values(batch?.queues ?? {})) {
-    if (one.status === "DELETED") continue;
-    const order = one.order.map(({ computeEnvironment }) => computeEnvironment);
-    all.push(thing("job-queue", one.arn, one.tags, [one.state, one.status, one.priority, order, one.limits]));
-  }
-  for (const one of Object.values(batch?.definitions ?? {})) {
-    if (one.status !== "ACTIVE") continue;
-    const { image, ...container } = one.body.containerProperties ?? {};
-    const pulled = Object.values(repositories(slices, region)).some(({ images }) =>
-      Object.keys(images).some((digest) => image?.endsWith(digest)),
+  for (const one of environments) {
+    const { resources = {} } = one;
+    const { launchTemplate, instanceRole, bidPercentage, ...has }: Partial<ComputeResource> = resources;
+    const template = ec2?.templates[launchTemplate?.launchTemplateId ?? ""];
+    const image = ec2?.images[has.ec2Configuration?.[0]?.imageIdOverride ?? ""];
+    put(
+      "compute-environment",
+      one.arn,
+      one.tags,
+      one.state,
+      one.status,
+      { ...has, desiredvCpus: undefined },
+      {
+        // The bid stays behind when there is nothing more to bid for.
+        bid: has.type === "SPOT" ? bidPercentage : undefined,
+        endsJobs: one.updatePolicy.terminateJobsOnUpdate,
+        profile: profileOf(instanceRole, iam),
+        serviceRole: iam?.roles[one.serviceRole.split("/").at(-1)!.toLowerCase()]?.name ?? "gone",
+        image: image?.state ?? "not ours",
+        template: template?.versions.some(({ number }) => number === versionUsed(one)) ? template.id : "gone",
+        update: one.update === undefined ? "settled" : "under way",
+        disk: disks.every(({ subnetId }) => has.subnets?.includes(subnetId)) ? "beside it" : "elsewhere",
+      },
     );
-    const shape = [container, one.body.retryStrategy, one.body.timeout, pulled ? "image there" : `from ${image}`];
-    all.push(thing("job-definition", one.arn, one.tags, shape));
   }
-  for (const one of Object.values(repositories(slices, region))) {
-    all.push(thing("repository", one.arn, one.tags, [one.mutability, one.scanOnPush, one.lifecycle?.text]));
-    for (const image of Object.values(one.images)) {
-      const used = Object.values(batch?.definitions ?? {}).some(
-        ({ status, body }) => status === "ACTIVE" && body.containerProperties?.image?.endsWith(image.digest),
-      );
-      const ref = `${one.uri}:${image.tags[0]}`;
-      all.push({ ...thing("container-image", ref, { "bootstrap:node": "container-image" }, []), spare: !used });
+  for (const { arn, tags, state, status, priority, order, limits } of Object.values(batch?.queues ?? {})) {
+    if (status === "DELETED") continue;
+    const environmentsInOrder = order.map(({ computeEnvironment }) => computeEnvironment);
+    put("job-queue", arn, tags, state, status, priority, environmentsInOrder, limits);
+  }
+  for (const { arn, body, tags } of definitions) {
+    const { image = "", ...container } = body.containerProperties ?? {};
+    const { tags: _tags, containerProperties: _container, ...rest } = body;
+    const inRegistry = repositories.some(({ images }) => Object.keys(images).some((digest) => image.endsWith(digest)));
+    put("job-definition", arn, tags, { ...container, ...rest }, inRegistry ? "image there" : image);
+  }
+  for (const one of repositories) {
+    const { mutability, exclusions, scanOnPush, lifecycle, encryption } = one;
+    put("repository", one.arn, one.tags, mutability, exclusions, scanOnPush, lifecycle?.text, encryption);
+    for (const { digest, tags } of Object.values(one.images)) {
+      const isUsed = definitions.some(({ body }) => body.containerProperties?.image?.endsWith(digest));
+      putSpare(!isUsed, "container-image", `${one.uri}:${tags[0]}`, { "bootstrap:node": "container-image" });
     }
   }
   for (const one of Object.values(iam?.roles ?? {})) {
-    if (one.path.startsWith("/aws-service-role/") || !one.name.includes(region)) continue;
-    const shape = [one.path, one.trust, [...one.attached].sort(), one.inline, one.boundary];
-    all.push(thing("role", one.name, one.tags, shape));
+    if (one.path.startsWith("/aws-service-role/") || !isOf(region, one)) continue;
+    put("role", one.name, one.tags, one.path, one.trust, [...one.attached].sort(), one.inline, one.boundary);
   }
   for (const one of Object.values(iam?.profiles ?? {})) {
-    if (one.name.includes(region)) all.push(thing("instance-profile", one.name, one.tags, [one.path, one.role]));
+    if (isOf(region, one)) put("instance-profile", one.name, one.tags, one.path, one.role);
   }
-  const logs = slices[`logs/${region}`] as { readonly groups: Record<string, LogGroupState> } | undefined;
-  for (const one of Object.values(logs?.groups ?? {})) {
-    all.push(thing("log-group", one.name, one.tags, [one.retentionDays]));
+  for (const one of Object.values(iam?.policies ?? {})) {
+    if (isOf(region, one)) put("policy", one.name, one.tags, one.document);
+  }
+  for (const { name, tags, retentionDays, logClass, kmsKeyId } of groups) {
+    put("log-group", name, tags, retentionDays, logClass, kmsKeyId);
   }
   return all;
 }
@@ -152,7 +184,7 @@ export function differences(
     things
       .filter(({ spare }) => !spare)
       .map(inWords)
-      .map((line) => (anyBase ? line.replace(/"ami-0[0-9a-f]{16}"/, "a base image") : line));
+      .map((line) => (anyBase ? line.replaceAll(/ami-0[0-9a-f]{16}/g, "a base image") : line));
   const [have, want] = [lines(is), lines(should)];
   const wrong = [
     ...without(have, want).map((line) => `too much: ${line}`),
@@ -161,8 +193,12 @@ export function differences(
   for (const kind of new Set(is.filter(({ spare }) => spare).map((one) => one.kind))) {
     const spares = is.filter((one) => one.spare && one.kind === kind);
     if (kind !== "container-image" && spares.length > KEPT) wrong.push(`${spares.length} older of ${kind}`);
-    for (const { shape, ref } of spares) {
-      if (/pending|failed|gone/.test(shape)) wrong.push(`an older ${kind} is no good: ${ref} ${shape}`);
+    for (const one of spares) {
+      // What nothing newer takes the place of is no older generation: it is left over.
+      if (!should.some((other) => other.kind === kind && ownerOf(other.tags) === ownerOf(one.tags)))
+        wrong.push(`too much: ${inWords(one)}`);
+      if (/"(pending|failed|error|snapshot gone)"/.test(one.shape))
+        wrong.push(`an older ${kind} is no good: ${one.ref} ${one.shape}`);
     }
   }
   return [...wrong, ...disagreements(manifest, is, should)];
@@ -195,8 +231,13 @@ function disagreements(manifest: string | undefined, is: readonly Standing[], sh
   return wrong;
 }
 
-function inWords({ kind, tags, shape }: Standing): string {
-  return `${kind} (${tags["bootstrap:node"] ?? "nobody's"}) ${shape}`;
+function inWords({ kind, shape }: Standing): string {
+  return `${kind} ${shape}`;
+}
+
+/** Environment, region and node, as the tags name them. */
+function ownerOf(tags: Readonly<Record<string, string>>): string {
+  return ["env", "region", "node"].map((what) => tags[`bootstrap:${what}`] ?? "nobody").join("/");
 }
 
 /** Bags, not sets: two alike are one too many. */
@@ -209,26 +250,31 @@ function without(from: readonly string[], those: readonly string[]): string[] {
   return rest;
 }
 
-function thing(kind: string, ref: string, tags: Readonly<Record<string, string>>, parts: readonly unknown[]): Standing {
-  return { kind, ref, tags, shape: parts.map((part) => JSON.stringify(part)).join(" ") };
+/** Says anything in words that are the same in every world: an id is told as the node whose tags it carries. */
+function speaker(ec2: Ec2Slice | undefined, disks: readonly FileSystemState[]): (value: unknown) => string {
+  const names = new Map(disks.map(({ id, tags }) => [id, `<${tags["bootstrap:node"]}>`]));
+  for (const { mountName } of disks) names.set(mountName, "<mount name>");
+  // Which of a network's subnets is chosen depends on how full they are.
+  for (const { id, vpcId } of Object.values(ec2?.subnets ?? {}))
+    names.set(id, `<a subnet of ${ec2?.vpcs[vpcId]?.cidr}>`);
+  for (const { id, cidr } of Object.values(ec2?.vpcs ?? {})) names.set(id, `<vpc ${cidr}>`);
+  for (const [id, tags] of Object.entries(ec2?.tags ?? {}))
+    if (tags["bootstrap:node"] !== undefined) names.set(id, `<${tags["bootstrap:node"]}>`);
+  const known = new RegExp([...names.keys(), "(?!)"].join("|"), "g");
+  return (value) => (JSON.stringify(value, inOrder) ?? "nothing").replaceAll(known, (id) => names.get(id)!);
 }
 
-/** What an id of EC2 stands for: the node that its tags name, or what every account has. */
-function namer(ec2: Ec2Slice | undefined): (id: string) => string {
-  return (id) => {
-    const node = ec2?.tags[id]?.["bootstrap:node"];
-    if (node !== undefined) return `<${node}>`;
-    const subnet = ec2?.subnets[id];
-    // Which of a network's is chosen depends on how full they are.
-    if (subnet) return `<a subnet of ${ec2?.vpcs[subnet.vpcId]?.cidr}>`;
-    const vpc = ec2?.vpcs[id];
-    return vpc ? `<vpc ${vpc.cidr}>` : id;
-  };
+/** Members in the order of their names, whoever wrote them. */
+function inOrder(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function imageOf(id: string, ec2: Ec2Slice | undefined): string {
-  const image = ec2?.images[id];
-  return image ? `an image that is ${image.state}` : `no image of ours: ${id}`;
+function isOf(
+  region: string,
+  { name, tags }: { readonly name: string; readonly tags: Readonly<Record<string, string>> },
+) {
+  return name.includes(region) || tags["bootstrap:region"] === region;
 }
 
 function versionUsed({ resources }: EnvironmentState): number {
@@ -239,9 +285,4 @@ function profileOf(arn: string | undefined, iam: IamState | undefined): string {
   const profile = Object.values(iam?.profiles ?? {}).find((each) => each.arn === arn);
   const role = profile?.role === undefined ? undefined : iam?.roles[profile.role.toLowerCase()];
   return `${profile?.name ?? `no profile ${arn}`} with ${role?.name ?? "no role"}`;
-}
-
-function repositories(slices: Readonly<Record<string, unknown>>, region: string): Record<string, RepositoryState> {
-  const ecr = slices[`ecr/${region}`] as { readonly repositories: Record<string, RepositoryState> } | undefined;
-  return ecr?.repositories ?? {};
 }
