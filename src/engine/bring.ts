@@ -294,7 +294,10 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
       if (!one && step.whyGone && record.ref !== undefined && (last || graceIsOver)) {
         const { ref } = record;
         const detail = await calls.readPatiently(everyMs, () => step.whyGone!(context, ref));
-        if (detail !== undefined) throw failed(node, { ref, detail }, record);
+        if (detail !== undefined) {
+          await manifest.drop(id);
+          throw failed(node, { ref, detail }, record);
+        }
       }
       if (graceIsOver) throw notSeen(node, record);
       if (one?.state === "deleting")

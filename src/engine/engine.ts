@@ -299,8 +299,8 @@ export class Engine<Cloud> {
 
     const isTemporary = (id: string) => graph.ownerOf(id) !== undefined;
     const [leftovers, orphans] = await Promise.all([this.#leftovers(), targets ? [] : this.#orphans()]);
-    const late = await lateArrivals(run, [...leftovers, ...orphans], (id) =>
-      isTemporary(id) ? !keepTemporaries : !targets && !graph.node(id),
+    const late = await lateArrivals(run, [...leftovers, ...orphans], (id, { phase }) =>
+      isTemporary(id) ? !keepTemporaries && phase === "creating" : !targets && !graph.node(id),
     );
     for (const thing of [...leftovers, ...late.filter(({ found }) => isTemporary(found.node))]) {
       if (!keepTemporaries) away.push(thing);

@@ -1,6 +1,7 @@
 import { remove, untilSeen } from "./bring.ts";
 import { isIntended } from "./decide.ts";
 import { BootstrapError } from "./errors.ts";
+import type { StepRecord } from "./manifest.ts";
 import { find, isAborted, note, type Run } from "./run.ts";
 import { all, once } from "./schedule.ts";
 import type { Found, Step } from "./step.ts";
@@ -26,11 +27,11 @@ export async function survey<Cloud>(run: Run<Cloud>, kinds = run.kinds): Promise
 export async function lateArrivals<Cloud>(
   run: Run<Cloud>,
   things: readonly Thing<Cloud>[],
-  counts: (node: string) => boolean = () => true,
+  counts: (node: string, record: StepRecord) => boolean = () => true,
 ): Promise<Thing<Cloud>[]> {
   const open = run.manifest.records.filter(
     ([id, record]) =>
-      counts(id) &&
+      counts(id, record) &&
       record.phase !== "destroying" &&
       !things.some(({ found }) => found.node === id && isIntended(record, found)),
   );
