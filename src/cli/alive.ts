@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { hasCode } from "../engine/file-error.ts";
 import type { Owner } from "../engine/lock.ts";
 
 /** Is it this process of our host that lives, and not another one that got its number? */
@@ -32,6 +33,6 @@ function answers(pid: number): boolean {
     return true;
   } catch (error) {
     // Another user's process cannot be signalled, but it lives.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return hasCode(error, "EPERM");
   }
 }

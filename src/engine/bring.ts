@@ -5,7 +5,7 @@ import type { Outcome } from "./events.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import type { Node } from "./graph.ts";
 import type { StepRecord } from "./manifest.ts";
-import { find, isAborted, note, paceOf, type Run, stepError } from "./run.ts";
+import { find, GO_ON, isAborted, note, paceOf, type Run, stepError } from "./run.ts";
 import type { CreateContext, Found } from "./step.ts";
 
 /** How long "not there" may mean "not visible yet". */
@@ -476,7 +476,7 @@ function failed<Cloud>(
     node: id,
     ref,
     hint: stays
-      ? "when the reason is gone, run the same command again: it goes on from here"
+      ? GO_ON
       : "when the reason is gone, run the same command again: it removes the failed one and makes a new one",
   });
 }

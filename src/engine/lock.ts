@@ -1,6 +1,7 @@
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { BootstrapError, RefusedError } from "./errors.ts";
+import { hasCode } from "./file-error.ts";
 
 /** Who holds a lock. */
 export interface Owner {
@@ -115,8 +116,4 @@ async function read(path: string): Promise<Owner | undefined> {
 async function release(path: string, owner: Owner): Promise<void> {
   const holder = await read(path);
   if (holder?.pid === owner.pid && holder.host === owner.host) await rm(path, { force: true });
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -1,5 +1,6 @@
 import { copyFile, link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { hasCode } from "./file-error.ts";
 import { JournalError, type Store } from "./manifest.ts";
 
 /** A manifest on disk: mode 0600, replaced whole, the last good one kept beside it as `.backup`. */
@@ -76,8 +77,4 @@ async function syncFolder(folder: string): Promise<void> {
 
 function isMissing(error: unknown): boolean {
   return hasCode(error, "ENOENT");
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -75,7 +75,8 @@ export function surveyError<Cloud>({ errors }: Run<Cloud>, cause: unknown): Boot
   });
 }
 
-const GO_ON = "when the reason is gone, run the same command again: it goes on from here";
+/** What to type when the cloud's words say no more. */
+export const GO_ON = "when the reason is gone, run the same command again: it goes on from here";
 
 /** A bug is not dressed up as AWS's answer. */
 function throwBugs(errors: CloudErrors, cause: unknown): void {
