@@ -8,9 +8,11 @@ import {
   paginateDescribeImages,
   paginateDescribeSnapshots,
   type Snapshot,
+  type SnapshotState,
 } from "@aws-sdk/client-ec2";
 import type { Cloud } from "../aws/clients.ts";
 import { isUnsupported, orNothing } from "../aws/errors.ts";
+import { stateFrom } from "../aws/state.ts";
 import {
   BASE_IMAGE_TAG,
   FORCED_TAG,
@@ -150,11 +152,12 @@ const STATE: Readonly<Record<ImageState, State>> = {
 function fromImage(context: Seeker, image: Image): Found<AmiOutput> {
   const tags = tagRecord(image.Tags);
   const { ImageId: imageId, State: word, StateReason, CreationDate, RootDeviceName: rootDeviceName } = image;
+  const { state, detail } = stateFrom(STATE, word);
   return {
     ref: imageId!,
     ...fromTags(context, tags),
-    state: STATE[word!],
-    detail: StateReason?.Message || word,
+    state,
+    detail: StateReason?.Message || detail,
     createdAt: CreationDate === undefined ? undefined : new Date(CreationDate),
     output: {
       imageId: imageId!,
@@ -165,12 +168,20 @@ function fromImage(context: Seeker, image: Image): Found<AmiOutput> {
   };
 }
 
+/** One that is still being written may belong to an image that is not visible yet. */
+const ORPHAN_STATE: Readonly<Record<SnapshotState, State>> = {
+  pending: "pending",
+  completed: "failed",
+  error: "failed",
+  recoverable: "failed",
+  recovering: "failed",
+};
+
 function fromSnapshot(context: Seeker, { SnapshotId, State: word, StartTime, Tags }: Snapshot): Found<AmiOutput> {
   return {
     ref: SnapshotId!,
     ...fromTags(context, tagRecord(Tags)),
-    // One that is still being written may belong to an image that is not visible yet.
-    state: word === "pending" ? "pending" : "failed",
+    state: stateFrom(ORPHAN_STATE, word).state,
     detail: "a snapshot without its image",
     createdAt: StartTime,
   };

@@ -9,6 +9,7 @@ import {
 } from "@aws-sdk/client-ssm";
 import type { Cloud } from "../aws/clients.ts";
 import { classify, isNotFound, orNothing, unless } from "../aws/errors.ts";
+import { stateFrom } from "../aws/state.ts";
 import { tail as tokenTail } from "../aws/tags.ts";
 import type { Found, State, Step, Tail } from "../engine/step.ts";
 
@@ -39,10 +40,10 @@ export const command: Step<CommandInputs, CommandOutput, unknown, Cloud> = {
     if (!newest) return [];
     const { run, origin } = newest;
     const commandId = run.CommandId!;
-    const state = STATE[run.Status!];
+    const { state, detail } = stateFrom(STATE, run.Status);
     const asked = state === "pending" ? undefined : await invocationOf(cloud, commandId, inputs.instanceId);
     // The list knows of the end before the invocation tells of it.
-    const invocation = asked && STATE[asked.Status!] !== "pending" ? asked : undefined;
+    const invocation = asked && stateFrom(STATE, asked.Status).state !== "pending" ? asked : undefined;
     const lastLines = invocation ? await lastWords(cloud, inputs, commandId, invocation) : [];
     return [
       {
@@ -53,7 +54,7 @@ export const command: Step<CommandInputs, CommandOutput, unknown, Cloud> = {
         token: origin.token,
         createdAt: run.RequestedDateTime,
         state: invocation ? state : "pending",
-        detail: state === "failed" && invocation ? failure(invocation, lastLines) : run.Status,
+        detail: state === "failed" && invocation ? failure(invocation, lastLines) : detail,
         output: { commandId, lastLines },
       } satisfies Found<CommandOutput>,
     ];

@@ -14,6 +14,7 @@ import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
 import { orNothing, unless } from "../aws/errors.ts";
 import { countJobs } from "../aws/jobs.ts";
+import { stateFrom } from "../aws/state.ts";
 import { fingerprintTags, fromTags, type Tags, tagsOf } from "../aws/tags.ts";
 import type { Drift, State, Step } from "../engine/step.ts";
 
@@ -121,7 +122,7 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
 
   async destroy({ cloud }, { ref }) {
     const live = await described(cloud, ref);
-    if (!live || STATE[live.status!] === "pending" || STATE[live.status!] === "deleting") return;
+    if (!live || ["pending", "deleting"].includes(condition(live).state)) return;
     const computeEnvironment = ref;
     if (lacksItsRole(live)) await giveRoleBack(cloud);
     await orNothing<unknown>(
@@ -164,8 +165,9 @@ async function described({ batch }: Cloud, nameOrArn: string): Promise<ComputeEn
 }
 
 function condition({ state, status, statusReason }: ComputeEnvironmentDetail) {
-  const word = state === "DISABLED" ? `${status}, DISABLED` : status!;
-  return { state: STATE[status!], detail: status === "INVALID" ? (statusReason ?? word) : word };
+  const { state: now, detail } = stateFrom(STATE, status);
+  const word = state === "DISABLED" ? `${detail}, DISABLED` : detail;
+  return { state: now, detail: status === "INVALID" ? (statusReason ?? word) : word };
 }
 
 /** In AWS's own words, for create as for update; the image stands here alone, and not in the launch template. */

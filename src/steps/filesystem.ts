@@ -10,6 +10,7 @@ import {
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
 import { orNothing, unless } from "../aws/errors.ts";
+import { stateFrom } from "../aws/state.ts";
 import { fingerprintTags, fromTags, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
 import type { Drift, Found, State, Step } from "../engine/step.ts";
 
@@ -150,8 +151,7 @@ const STATE: Readonly<Record<FileSystemLifecycle, State>> = {
 
 /** State and AWS's words for it; a change still on its way counts as pending although the lifecycle says AVAILABLE. */
 function condition(live: FileSystem, drift: readonly Drift[] | undefined): Pick<Found, "state" | "detail"> {
-  const lifecycle = live.Lifecycle!;
-  const state = STATE[lifecycle];
+  const { state, detail: lifecycle } = stateFrom(STATE, live.Lifecycle);
   if (state === "failed") return { state, detail: live.FailureDetails?.Message ?? lifecycle };
   if (state !== "ready") return { state, detail: lifecycle };
 

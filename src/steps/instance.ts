@@ -11,6 +11,7 @@ import {
 import { DescribeInstanceInformationCommand } from "@aws-sdk/client-ssm";
 import type { Cloud } from "../aws/clients.ts";
 import { orNothing, unless } from "../aws/errors.ts";
+import { stateFrom } from "../aws/state.ts";
 import { fromTags, tagFilters, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
 import type { Found, State, Step } from "../engine/step.ts";
 
@@ -39,10 +40,12 @@ export const instance: Step<InstanceInputs, InstanceOutput, unknown, Cloud> = {
 
   async find(context) {
     const { cloud, node } = context;
-    const Filters = [...tagFilters(context), { Name: "instance-state-name", Values: Object.keys(STATE) }];
     const live: Instance[] = [];
-    for await (const page of paginateDescribeInstances({ client: cloud.ec2 }, { Filters })) {
-      for (const { Instances } of page.Reservations ?? []) live.push(...(Instances ?? []));
+    for await (const page of paginateDescribeInstances({ client: cloud.ec2 }, { Filters: tagFilters(context) })) {
+      for (const { Instances = [] } of page.Reservations ?? []) {
+        // AWS shows a terminated one for another hour, but it is gone.
+        live.push(...Instances.filter(({ State }) => State?.Name !== "terminated"));
+      }
     }
     const running = live.filter(({ State }) => State?.Name === "running").map(({ InstanceId }) => InstanceId!);
     // Who asks for the whole kind wants to know what is there, not whether it can be worked on.
@@ -107,7 +110,6 @@ export const instance: Step<InstanceInputs, InstanceOutput, unknown, Cloud> = {
   },
 };
 
-/** Terminated is not among them: AWS shows such an instance for another hour, but it is gone. */
 const STATE: Readonly<Record<Exclude<InstanceStateName, "terminated">, State>> = {
   pending: "pending",
   running: "ready",
@@ -120,10 +122,9 @@ function condition(
   { PublicIpAddress, State, StateReason }: Instance,
   reachable: boolean,
 ): Pick<Found, "state" | "detail"> {
-  const name = State!.Name as keyof typeof STATE;
-  const state = STATE[name];
+  const { state, detail: name } = stateFrom(STATE, State?.Name);
   if (state === "failed") return { state, detail: StateReason?.Message ? `${name}: ${StateReason.Message}` : name };
-  if (name === "running" && !reachable) {
+  if (state === "ready" && !reachable) {
     const way = PublicIpAddress ? "" : "; it has no public address, so its subnet needs a NAT gateway or VPC endpoints";
     return { state: "pending", detail: `running, waiting for the SSM agent${way}` };
   }

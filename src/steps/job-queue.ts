@@ -16,6 +16,7 @@ import pLimit from "p-limit";
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
 import { orNothing } from "../aws/errors.ts";
+import { stateFrom } from "../aws/state.ts";
 import { fingerprintTags, fromTags, tagsOf } from "../aws/tags.ts";
 import type { Drift, State, Step } from "../engine/step.ts";
 
@@ -85,7 +86,7 @@ export const jobQueue: Step<JobQueueInputs, JobQueueOutput, unknown, Cloud> = {
 
   async destroy({ cloud, name }, { ref }) {
     const live = await described(cloud, ref);
-    if (!live || STATE[live.status!] === "pending" || STATE[live.status!] === "deleting") return;
+    if (!live || ["pending", "deleting"].includes(condition(live).state)) return;
     if (live.state === "ENABLED") {
       await orNothing(cloud.batch.send(new UpdateJobQueueCommand({ jobQueue: ref, state: "DISABLED" })));
       return;
@@ -121,8 +122,9 @@ async function described({ batch }: Cloud, nameOrArn: string): Promise<JobQueueD
 }
 
 function condition({ state, status, statusReason }: JobQueueDetail) {
-  const word = state === "DISABLED" ? `${status}, DISABLED` : status!;
-  return { state: STATE[status!], detail: status === "INVALID" ? (statusReason ?? word) : word };
+  const { state: now, detail } = stateFrom(STATE, status);
+  const word = state === "DISABLED" ? `${detail}, DISABLED` : detail;
+  return { state: now, detail: status === "INVALID" ? (statusReason ?? word) : word };
 }
 
 type Settings = Required<
