@@ -1,6 +1,23 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
 import { hasCode } from "../engine/file-error.ts";
 import type { Owner } from "../engine/lock.ts";
+
+/** This process, as the holder of a lock. */
+export function ourselves(verb: string): Owner {
+  const { pid } = process;
+  const since = new Date().toISOString();
+  return { pid, host: hostname(), since, verb, born: bornAt(pid), pidNamespace: pidNamespace() };
+}
+
+/** https://man7.org/linux/man-pages/man7/pid_namespaces.7.html */
+function pidNamespace(): string | undefined {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return undefined;
+  }
+}
 
 /** Is it this process of our host that lives, and not another one that got its number? */
 export function isAlive({ pid, born }: Pick<Owner, "pid" | "born">): boolean {

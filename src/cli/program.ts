@@ -65,7 +65,10 @@ function verb(bootstrap: Command, name: string, description: string): Command {
     .option("--sandbox", "run against an AWS of this machine's own; no account is needed")
     .addOption(new Option("--speed <factor>", "the sandbox's seconds in one of ours").argParser(factor))
     .option("--endpoint-url <url>", "run against another endpoint that speaks like AWS")
-    .option("--take-over-lock", "take the lock over from a run on another host, which is surely not at work");
+    .option(
+      "--take-over-lock",
+      "take the lock over from a run on another host or in another container, which is surely not at work",
+    );
 }
 
 function wholeNumber(from: number, to: number): (text: string) => number {

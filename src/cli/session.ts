@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import type { Cloud } from "../aws/clients.ts";
 import { awsWords, classify, hintFor, isAwsError } from "../aws/errors.ts";
 import { type Identity, whoAmI } from "../aws/facts.ts";
@@ -16,7 +15,7 @@ import { KINDS } from "../steps/index.ts";
 import { openView } from "../ui/open-view.ts";
 import type { View } from "../ui/view.ts";
 import { WORKLOADS_FOLDER } from "../workloads.ts";
-import { bornAt, isAlive } from "./alive.ts";
+import { isAlive, ourselves } from "./alive.ts";
 import { colors } from "./colors.ts";
 import { reach } from "./connection.ts";
 import type { Flags } from "./flags.ts";
@@ -65,8 +64,7 @@ export async function withSession<T>(
     closing.unshift(() => view.close());
 
     if (locked) {
-      const { pid } = process;
-      const owner = { pid, host: hostname(), since: new Date().toISOString(), verb, born: bornAt(pid) };
+      const owner = ourselves(verb);
       const say = (text: string) => view.onEvent({ type: "note", at: world.clock.now(), text });
       closing.unshift(await lock(`${path}.lock`, { owner, isAlive, takeOver: flags.takeOverLock ?? false, note: say }));
     }

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { bornAt, isAlive } from "../../src/cli/alive.ts";
 
@@ -23,6 +24,7 @@ describe("a process on record", () => {
     const parent = spawn("sh", ["-c", "sleep 600 & echo $!; exec sleep 600"]);
     const [line] = (await once(parent.stdout, "data")) as [Buffer];
     const pid = Number(line.toString());
+    await expect.poll(() => readFileSync(`/proc/${parent.pid}/comm`, "utf8")).toBe("sleep\n");
     expect(isAlive({ pid })).toBe(true);
     process.kill(pid, "SIGKILL");
     await expect.poll(() => isAlive({ pid })).toBe(false);

@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import fs, { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { RefusedError } from "../../src/engine/errors.ts";
 import { lock, type Owner } from "../../src/engine/lock.ts";
 
@@ -91,6 +92,33 @@ describe("a lock", () => {
     expect(JSON.parse(await readFile(path, "utf8"))).toEqual(owner(2));
   });
 
+  it("is not taken over from another container, where our own number is somebody else's, unless told to", async () => {
+    await take(owner(1, { pidNamespace: "pid:[4026532178]" }));
+    const us = owner(1, { pidNamespace: "pid:[4026532999]" });
+    const error = await refusal(take(us));
+    expect(error).toBeInstanceOf(RefusedError);
+    expect(error?.message).toContain("up, pid 1 on bench-1 in another container, since");
+    expect(error?.hint).toContain("bootstrap up --take-over-lock");
+
+    await take(us, { takeOver: true });
+    expect(notes).toEqual(["taking over the lock of up, pid 1 on bench-1 in another container, which was given up"]);
+    expect(JSON.parse(await readFile(path, "utf8"))).toEqual(us);
+    expect(await left()).toEqual(["lab.us-east-1.lock"]);
+  });
+
+  it("is taken over from a dead one that did not say in which namespace its number counts", async () => {
+    await take(owner(1));
+    await take(owner(2, { pidNamespace: "pid:[4026532178]" }));
+    expect(notes).toEqual(["taking over the lock of up, pid 1 on bench-1, which is gone"]);
+  });
+
+  it("is not taken over from a process of our own number that was born with us", async () => {
+    await take(owner(1, { born: "boot 77" }));
+    expect(await refusal(take(owner(1, { born: "boot 77" }), { alive: [1] }))).toBeInstanceOf(RefusedError);
+    await take(owner(1, { born: "boot 78" }), { alive: [1] });
+    expect(notes.length).toBe(1);
+  });
+
   it("is not taken over from a live one on this host, told to or not", async () => {
     await take(owner(1));
     expect(await refusal(take(owner(2), { alive: [1], takeOver: true }))).toBeInstanceOf(RefusedError);
@@ -98,7 +126,7 @@ describe("a lock", () => {
 
   it("is taken over although another heir died at it", async () => {
     await take(owner(1));
-    await writeFile(`${path}.bench-1.1.given-up`, JSON.stringify(owner(2)));
+    await writeFile(`${path}.given-up`, JSON.stringify(owner(2)));
     expect(await refusal(take(owner(3), { alive: [2] }))).toMatchObject({ message: expect.stringContaining("pid 2") });
     await take(owner(3));
     expect(await left()).toEqual(["lab.us-east-1.lock"]);
@@ -127,12 +155,77 @@ describe("a lock", () => {
     expect(JSON.parse(await readFile(path, "utf8"))).toEqual(owner(2));
   });
 
-  it("that cannot be read is refused with the way out", async () => {
+  it.each([
+    ...["", "{", "null", "{}", "123", '"up"', "[]"],
+    // `kill 0` and `kill -1` would be the end of more than a run.
+    ...[0, -1, 1.5, "7"].map((pid) => JSON.stringify({ ...owner(1), pid })),
+  ])("that cannot be read as one is refused with the way out: %s", async (text) => {
     await (await take(owner(1)))();
-    await writeFile(path, "{");
+    await writeFile(path, text);
     const error = await refusal(take(owner(2)));
     expect(error).toBeInstanceOf(RefusedError);
-    expect(error?.hint).toContain(`rm ${path}`);
+    expect([error?.message, error?.hint]).toEqual([
+      `${path} cannot be read as a lock`,
+      `if no other run is at work: rm ${path}`,
+    ]);
+    expect(await readFile(path, "utf8")).toBe(text);
+  });
+
+  it("that somebody wrote over while the run went on is left alone when it ends", async () => {
+    const release = await take(owner(1));
+    await writeFile(path, "mine");
+    await release();
+    expect(await readFile(path, "utf8")).toBe("mine");
+  });
+
+  it("cannot be taken where nothing can be written, and says so in the system's words", async () => {
+    await writeFile(join(folder, ".bootstrap"), "");
+    expect(await refusal(take(owner(1)))).toMatchObject({
+      code: "lock",
+      message: expect.stringMatching(/^taking .*\.lock: (EEXIST|ENOTDIR)/),
+      hint: expect.stringContaining("in a folder that can be written"),
+    });
+  });
+});
+
+/** As FAT and many network file systems answer. */
+function noLinks(code: string) {
+  const { link } = fs;
+  fs.link = async (from) => {
+    throw Object.assign(new Error(`${code}: link '${String(from)}'`), { code });
+  };
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    fs.link = link;
+    syncBuiltinESMExports();
+  });
+}
+
+describe.each(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"])("a lock on a disk that answers links with %s", (code) => {
+  it("is taken, refused, taken over, claimed and released all the same", async () => {
+    noLinks(code);
+    const release = await take(owner(1));
+    expect(JSON.parse(await readFile(path, "utf8"))).toEqual(owner(1));
+    expect(await refusal(take(owner(2), { alive: [1] }))).toBeInstanceOf(RefusedError);
+    await release();
+    expect(await left()).toEqual([]);
+
+    await take(owner(1));
+    await writeFile(`${path}.given-up`, JSON.stringify(owner(2)));
+    expect(await refusal(take(owner(3), { alive: [2] }))).toMatchObject({ message: expect.stringContaining("pid 2") });
+    await take(owner(3));
+    expect(notes).toEqual(["taking over the lock of up, pid 1 on bench-1, which is gone"]);
+    expect(await left()).toEqual(["lab.us-east-1.lock"]);
+  });
+
+  it("has one winner of several at once", async () => {
+    noLinks(code);
+    for (let round = 0; round < 10; round++) {
+      const tries = await Promise.allSettled([1, 2, 3, 4].map((pid) => take(owner(pid), { alive: [1, 2, 3, 4] })));
+      expect(tries.filter(({ status }) => status === "fulfilled").length).toBe(1);
+      for (const one of tries) if (one.status === "rejected") expect(one.reason).toBeInstanceOf(RefusedError);
+      await rm(path);
+    }
   });
 });
 

@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { hostname } from "node:os";
+import { execa } from "execa";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { startSandbox } from "../../sandbox/start.ts";
 import { bornAt } from "../../src/cli/alive.ts";
@@ -58,6 +60,45 @@ describe("a second run in the same folder", () => {
     expect(all).toContain(`taking over the lock of up, pid ${run.pid} on ${hostname()}, which is gone`);
     const { stands } = await theFirst();
     expect(differences(laptop.left(), stands, REGION)).toEqual([]);
+  });
+});
+
+const OWN_PROCESSES = ["--pid", "--fork", "--mount-proc", "--kill-child"];
+const mayUnshare = spawnSync("unshare", [...OWN_PROCESSES, "true"]).status === 0;
+if (!mayUnshare) console.warn("SKIPPED: two containers in one folder: unshare --pid is not permitted here");
+
+describe.skipIf(!mayUnshare)("two containers that share a folder and a host's name", () => {
+  /** Its number is 1 in its own container, and the others cannot be seen. */
+  const contained = (laptop: Laptop, verb: string, ...flags: string[]) => {
+    const run = execa("unshare", [...OWN_PROCESSES, process.execPath, ...laptop.words(verb, ...flags)], {
+      ...laptop.surroundings,
+      stdin: "ignore",
+    });
+    onTestFinished(async () => {
+      run.kill("SIGKILL");
+      await run;
+    });
+    return run;
+  };
+
+  it("the second is refused while the first is at work, and takes over only when told to", async () => {
+    const laptop = new Laptop();
+    laptop.script([{ operation: "CreateFileSystem", slowMs: 30 * 86_400_000 }]);
+    const first = contained(laptop, "up");
+    await listen(first)(/filesystem +creating/);
+    for (const [verb, ...flags] of [["up"], ["teardown", "--yes", "--discard-data"]] as const) {
+      const { exitCode, all } = await contained(laptop, verb, ...flags);
+      expect(exitCode, all).toBe(3);
+      expect(all).toContain(`up, pid 1 on ${hostname()} in another container, since 20`);
+      expect(all).toMatch(/if that container is surely not at work: bootstrap \S+ --sandbox .*--take-over-lock/);
+    }
+    expect(first.exitCode, "the first one is still at work").toBeNull();
+    first.kill("SIGKILL");
+    await first;
+    laptop.script([]);
+    const { exitCode, all } = await contained(laptop, "teardown", "--yes", "--discard-data", "--take-over-lock");
+    expect(exitCode, all).toBe(0);
+    expect(standing(laptop.left().world, REGION)).toEqual([]);
   });
 });
 
