@@ -4,7 +4,7 @@ import { inProcess } from "../sandbox/in-process.ts";
 import { createSandbox } from "../sandbox/sandbox.ts";
 import { World } from "../sandbox/world.ts";
 import { type Cloud, connect } from "../src/aws/clients.ts";
-import { awsWords, classify, hintFor } from "../src/aws/errors.ts";
+import { awsWords, classify, hintFor, isDenied } from "../src/aws/errors.ts";
 import { whoAmI } from "../src/aws/facts.ts";
 import { pinsOf, readFacts } from "../src/cli/facts.ts";
 import type { Session } from "../src/cli/session.ts";
@@ -79,7 +79,10 @@ async function bringUp(cloud: Cloud, clock: ReturnType<typeof jumpingClock>) {
     engine: (graph) =>
       new Engine({
         ...{ name, region: REGION, cloud, kinds: KINDS, graph, manifest, clock, signal },
-        ...{ errors: { trouble: classify, words: awsWords, hint: hintFor }, emit: session.view.onEvent },
+        ...{
+          errors: { trouble: classify, denied: isDenied, words: awsWords, hint: hintFor },
+          emit: session.view.onEvent,
+        },
       }),
   };
   const facts = await readFacts(session);

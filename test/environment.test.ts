@@ -11,6 +11,8 @@ import { resolveConfig } from "../src/config/resolve.ts";
 import type { Graph, Node } from "../src/engine/graph.ts";
 import { environment, type Facts } from "../src/environment.ts";
 import { KINDS } from "../src/steps/index.ts";
+import { PROFILE_NODES } from "../src/steps/instance-profile.ts";
+import { ROLE_NODES } from "../src/steps/role.ts";
 import { WORKLOADS_FOLDER } from "../src/workloads.ts";
 import { contextOf, type Lab, lab } from "./steps/harness.ts";
 
@@ -75,6 +77,14 @@ describe.each(FORMS)("an environment %s", (_what, wish) => {
     expect(ordered.length).toBeGreaterThan(10);
     const wrong = ordered.filter(([node, need]) => placeOf(node) >= placeOf(need));
     expect(wrong.map(([node, need]) => `${node.id} before ${need.id}`)).toEqual([]);
+  });
+
+  it("has only roles and instance profiles that are asked for by name, where the account's may not be listed", async () => {
+    const { nodes } = await graphOf(wish);
+    const of = (kind: string) => nodes.filter(({ step }) => step.kind === kind).map(({ id }) => id);
+    expect(ROLE_NODES).toEqual(expect.arrayContaining(of("role")));
+    expect(PROFILE_NODES).toEqual(expect.arrayContaining(of("instance-profile")));
+    expect(of("role")).not.toEqual([]);
   });
 
   it("has only kinds that teardown knows, or that leave nothing behind", async () => {

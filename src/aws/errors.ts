@@ -70,6 +70,8 @@ const NOT_PROPAGATED: ReadonlySet<string> = new Set([
   "NoSuchEntityException",
 ]);
 
+const DENIED = /^(AccessDenied|AccessDeniedException|UnauthorizedOperation)$/;
+
 const NOT_SENT: ReadonlySet<string> = new Set(["CredentialsProviderError", "TokenProviderError"]);
 
 /**
@@ -132,6 +134,11 @@ export function isNotFound(error: unknown): boolean {
   return NOT_FOUND.has(error.name) || (error.name === "ClientException" && GONE_FROM_BATCH.test(error.message));
 }
 
+/** The one who asks may not: a policy of the caller's, or one above it, says so or says nothing. */
+export function isDenied(error: unknown): boolean {
+  return isAwsError(error) && DENIED.test(error.name);
+}
+
 /** AWS knows the operation's name but not this parameter, or not the operation: newer than the partition's endpoints. */
 export function isUnsupported(error: unknown): boolean {
   return (
@@ -188,10 +195,7 @@ const HINTS: readonly (readonly [name: RegExp, hint: string])[] = [
     /^(InvalidClientTokenId|UnrecognizedClientException|AuthFailure|SignatureDoesNotMatch)$/,
     "AWS does not know these credentials here: keys of the global partition do not work in China, nor the other way round, and some regions are first to be enabled in the account",
   ],
-  [
-    /^(AccessDenied|AccessDeniedException|UnauthorizedOperation)$/,
-    "ask for the permission that AWS names, then run the same command again",
-  ],
+  [DENIED, "ask for the permission that AWS names, then run the same command again"],
   [
     /^InsufficientInstanceCapacity$/,
     "wait a while, or choose another instance type or subnet, then run the same command again",

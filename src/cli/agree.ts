@@ -1,6 +1,6 @@
 import type { Cloud } from "../aws/clients.ts";
 import type { Plan } from "../engine/engine.ts";
-import { AbortedError, RefusedError } from "../engine/errors.ts";
+import { AbortedError, RefusedError, StepError } from "../engine/errors.ts";
 import { throwAll } from "./fail.ts";
 import type { Session } from "./session.ts";
 
@@ -8,13 +8,14 @@ export function mayAsk({ flags }: Session): boolean {
   return Boolean(process.stdin.isTTY && process.stdout.isTTY && !flags.json);
 }
 
-/** What was asked for and can be seen to be impossible is refused as a whole, before anything is changed. */
+/** What was asked for and can be seen to be impossible, or cannot be seen at all, is refused as a whole, before anything is changed. */
 export function refuse({ nodes }: Plan<Cloud>): void {
-  const refused = nodes.filter(({ verdict }) => verdict === "refuse");
   throwAll(
-    refused.map(
-      ({ node, kind, reason, hint }) => new RefusedError(`leaving ${kind} (${node}) as it is: ${reason}`, hint),
-    ),
+    nodes.flatMap(({ node, kind, verdict, reason, hint }) => {
+      if (verdict === "refuse") return [new RefusedError(`leaving ${kind} (${node}) as it is: ${reason}`, hint)];
+      if (verdict === "unseen") return [new StepError(`looking for ${kind} (${node}): ${reason}`, { node, hint })];
+      return [];
+    }),
   );
 }
 

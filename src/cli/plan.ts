@@ -1,14 +1,14 @@
 import type { Cloud } from "../aws/clients.ts";
 import type { Plan } from "../engine/engine.ts";
 import type { PlannedNode } from "../engine/events.ts";
-import type { Thing } from "../engine/removal.ts";
+import type { Thing, Unseen } from "../engine/removal.ts";
 import { renderPlan } from "../ui/plan.ts";
 import { colors } from "./colors.ts";
 import { say } from "./say.ts";
 import type { Session } from "./session.ts";
 
 /** What was decided, for `--dry-run` and `status`: a table for people, the verdicts for programs. */
-export function sayPlan(session: Session, { nodes, removals, left, idle }: Plan<Cloud>): void {
+export function sayPlan(session: Session, { nodes, removals, left, unseen, idle }: Plan<Cloud>): void {
   const away = removals.map(inShort);
   const staying = left.map(inShort);
   const rows: PlannedNode[] = [
@@ -20,8 +20,23 @@ export function sayPlan(session: Session, { nodes, removals, left, idle }: Plan<
       reason: "no longer used, and it costs, but it may hold data",
     })),
   ];
-  const json = { type: "plan", idle, nodes, removals: away, left: staying };
-  say(session, renderPlan(rows, { color: colors() }), json);
+  const json = { type: "plan", idle, nodes, removals: away, left: staying, unseen };
+  const plan = renderPlan(rows, { color: colors() });
+  say(session, [plan, ...notLookedFor(unseen, "what is no longer used")].join("\n"), json);
+}
+
+/** Whether something may be there that the plan does not show, because AWS did not allow a look at it. */
+export function isPartial({ nodes, unseen }: Plan<Cloud>): boolean {
+  return nodes.some(({ verdict }) => verdict === "unseen") || unseen.some(({ byName }) => !byName);
+}
+
+/** What a survey could not see, in AWS's words; nothing where it saw everything. */
+export function notLookedFor(unseen: readonly Unseen[], what: string): readonly string[] {
+  const line = ({ kind, words, byName }: Unseen) =>
+    `  ${kind.padEnd(20)} ${words}${byName ? " (looked for by the names that bootstrap gives)" : ""}`;
+  return unseen.length > 0
+    ? [`${what} was not looked for everywhere, because AWS does not allow it:`, ...unseen.map(line)]
+    : [];
 }
 
 function inShort({ step, found }: Thing<Cloud>) {

@@ -1,5 +1,5 @@
 import type { Cloud } from "../aws/clients.ts";
-import { awsWords, classify, hintFor, isAwsError } from "../aws/errors.ts";
+import { awsWords, classify, hintFor, isAwsError, isDenied } from "../aws/errors.ts";
 import { type Identity, whoAmI } from "../aws/facts.ts";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
@@ -82,7 +82,7 @@ export async function withSession<T>(
       engine: (graph) =>
         new Engine<Cloud>({
           ...{ name: config.name, region, cloud, kinds: KINDS, graph, manifest, clock: world.clock, signal },
-          ...{ errors: { trouble: classify, words: awsWords, hint: hintFor }, emit: view.onEvent },
+          ...{ errors: { trouble: classify, denied: isDenied, words: awsWords, hint: hintFor }, emit: view.onEvent },
           ...{ repair: flags.repair ?? false, keepTemporaries: flags.keepBuilder ?? false },
         }),
     });

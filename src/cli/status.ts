@@ -1,13 +1,15 @@
 import { environment } from "../environment.ts";
 import { readFacts } from "./facts.ts";
 import type { Flags } from "./flags.ts";
-import { sayPlan } from "./plan.ts";
+import { isPartial, sayPlan } from "./plan.ts";
 import { withSession } from "./session.ts";
 
 /** What there is beside what should be: `decide` for every node, without acting. */
 export function status(flags: Flags): Promise<void> {
   return withSession("status", flags, { locked: false }, async (session) => {
     const graph = environment(session.config, await readFacts(session));
-    sayPlan(session, await session.engine(graph).plan());
+    const plan = await session.engine(graph).plan();
+    sayPlan(session, plan);
+    if (isPartial(plan)) process.exitCode = 1;
   });
 }

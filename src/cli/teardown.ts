@@ -1,14 +1,15 @@
 import { GetRoleCommand } from "@aws-sdk/client-iam";
 import type { Cloud } from "../aws/clients.ts";
-import { orNothing } from "../aws/errors.ts";
+import { awsWords, isDenied, orNothing } from "../aws/errors.ts";
 import { countUnfinishedJobs } from "../aws/jobs.ts";
 import { BootstrapError, RefusedError } from "../engine/errors.ts";
 import { Graph } from "../engine/graph.ts";
-import { label, type Thing } from "../engine/removal.ts";
+import { label, type Thing, type Unseen } from "../engine/removal.ts";
 import { SERVICE_LINKED_ROLES } from "../environment.ts";
 import { ask, mayAsk } from "./agree.ts";
 import { throwAll } from "./fail.ts";
 import type { Flags } from "./flags.ts";
+import { notLookedFor } from "./plan.ts";
 import { say } from "./say.ts";
 import { type Session, withSession } from "./session.ts";
 
@@ -17,19 +18,19 @@ export function teardown(flags: Flags): Promise<void> {
   return withSession("teardown", flags, { locked: !flags.dryRun }, async (session) => {
     const { view, config, identity, clock } = session;
     const engine = session.engine(new Graph<Cloud>());
-    const [things, jobs] = await Promise.all([
+    const [{ things, unseen }, jobs] = await Promise.all([
       engine.everything({ wait: !flags.dryRun }),
-      countUnfinishedJobs(session.cloud, config.name),
+      countUnfinishedJobs(session.cloud, config.name).catch(wordsIfDenied),
     ]);
     const place = `${config.name} in ${config.region}, account ${identity.account}`;
     if (things.length === 0) {
       // Looks once more, and ends a journal that outlived its environment.
-      const { left } = flags.dryRun ? { left: [] } : await engine.down([]);
-      if (left.length > 0) throw stillThere();
-      say(session, `nothing of ${place} is there`, { type: "summary", left: [] });
+      const after = flags.dryRun ? { left: [], unseen } : await engine.down([]);
+      if (after.left.length > 0) throw stillThere();
+      end(session, `nothing of ${place} is there`, after.unseen);
       return;
     }
-    show(session, things, jobs);
+    show(session, things, unseen, jobs);
     if (flags.dryRun) return;
     await agreeToLose(session, things, jobs, place);
     view.onEvent({
@@ -45,39 +46,71 @@ export function teardown(flags: Flags): Promise<void> {
         },
       })),
     });
-    const { left, failures } = await engine.down(things);
+    const after = await engine.down(things);
     await view.close();
-    if (left.length > 0) {
-      say(session, [`still there of ${place}:`, ...left.map(inWords)].join("\n"), {
-        type: "summary",
-        left: left.map(inJson),
-      });
-      throwAll(failures.length > 0 ? failures : [stillThere()]);
+    if (after.left.length > 0) {
+      const lines = [`still there of ${place}:`, ...after.left.map(inWords), ...notLookedFor(after.unseen, WHAT)];
+      say(session, lines.join("\n"), { type: "summary", left: after.left.map(inJson), unseen: after.unseen });
+      throwAll(after.failures.length > 0 ? after.failures : [stillThere()]);
       return;
     }
     const roles = await accountsOwnRoles(session);
     const alone =
       roles.length > 0 ? [`left alone, because they are the account's own and cost nothing: ${roles.join(", ")}`] : [];
-    say(
-      session,
-      [`nothing is left of ${place}: looked for everything with its tags, and found nothing`, ...alone].join("\n"),
-      { type: "summary", left: [], accountsOwn: roles },
-    );
+    const all = `nothing is left of ${place}: looked for everything with its tags, and found nothing`;
+    end(session, [all, ...alone].join("\n"), after.unseen, { accountsOwn: roles });
   });
 }
 
-function show(session: Session, things: readonly Thing<Cloud>[], jobs: number): void {
+/** What the environment has, in the words of `notLookedFor`. */
+const WHAT = "what carries its tags";
+
+/** The last word: everything is gone; or, where AWS did not allow a look, that something may be left. */
+function end(session: Session, all: string, unseen: readonly Unseen[], more: object = {}): void {
   const { name, region } = session.config;
-  const ended = jobs > 0 ? [`${jobs} job${jobs === 1 ? "" : "s"} in the queue will be ended`] : [];
-  say(session, [`to be removed of ${name} in ${region}:`, ...things.map(inWords), ...ended].join("\n"), {
-    ...{ type: "removal", jobs, things: things.map(inJson) },
+  const hidden = unseen.filter(({ byName }) => !byName);
+  const first = hidden.length === 0 ? [all] : [`nothing that may be seen is left of ${name} in ${region}`];
+  say(session, [...first, ...notLookedFor(unseen, WHAT)].join("\n"), { type: "summary", left: [], unseen, ...more });
+  if (hidden.length === 0) return;
+  throw new BootstrapError(
+    "unseen",
+    `something may be left: ${hidden.map(({ kind }) => kind).join(", ")} could not be looked for`,
+    {
+      hint: "ask for the permissions that AWS names, then run bootstrap teardown again",
+    },
+  );
+}
+
+/** A refusal in AWS's words; any other error is thrown on. */
+function wordsIfDenied(error: unknown): string {
+  if (isDenied(error)) return awsWords(error);
+  throw error;
+}
+
+/** Of jobs: how many are not done, or why they could not be counted. */
+function show(
+  session: Session,
+  things: readonly Thing<Cloud>[],
+  unseen: readonly Unseen[],
+  jobs: number | string,
+): void {
+  const { name, region } = session.config;
+  const lines = [`to be removed of ${name} in ${region}:`, ...things.map(inWords), ...jobsInWords(jobs)];
+  say(session, [...lines, ...notLookedFor(unseen, WHAT)].join("\n"), {
+    ...{ type: "removal", jobs, things: things.map(inJson), unseen },
   });
+}
+
+function jobsInWords(jobs: number | string): readonly string[] {
+  if (typeof jobs === "string")
+    return [`jobs that the queue may hold will be ended; they could not be counted: ${jobs}`];
+  return jobs > 0 ? [`${jobs} job${jobs === 1 ? "" : "s"} in the queue will be ended`] : [];
 }
 
 async function agreeToLose(
   session: Session,
   things: readonly Thing<Cloud>[],
-  jobs: number,
+  jobs: number | string,
   place: string,
 ): Promise<void> {
   const { flags } = session;
@@ -93,14 +126,25 @@ async function agreeToLose(
       `if that is what you want: bootstrap teardown --yes${data.length > 0 ? " --discard-data" : ""}`,
     );
   }
-  if (!flags.yes) await ask(session, `remove ${things.length} things${jobs > 0 ? ` and end ${jobs} jobs` : ""}?`);
+  if (!flags.yes)
+    await ask(
+      session,
+      `remove ${things.length} things${jobs === 0 ? "" : ` and end ${typeof jobs === "string" ? "all" : jobs} jobs`}?`,
+    );
   if (data.length > 0 && !flags.discardData)
     await ask(session, `${refs} goes with all data on it, and there is no backup. Discard the data?`);
 }
 
 async function accountsOwnRoles({ cloud }: Session): Promise<string[]> {
   const names = Object.values(SERVICE_LINKED_ROLES).map(({ roleName }) => roleName);
-  const found = await Promise.all(names.map((RoleName) => orNothing(cloud.iam.send(new GetRoleCommand({ RoleName })))));
+  const found = await Promise.all(
+    names.map((RoleName) =>
+      orNothing(cloud.iam.send(new GetRoleCommand({ RoleName }))).catch((error: unknown) => {
+        if (!isDenied(error)) throw error;
+        return undefined;
+      }),
+    ),
+  );
   return names.filter((_name, at) => found[at] !== undefined);
 }
 

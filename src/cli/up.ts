@@ -5,7 +5,7 @@ import { environment, type Facts } from "../environment.ts";
 import { agree, refuse } from "./agree.ts";
 import { pinsOf, readFacts } from "./facts.ts";
 import type { Flags } from "./flags.ts";
-import { sayPlan } from "./plan.ts";
+import { isPartial, notLookedFor, sayPlan } from "./plan.ts";
 import { report } from "./report.ts";
 import { say } from "./say.ts";
 import { type Session, withSession } from "./session.ts";
@@ -33,11 +33,13 @@ export async function bringUp(
     sayPlan(session, plan);
     // For scripts: a plan that would be refused is no good plan.
     if (plan.nodes.some(({ verdict }) => verdict === "refuse")) process.exitCode = 3;
+    else if (isPartial(plan)) process.exitCode = 1;
     return;
   }
   refuse(plan);
   if (plan.idle) {
-    say(session, "nothing to do", { type: "summary", idle: true });
+    const unlooked = notLookedFor(plan.unseen, "what is no longer used");
+    say(session, ["nothing to do", ...unlooked].join("\n"), { type: "summary", idle: true, unseen: plan.unseen });
     return;
   }
   await agree(session, plan);

@@ -6,6 +6,8 @@ import { AbortedError } from "./errors.ts";
 /** What an error means for the one who called; told to the engine by whoever knows the cloud. */
 export interface CloudErrors {
   trouble(error: unknown): "busy" | "notPropagated" | "exists" | "refused" | "unknown";
+  /** Whether it says that the one who asks may not. */
+  denied(error: unknown): boolean;
   /** The cloud's own words. */
   words(error: unknown): string;
   /** What to type next, where the code tells. */

@@ -7,7 +7,7 @@ import { AbortedError, BootstrapError, StepError } from "./errors.ts";
 import type { Listener, Outcome, PlannedNode } from "./events.ts";
 import type { Graph, Node } from "./graph.ts";
 import { JournalError, type Manifest } from "./manifest.ts";
-import { label, lateArrivals, removeAll, survey, type Thing } from "./removal.ts";
+import { isHidden, label, lateArrivals, removeAll, type Survey, survey, type Thing, type Unseen } from "./removal.ts";
 import { isAborted, note, type Run, stepError, surveyError } from "./run.ts";
 import { all, once } from "./schedule.ts";
 import type { Found, Step } from "./step.ts";
@@ -41,6 +41,8 @@ export interface Plan<Cloud> {
   readonly removals: readonly Thing<Cloud>[];
   /** What is there and unused, and stays, because it may hold data. */
   readonly left: readonly Thing<Cloud>[];
+  /** Kinds that could not be looked at for what is no longer used. */
+  readonly unseen: readonly Unseen[];
   /** Nothing to do, and nothing to tell of. */
   readonly idle: boolean;
   /** The nodes to bring; the rest is found and used as it is. */
@@ -84,17 +86,17 @@ export class Engine<Cloud> {
     const [steps, leftovers, orphans] = await Promise.all([
       all(this.#inScope(targets).map(({ id }) => planned(id))),
       this.#leftovers(),
-      targets ? [] : this.#orphans(),
+      targets ? NOTHING : this.#orphans(),
     ]);
-    const nodes = steps.map(({ planned: node }) => withLeftover(node, leftovers));
+    const nodes = steps.map(({ planned: node }) => withLeftover(node, leftovers.things));
     const busy = new Set(nodes.filter(({ verdict }) => !isStanding(verdict)).map(({ node }) => node));
     const stale = steps.flatMap(({ planned: { node }, look: seen }) =>
       seen && !busy.has(node) ? this.#stale(graph.node(node)!, seen.found, seen) : [],
     );
     const unused = [
-      ...leftovers.filter(({ found }) => !busy.has(graph.ownerOf(found.node) ?? "")),
+      ...leftovers.things.filter(({ found }) => !busy.has(graph.ownerOf(found.node) ?? "")),
       ...stale,
-      ...orphans,
+      ...orphans.things,
     ];
     const removals = unused.filter(({ step }) => !step.protect);
     const standing = nodes.every(({ verdict }) => ["keep", "use", "temporary"].includes(verdict));
@@ -102,6 +104,7 @@ export class Engine<Cloud> {
       nodes,
       removals,
       left: unused.filter(({ step }) => step.protect),
+      unseen: onceEach([...leftovers.unseen, ...orphans.unseen]),
       idle: standing && unused.length === 0 && !manifest.fresh && !this.#isUnfinished(targets),
       targets,
       steps: new Map(nodes.map(({ node }, at) => [node, steps[at]!])),
@@ -143,8 +146,11 @@ export class Engine<Cloud> {
     if (waitsFor) return { planned: { ...about, verdict: "follows", reason: `follows ${waitsFor}` } };
     const outputs = new Map(node.needs.map((need, at) => [need, needs[at]!.output]));
     const seen = await look(run, node, outputs).catch((error: unknown) => {
-      throw isAborted(error) ? error : stepError(run, node, "looking for", error);
+      if (isAborted(error)) throw error;
+      if (!run.errors.denied(error)) throw stepError(run, node, "looking for", error);
+      return { reason: run.errors.words(error), hint: run.errors.hint(error) };
     });
+    if ("reason" in seen) return { planned: { ...about, verdict: "unseen", ...seen } };
     if (targets && !targets.has(id)) {
       const { ref, state, detail, output } = this.#asItIs(node, seen.found);
       return { planned: { ...about, verdict: "use", reason: "used as it is", ref, state, detail }, look: seen, output };
@@ -167,7 +173,7 @@ export class Engine<Cloud> {
     const outcomes = new Map<string, Outcome>();
     const outputs = new Map<string, unknown>();
     const done = new Map<string, Brought & { readonly look: Look }>();
-    const strangers = manifest.fresh ? await survey(run) : [];
+    const { things: strangers } = manifest.fresh ? await this.#survey() : NOTHING;
     const doubtUntil = strangers.length > 0 ? clock.now() + GRACE_MS : 0;
     for (const thing of strangers) await this.#remember(thing);
 
@@ -298,10 +304,13 @@ export class Engine<Cloud> {
     }
 
     const isTemporary = (id: string) => graph.ownerOf(id) !== undefined;
-    const [leftovers, orphans] = await Promise.all([this.#leftovers(), targets ? [] : this.#orphans()]);
-    const late = await lateArrivals(run, [...leftovers, ...orphans], (id, { phase }) =>
-      isTemporary(id) ? !keepTemporaries && phase === "creating" : !targets && !graph.node(id),
-    );
+    const looks = await Promise.all([this.#leftovers(), targets ? NOTHING : this.#orphans()]);
+    const [leftovers, orphans] = looks.map(({ things }) => things) as [Thing<Cloud>[], Thing<Cloud>[]];
+    const unseen = this.#told(looks.flatMap((look) => look.unseen));
+    const late = await lateArrivals(run, [...leftovers, ...orphans], (id, { phase, kind }) => {
+      if (isHidden(unseen, kind)) return false;
+      return isTemporary(id) ? !keepTemporaries && phase === "creating" : !targets && !graph.node(id);
+    });
     for (const thing of [...leftovers, ...late.filter(({ found }) => isTemporary(found.node))]) {
       if (!keepTemporaries) away.push(thing);
       else left.push(inWords(thing, "kept as you asked; it costs until teardown or the next up"));
@@ -318,7 +327,7 @@ export class Engine<Cloud> {
     const data = [...orphans, ...late].filter(({ step }) => step.protect);
     const isGoneOrphan = (id: string) =>
       !targets && failures.length === 0 && !graph.node(id) && !data.some(({ found }) => found.node === id);
-    await this.#forget(away, failures, isGoneOrphan);
+    await this.#forget(away, failures, unseen, isGoneOrphan);
     return left;
   }
 
@@ -331,7 +340,7 @@ export class Engine<Cloud> {
       note(this.#run, undefined, "the manifest is gone: looking again when everything must have come into sight");
       await calls.wait(waitMs);
     }
-    const things = await survey(this.#run);
+    const { things } = await this.#survey();
     return ({ id, step }) =>
       things.flatMap(({ found, step: { kind } }) => (found.node === id && kind === step.kind ? [found] : []));
   }
@@ -340,6 +349,7 @@ export class Engine<Cloud> {
   async #forget(
     away: readonly Thing<Cloud>[],
     failures: readonly BootstrapError[],
+    unseen: readonly Unseen[],
     isGoneOrphan: (id: string) => boolean,
   ): Promise<void> {
     const { graph, manifest, keepTemporaries } = this.#run;
@@ -347,7 +357,8 @@ export class Engine<Cloud> {
       failure instanceof JournalError ||
       (failure instanceof StepError && away.some(({ found }) => found.node === failure.node));
     if (failures.some(isOf)) return;
-    for (const [id] of manifest.records) {
+    for (const [id, { kind }] of manifest.records) {
+      if (isHidden(unseen, kind)) continue;
       const temporary = graph.ownerOf(id) !== undefined && !keepTemporaries;
       if (temporary || isGoneOrphan(id)) await manifest.drop(id);
     }
@@ -392,10 +403,11 @@ export class Engine<Cloud> {
   }
 
   /** Things of ours whose node the graph no longer has; looked for only where there can be any. */
-  async #orphans(): Promise<Thing<Cloud>[]> {
+  async #orphans(): Promise<Survey<Cloud>> {
     const { graph, manifest } = this.#run;
-    if (!manifest.fresh && manifest.records.every(([id]) => graph.node(id))) return [];
-    return (await survey(this.#run)).filter(({ found }) => !graph.node(found.node));
+    if (!manifest.fresh && manifest.records.every(([id]) => graph.node(id))) return NOTHING;
+    const { things, unseen } = await survey(this.#run);
+    return { things: things.filter(({ found }) => !graph.node(found.node)), unseen };
   }
 
   /** What goes on, and costs, without us. */
@@ -416,7 +428,7 @@ export class Engine<Cloud> {
   }
 
   /** Temporary things that live, looked for by tags: the manifest may not know them. */
-  #leftovers(): Promise<Thing<Cloud>[]> {
+  #leftovers(): Promise<Survey<Cloud>> {
     const { graph, kinds } = this.#run;
     const temporary = new Set(graph.nodes.filter(({ id }) => graph.ownerOf(id)).map(({ step }) => step.kind));
     return survey(
@@ -427,32 +439,64 @@ export class Engine<Cloud> {
 
   /** Temporary nodes whose owner stands go at once: they cost by the minute. */
   async #release(served: readonly string[]): Promise<BootstrapError[]> {
-    const leftovers = await this.#leftovers();
+    const { things } = await this.#leftovers();
     return removeAll(
       this.#run,
-      leftovers.filter(({ found }) => served.includes(found.node)),
+      things.filter(({ found }) => served.includes(found.node)),
     );
   }
 
   /** Everything of this environment, found by its tags; what is on record and not seen may be waited for. */
-  async everything({ wait }: { readonly wait: boolean } = { wait: true }): Promise<Thing<Cloud>[]> {
+  async everything({ wait }: { readonly wait: boolean } = { wait: true }): Promise<Survey<Cloud>> {
     const run = this.#run;
-    const things = await survey(run);
-    if (!wait) return things;
-    const late = await lateArrivals(run, things);
-    return [...things, ...late.filter(({ found }) => !things.some((thing) => thing.found.ref === found.ref))];
+    const { things, unseen } = await survey(run);
+    if (!wait) return { things, unseen };
+    const late = await lateArrivals(run, things, (_id, { kind }) => !isHidden(unseen, kind));
+    const later = late.filter(({ found }) => !things.some((thing) => thing.found.ref === found.ref));
+    return { things: [...things, ...later], unseen };
   }
 
   /** Removes them, looks again, and answers what is still there with what went wrong. The journal ends when nothing is. */
-  async down(
-    things: readonly Thing<Cloud>[],
-  ): Promise<{ readonly left: readonly Thing<Cloud>[]; readonly failures: readonly BootstrapError[] }> {
+  async down(things: readonly Thing<Cloud>[]): Promise<Removal<Cloud>> {
     const run = this.#run;
     const failures = await removeAll(run, things);
-    const left = await survey(run);
-    if (left.length === 0) await run.manifest.remove();
-    return { left, failures };
+    const { things: left, unseen } = await survey(run);
+    if (left.length === 0 && unseen.every(({ byName }) => byName)) await run.manifest.remove();
+    return { left, unseen, failures };
   }
+
+  /** A look at everything of ours, and a note for each kind that it could not see. */
+  async #survey(): Promise<Survey<Cloud>> {
+    const { things, unseen } = await survey(this.#run);
+    return { things, unseen: this.#told(unseen) };
+  }
+
+  readonly #said = new Set<string>();
+
+  #told(unseen: readonly Unseen[]): readonly Unseen[] {
+    for (const { kind, words, byName } of unseen) {
+      if (this.#said.has(kind)) continue;
+      this.#said.add(kind);
+      const looked = byName ? "looked for by the names they are given only" : "not looked for";
+      note(this.#run, undefined, `things of kind ${kind} that nothing uses any more were ${looked}: ${words}`);
+    }
+    return unseen;
+  }
+}
+
+/** What a removal left. */
+export interface Removal<Cloud> {
+  readonly left: readonly Thing<Cloud>[];
+  /** Kinds of which something may be there. */
+  readonly unseen: readonly Unseen[];
+  readonly failures: readonly BootstrapError[];
+}
+
+const NOTHING = { things: [], unseen: [] } as const satisfies Survey<never>;
+
+/** What several looks could not see, each kind once. */
+function onceEach(unseen: readonly Unseen[]): readonly Unseen[] {
+  return [...new Map(unseen.map((one) => [one.kind, one])).values()];
 }
 
 function isStanding(verdict: PlannedNode["verdict"]): boolean {

@@ -30,6 +30,7 @@ export type Planned =
   | "follows"
   | "temporary"
   | "use"
+  | "unseen"
   | "remove";
 
 export type Outcome = "kept" | "adopted" | "created" | "updated" | "replaced" | "removed" | "unneeded";

@@ -12,15 +12,43 @@ export interface Thing<Cloud> {
   readonly found: Found;
 }
 
-/** Everything that carries this environment's tags, of every kind, whatever the node. */
-export async function survey<Cloud>(run: Run<Cloud>, kinds = run.kinds): Promise<Thing<Cloud>[]> {
+/** A kind that the one who asks may not look at, in the cloud's words. */
+export interface Unseen {
+  readonly kind: string;
+  readonly words: string;
+  /** Everything by the names we give was asked for; only the list of the others was refused. */
+  readonly byName: boolean;
+}
+
+export interface Survey<Cloud> {
+  readonly things: readonly Thing<Cloud>[];
+  readonly unseen: readonly Unseen[];
+}
+
+/** Everything that carries this environment's tags, of every kind, whatever the node; a kind that is denied is named. */
+export async function survey<Cloud>(run: Run<Cloud>, kinds = run.kinds): Promise<Survey<Cloud>> {
+  const unseen = new Map<string, Unseen>();
   const lists = await all(
     kinds.map(async (step) => {
-      const found = await run.calls.read(() => find(run, step, undefined));
+      const { kind } = step;
+      const miss = (cause: unknown, byName: boolean) =>
+        unseen.set(kind, { kind, words: run.errors.words(cause), byName });
+      const found = await run.calls
+        .read(() => find(run, step, undefined, undefined, (cause) => miss(cause, true)))
+        .catch((error: unknown) => {
+          if (!run.errors.denied(error)) throw error;
+          miss(error, false);
+          return [];
+        });
       return found.filter(({ owned }) => owned).map((thing) => ({ step, found: thing }));
     }),
   );
-  return lists.flat();
+  return { things: lists.flat(), unseen: [...unseen.values()] };
+}
+
+/** Whether anything of a kind may be there that a survey could not see. */
+export function isHidden(unseen: readonly Unseen[], of: string): boolean {
+  return unseen.some(({ kind, byName }) => kind === of && !byName);
 }
 
 /** Waits for what the journal speaks of and nobody sees: not there may mean not visible yet. Answers what showed up. */

@@ -38,8 +38,9 @@ export function find<Cloud>(
   step: Step<unknown, unknown, unknown, Cloud>,
   node: string | undefined,
   inputs?: unknown,
+  unlisted?: (cause: unknown) => void,
 ): Promise<readonly Found[]> {
-  const context: FindContext<unknown, Cloud> = { name, region, node, inputs, cloud };
+  const context: FindContext<unknown, Cloud> = { name, region, node, inputs, cloud, ...(unlisted && { unlisted }) };
   return step.find(context);
 }
 

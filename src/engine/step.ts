@@ -46,6 +46,8 @@ export interface FindContext<I, Cloud> {
   /** Known only when everything the node needs is there; only then can drift be told. */
   readonly inputs?: I | undefined;
   readonly cloud: Cloud;
+  /** Told, by a look at a whole kind, of a list that AWS refused; what is known by name is answered all the same. */
+  unlisted?(cause: unknown): void;
 }
 
 export interface StepContext<I, Cloud> extends FindContext<I, Cloud> {

@@ -9,7 +9,7 @@ import {
 } from "@aws-sdk/client-iam";
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf } from "../aws/drift.ts";
-import { orNothing, unless } from "../aws/errors.ts";
+import { isDenied, orNothing, unless } from "../aws/errors.ts";
 import { fingerprintTags, fromTags, iamName, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
 import type { FindContext, Found, Step } from "../engine/step.ts";
 
@@ -23,6 +23,9 @@ export interface InstanceProfileOutput {
   readonly arn: string;
   readonly profileName: string;
 }
+
+/** Every node that was ever of this kind: its profiles are asked for by name, because few may list those of the account. */
+export const PROFILE_NODES: readonly string[] = ["node-profile", "builder-profile", "image-builder-profile"];
 
 /** Hands one role to instances; EC2 believes in a new one only after some ten seconds. */
 export const instanceProfile: Step<InstanceProfileInputs, InstanceProfileOutput, unknown, Cloud> = {
@@ -38,12 +41,15 @@ export const instanceProfile: Step<InstanceProfileInputs, InstanceProfileOutput,
       const found = await profileNamed(context, iamName(context));
       return found ? [found] : [];
     }
-    const found: Found<InstanceProfileOutput>[] = [];
-    for (const name of await namesOf(context)) {
-      const one = await profileNamed(context, name);
-      if (one?.owned) found.push(one);
-    }
-    return found;
+    const known = PROFILE_NODES.map((node) => iamName({ ...context, node }));
+    const others = await namesOf(context).catch((error: unknown) => {
+      if (!context.unlisted || !isDenied(error)) throw error;
+      context.unlisted(error);
+      return [];
+    });
+    const names = [...new Set([...known, ...others])];
+    const found = await Promise.all(names.map((name) => profileNamed(context, name)));
+    return found.flatMap((one) => (one?.owned ? [one] : []));
   },
 
   async create(context) {

@@ -20,7 +20,7 @@ import {
 } from "@aws-sdk/client-iam";
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
-import { orNothing } from "../aws/errors.ts";
+import { isDenied, orNothing } from "../aws/errors.ts";
 import { fingerprintTags, fromTags, iamName, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
 import type { Drift, FindContext, Found, Step } from "../engine/step.ts";
 
@@ -54,6 +54,9 @@ export interface RoleOutput {
   readonly roleName: string;
 }
 
+/** Every node that was ever of this kind: its roles are asked for by name, because few may list those of the account. */
+export const ROLE_NODES: readonly string[] = ["node-role", "job-role", "builder-role", "image-builder-role"];
+
 /** A role of our own, with no policies but those it is given here. */
 export const role: Step<RoleInputs, RoleOutput, unknown, Cloud> = {
   kind: "role",
@@ -68,12 +71,15 @@ export const role: Step<RoleInputs, RoleOutput, unknown, Cloud> = {
       const found = await roleNamed(context, iamName(context));
       return found ? [found] : [];
     }
-    const found: Found<RoleOutput>[] = [];
-    for (const name of await namesOf(context)) {
-      const one = await roleNamed(context, name);
-      if (one?.owned) found.push(one);
-    }
-    return found;
+    const known = ROLE_NODES.map((node) => iamName({ ...context, node }));
+    const others = await namesOf(context).catch((error: unknown) => {
+      if (!context.unlisted || !isDenied(error)) throw error;
+      context.unlisted(error);
+      return [];
+    });
+    const names = [...new Set([...known, ...others])];
+    const found = await Promise.all(names.map((name) => roleNamed(context, name)));
+    return found.flatMap((one) => (one?.owned ? [one] : []));
   },
 
   async create(context) {

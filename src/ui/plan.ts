@@ -10,6 +10,7 @@ const STYLES: Partial<Record<Planned, Style>> = {
   replace: "yellow",
   confirm: "yellow",
   refuse: "red",
+  unseen: "red",
   remove: "red",
   keep: "dim",
   use: "dim",

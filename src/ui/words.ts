@@ -40,6 +40,7 @@ export function planInWords(nodes: readonly PlannedNode[]): string {
   if (isIdle(nodes)) return "nothing to do";
   const words = {
     refuse: "refused",
+    unseen: "not to be seen",
     remove: "to remove",
     replace: "to replace",
     create: "to create",

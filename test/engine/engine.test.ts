@@ -502,7 +502,7 @@ describe("teardown", () => {
     await up();
     const run = await toyRun(cloud, store, lab());
     const before = cloud.changes.length;
-    const { left, failures } = await run.engine.down(await run.engine.everything());
+    const { left, failures } = await run.engine.down((await run.engine.everything()).things);
     expect([left, failures, kinds()]).toEqual([[], [], []]);
     expect(cloud.changes[before]).toBe("destroy queue");
     expect(store.text).toBeUndefined();
@@ -512,7 +512,7 @@ describe("teardown", () => {
     await up();
     store = memoryStore();
     const run = await toyRun(cloud, store, lab());
-    await run.engine.down(await run.engine.everything());
+    await run.engine.down((await run.engine.everything()).things);
     expect(kinds()).toEqual([]);
   });
 
@@ -526,7 +526,7 @@ describe("teardown", () => {
     const record = run.manifest.get("disk")!;
     const { ref: _ref, ...open } = record;
     await run.manifest.put("disk", { ...open, phase: "creating" });
-    const { left } = await run.engine.down(await run.engine.everything());
+    const { left } = await run.engine.down((await run.engine.everything()).things);
     expect([left, kinds()]).toEqual([[], []]);
   });
 
@@ -536,9 +536,65 @@ describe("teardown", () => {
       if (call === "destroy image") throw new ToyError("refused", "the image is locked");
     };
     const run = await toyRun(cloud, store, lab());
-    const { left, failures } = await run.engine.down(await run.engine.everything());
+    const { left, failures } = await run.engine.down((await run.engine.everything()).things);
     expect(left.map(({ found }) => found.node)).toEqual(["image"]);
     expect(failures.map(({ message }) => message)).toEqual(["removing image (image): the image is locked"]);
     expect(kinds()).toEqual(["image"]);
+  });
+});
+
+describe("what one may not look at", () => {
+  const deny = (kind: string) => {
+    cloud.before = (call) => {
+      if (call === `find ${kind}`) throw new ToyError("refused", `not authorized to list ${kind}s`);
+    };
+  };
+
+  it("is no reason to leave the rest standing: teardown removes what it sees, names the kind, and keeps the journal", async () => {
+    await up();
+    deny("disk");
+    const { engine, manifest } = await toyRun(cloud, store, lab());
+    const { things, unseen } = await engine.everything();
+    expect(unseen).toEqual([{ kind: "disk", words: "not authorized to list disks", byName: false }]);
+    const after = await engine.down(things.filter(({ step }) => step.kind !== "group"));
+    expect(after).toMatchObject({ unseen: [{ kind: "disk" }], failures: [] });
+    expect(kinds()).toEqual(["disk", "group"]);
+    expect(manifest.get("disk")).toMatchObject({ phase: "ready" });
+  });
+
+  it("is not waited for as if it might still show up", async () => {
+    await up();
+    deny("disk");
+    const { engine } = await toyRun(cloud, store, lab());
+    const startedAt = cloud.clock.now();
+    await engine.everything();
+    expect(cloud.clock.now()).toBe(startedAt);
+  });
+
+  it("is shown by a plan as not to be seen, and what needs it as following", async () => {
+    await up();
+    deny("disk");
+    const { engine } = await toyRun(cloud, store, lab());
+    const { nodes, idle } = await engine.plan();
+    expect(nodes.find(({ node }) => node === "disk")).toMatchObject({
+      verdict: "unseen",
+      reason: "not authorized to list disks",
+    });
+    expect(nodes.find(({ node }) => node === "queue")).toMatchObject({ verdict: "follows" });
+    expect(idle).toBe(false);
+  });
+
+  it("is said of orphans, once, and up goes on without them", async () => {
+    await up();
+    store = memoryStore();
+    deny("relic");
+    const kindsNow = [...kindsOf(lab()), toyStep("relic") as unknown as ReturnType<typeof kindsOf>[number]];
+    const { engine, events } = await toyRun(cloud, store, lab(), { kinds: kindsNow });
+    const plan = await engine.plan();
+    expect(plan.unseen).toEqual([{ kind: "relic", words: "not authorized to list relics", byName: false }]);
+    const { failures } = await engine.up(plan);
+    expect(failures).toEqual([]);
+    const notes = events.flatMap((event) => (event.type === "note" ? [event.text] : []));
+    expect(notes.filter((text) => text.includes("not authorized to list relics"))).toHaveLength(1);
   });
 });

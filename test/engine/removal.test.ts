@@ -57,6 +57,9 @@ function place(...things: readonly (Pick<ToyThing, "ref" | "kind"> & Partial<Toy
   cloud.things.push(...things.map(toyThing));
 }
 
+const deniedDisks = (call: string) => {
+  if (call === "find disk") throw new ToyError("refused", "not authorized to list disks");
+};
 const refs = (things: readonly Thing<ToyCloud>[]) => things.map(({ found }) => found.ref);
 const destroyed = () => cloud.calls.filter((call) => call.startsWith("destroy"));
 
@@ -68,16 +71,40 @@ describe("a survey", () => {
       { ref: "disk-2", kind: "disk", owned: false },
     );
     const { run } = await open();
-    expect(refs(await survey(run))).toEqual(["queue-1", "disk-1"]);
-    expect(refs(await survey(run, [DISK]))).toEqual(["disk-1"]);
+    expect(refs((await survey(run)).things)).toEqual(["queue-1", "disk-1"]);
+    expect(refs((await survey(run, [DISK])).things)).toEqual(["disk-1"]);
   });
 
-  it("fails when one kind cannot be asked, rather than say that nothing is left", async () => {
+  it("names a kind that it may not look at, and finds all others", async () => {
+    place({ ref: "queue-1", kind: "queue" }, { ref: "disk-1", kind: "disk" });
+    const { run } = await open();
+    cloud.before = deniedDisks;
+    const { things, unseen } = await survey(run);
+    expect(refs(things)).toEqual(["queue-1"]);
+    expect(unseen).toEqual([{ kind: "disk", words: "not authorized to list disks", byName: false }]);
+  });
+
+  it("answers what is known by name when only the list of the rest is refused", async () => {
+    place({ ref: "disk-1", kind: "disk" });
+    const disks: Kind = {
+      ...DISK,
+      find(context) {
+        context.unlisted?.(new ToyError("refused", "not authorized to list disks"));
+        return DISK.find(context);
+      },
+    };
+    const { run } = await open({}, [disks]);
+    const { things, unseen } = await survey(run);
+    expect(refs(things)).toEqual(["disk-1"]);
+    expect(unseen).toEqual([{ kind: "disk", words: "not authorized to list disks", byName: true }]);
+  });
+
+  it("fails when a kind cannot be asked for any other reason, rather than say that nothing is left", async () => {
     const { run } = await open();
     cloud.before = (call) => {
-      if (call === "find disk") throw new ToyError("refused", "not authorized");
+      if (call === "find disk") throw new ToyError("refused", "no such region");
     };
-    await expect(survey(run)).rejects.toThrow("not authorized");
+    await expect(survey(run)).rejects.toThrow("no such region");
   });
 });
 
@@ -101,14 +128,14 @@ describe("what was being made when the last run stopped", () => {
   it("is waited for although it was ready, because a list may lag", async () => {
     place({ ref: "queue-1", kind: "queue", visibleAt: cloud.clock.now() + 30 * SECOND });
     const { run } = await open({ queue: record("queue", { ref: "queue-1" }) });
-    expect(refs(await lateArrivals(run, await survey(run)))).toEqual(["queue-1"]);
+    expect(refs(await lateArrivals(run, (await survey(run)).things))).toEqual(["queue-1"]);
   });
 
   it("is not waited for when it was seen already, or when it was being removed", async () => {
     place({ ref: "disk-1", kind: "disk", token: "token-x" });
     const { run } = await open({ disk: intent, queue: record("queue", { phase: "destroying" }) });
     const startedAt = cloud.clock.now();
-    expect(await lateArrivals(run, await survey(run))).toEqual([]);
+    expect(await lateArrivals(run, (await survey(run)).things)).toEqual([]);
     expect(cloud.clock.now()).toBe(startedAt);
   });
 
@@ -125,7 +152,7 @@ describe("removing", () => {
   it("goes by the fixed order of kinds where no edge is known", async () => {
     place({ ref: "group-1", kind: "group" }, { ref: "disk-1", kind: "disk" }, { ref: "queue-1", kind: "queue" });
     const { run } = await open();
-    expect(await removeAll(run, await survey(run))).toEqual([]);
+    expect(await removeAll(run, (await survey(run)).things)).toEqual([]);
     expect(destroyed()).toEqual(["destroy queue", "destroy disk", "destroy group"]);
     expect(cloud.live).toEqual([]);
   });
@@ -136,7 +163,7 @@ describe("removing", () => {
     const startedAt = cloud.clock.now();
     const at = new Map<string, number>();
     cloud.before = (call) => void at.set(call, cloud.clock.now() - startedAt);
-    await removeAll(run, await survey(run));
+    await removeAll(run, (await survey(run)).things);
     expect(at.get("destroy disk")).toBe(0);
     expect(at.get("destroy group")).toBe(60 * SECOND);
   });
@@ -150,7 +177,7 @@ describe("removing", () => {
     const startedAt = cloud.clock.now();
     const at = new Map<string, number>();
     cloud.before = (call) => void at.set(call, cloud.clock.now() - startedAt);
-    await removeAll(run, await survey(run));
+    await removeAll(run, (await survey(run)).things);
     expect(at.get("destroy disk")).toBe(0);
     expect(at.get("destroy group")).toBe(0);
     expect(destroyed().indexOf("destroy queue")).toBeGreaterThan(destroyed().indexOf("destroy group"));
@@ -161,14 +188,14 @@ describe("removing", () => {
     place({ ref: "disk-1", kind: "disk" }, { ref: "disk-2", kind: "disk" });
     const { run } = await open();
     const startedAt = cloud.clock.now();
-    await removeAll(run, await survey(run));
+    await removeAll(run, (await survey(run)).things);
     expect(cloud.clock.now() - startedAt).toBe(120 * SECOND);
   });
 
   it("forgets a thing's record when it is gone, and says so", async () => {
     place({ ref: "disk-1", kind: "disk", token: "token-x" });
     const { run, manifest, events } = await open({ disk: record("disk") });
-    await removeAll(run, await survey(run));
+    await removeAll(run, (await survey(run)).things);
     expect(manifest.records).toEqual([]);
     expect(events.filter(({ type }) => type === "started" || type === "finished")).toMatchObject([
       { type: "started", node: "disk", doing: "removing" },
@@ -179,12 +206,12 @@ describe("removing", () => {
   it("leaves the record alone when only an older generation goes", async () => {
     place({ ref: "disk-0", kind: "disk" }, { ref: "disk-1", kind: "disk" });
     const { run, manifest } = await open({ disk: record("disk") });
-    const things = await survey(run);
+    const things = (await survey(run)).things;
     await removeAll(
       run,
       things.filter(({ found }) => found.ref === "disk-0"),
     );
-    expect(refs(await survey(run))).toEqual(["disk-1"]);
+    expect(refs((await survey(run)).things)).toEqual(["disk-1"]);
     expect(manifest.get("disk")).toEqual(record("disk"));
   });
 
@@ -195,7 +222,7 @@ describe("removing", () => {
     cloud.before = (call) => {
       if (call === "destroy queue") phase = manifest.get("queue")?.phase;
     };
-    await removeAll(run, await survey(run));
+    await removeAll(run, (await survey(run)).things);
     expect(phase).toBe("destroying");
   });
 
@@ -206,7 +233,7 @@ describe("removing", () => {
     cloud.before = (call) => {
       if (call === "destroy group" && times++ < 40) throw new ToyError("busy", "has a dependent object");
     };
-    expect(await removeAll(run, await survey(run))).toEqual([]);
+    expect(await removeAll(run, (await survey(run)).things)).toEqual([]);
     expect(cloud.live).toEqual([]);
   });
 
@@ -220,13 +247,13 @@ describe("removing", () => {
     cloud.before = (call) => {
       if (call === "destroy disk") throw new ToyError("refused", "a task is running");
     };
-    const failures = await removeAll(run, await survey(run));
+    const failures = await removeAll(run, (await survey(run)).things);
     expect(failures).toMatchObject([
       { message: "removing disk (disk): a task is running", node: "disk", ref: "disk-1" },
     ]);
     expect(failures[0]).toBeInstanceOf(StepError);
     expect(events.filter(({ type }) => type === "blocked")).toMatchObject([{ node: "group" }]);
-    expect(refs(await survey(run))).toEqual(["disk-1", "group-1"]);
+    expect(refs((await survey(run)).things)).toEqual(["disk-1", "group-1"]);
     expect(destroyed()).toEqual(["destroy queue", "destroy disk"]);
   });
 
@@ -236,7 +263,7 @@ describe("removing", () => {
     cloud.after = (call) => {
       if (call === "destroy disk") stop.abort();
     };
-    await expect(removeAll(run, await survey(run))).rejects.toThrow("stopped");
+    await expect(removeAll(run, (await survey(run)).things)).rejects.toThrow("stopped");
     expect(events.at(-1)).toMatchObject({ type: "interrupted", node: "disk", detail: "disk-1 is still there" });
   });
 });
@@ -245,7 +272,7 @@ describe("a thing in a list", () => {
   it("is called by its node, and by its ref too where the node has several", async () => {
     place({ ref: "disk-1", kind: "disk" }, { ref: "disk-2", kind: "disk" }, { ref: "queue-1", kind: "queue" });
     const { run } = await open();
-    const things = await survey(run);
+    const things = (await survey(run)).things;
     expect(things.map((thing) => label(things, thing))).toEqual(["queue", "disk disk-1", "disk disk-2"]);
   });
 });

@@ -186,6 +186,7 @@ export function toyStep(kind: string, options: ToyOptions = {}): Step<ToyInputs,
 
 export const toyErrors: CloudErrors = {
   trouble: (error) => (error instanceof ToyError ? error.trouble : "unknown"),
+  denied: (error) => error instanceof ToyError && error.message.startsWith("not authorized"),
   words: (error) => (error as Error).message,
   hint: () => undefined,
 };

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Cloud } from "../../src/aws/clients.ts";
-import { awsWords, classify, hintFor } from "../../src/aws/errors.ts";
+import { awsWords, classify, hintFor, isDenied } from "../../src/aws/errors.ts";
 import { whoAmI } from "../../src/aws/facts.ts";
 import { bakeTargets, factsForBake } from "../../src/cli/bake-ami.ts";
 import { readFacts } from "../../src/cli/facts.ts";
@@ -60,7 +60,7 @@ export class Site {
   async teardown(yaml = "") {
     const { session } = await this.#open(yaml, {});
     const engine = session.engine(new Graph<Cloud>());
-    return engine.down(await engine.everything());
+    return engine.down((await engine.everything()).things);
   }
 
   async #run(
@@ -113,7 +113,7 @@ export class Site {
         new Engine<Cloud>({
           ...{ name, region: this.region, cloud, kinds: KINDS, graph, manifest, clock, signal },
           ...{
-            errors: { trouble: classify, words: awsWords, hint: hintFor },
+            errors: { trouble: classify, denied: isDenied, words: awsWords, hint: hintFor },
             emit: (event: Event) => events.push(event),
           },
           ...{ repair: flags.repair ?? false, keepTemporaries: flags.keepBuilder ?? false },

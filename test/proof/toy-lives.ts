@@ -95,7 +95,7 @@ export async function toyLive(seed: number, { forgetful = false } = {}): Promise
     const working = (async () => {
       const { engine } = await toyRun(cloud, powering, graph, { kinds: steps });
       if (!wish) {
-        const { left: stays, failures } = await engine.down(await engine.everything());
+        const { left: stays, failures } = await engine.down((await engine.everything()).things);
         return [...failures.map(({ message }) => message), ...stays.map(({ found }) => `left: ${found.ref}`)];
       }
       const plan = await engine.plan();

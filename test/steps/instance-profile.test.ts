@@ -88,6 +88,17 @@ describe("instance-profile", () => {
     expect(await instanceProfile.find(seeker(context))).toEqual([]);
   });
 
+  it("finds by their names those that bootstrap makes, where the account's profiles may not be listed", async () => {
+    const { context, ref } = await make(world, instanceProfile, { inputs, node: "node-profile" });
+    const error = { code: "AccessDenied", message: "iam:ListInstanceProfiles", status: 403 };
+    world.faults.push({ operation: "ListInstanceProfiles", error });
+    await expect(instanceProfile.find(seeker(context))).rejects.toThrow("iam:ListInstanceProfiles");
+    const refused: unknown[] = [];
+    const found = await instanceProfile.find({ ...seeker(context), unlisted: (cause) => refused.push(cause) });
+    expect(found.map((one) => one.ref)).toEqual([ref]);
+    expect(refused).toMatchObject([{ name: "AccessDenied" }]);
+  });
+
   it("takes the role out and removes it, and does not mind that it is gone", async () => {
     const { context, found } = await make(world, instanceProfile, { inputs });
     const before = world.calls.length;

@@ -188,6 +188,19 @@ describe("role", () => {
     expect(await role.find(seeker(context))).toEqual([]);
   });
 
+  it("finds by their names those that bootstrap makes, where the account's roles may not be listed", async () => {
+    const { context, ref } = await make(world, role, { inputs, node: "node-role" });
+    world.faults.push({
+      operation: "ListRoles",
+      error: { code: "AccessDenied", message: "iam:ListRoles", status: 403 },
+    });
+    await expect(role.find(seeker(context))).rejects.toThrow("iam:ListRoles");
+    const refused: unknown[] = [];
+    const found = await role.find({ ...seeker(context), unlisted: (cause) => refused.push(cause) });
+    expect(found.map((one) => one.ref)).toEqual([ref]);
+    expect(refused).toMatchObject([{ name: "AccessDenied" }]);
+  });
+
   it("removes it with whatever was put into it since", async () => {
     const { context, ref } = await make(world, role, { inputs });
     const PolicyDocument = JSON.stringify(inputs.inlinePolicy);
