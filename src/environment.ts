@@ -33,7 +33,7 @@ import { type RoleOutput, role } from "./steps/role.ts";
 import { type SecurityGroupOutput, securityGroup } from "./steps/security-group.ts";
 import { serviceLinkedRole } from "./steps/service-linked-role.ts";
 import type { ContextFile } from "./templates.ts";
-import { builderUserData, nodeUserData } from "./user-data.ts";
+import { builderUserData, type NodeBoot, nodeUserData } from "./user-data.ts";
 
 /** What only the account can tell, read or pinned before the graph is built. */
 export interface Facts {
@@ -118,7 +118,7 @@ export function environment(config: Config, facts: Facts): Graph<Cloud> {
         environment: name,
         image: needs.image.imageId,
         filesystem: lustre && needs.disk && { ...lustre, ...needs.disk },
-        scratch: scratch.kind === "ebs" ? { ...scratch, device: SCRATCH_DEVICE } : scratch,
+        scratch: scratchOf(site),
       }),
       volumes: scratch.kind === "ebs" ? [{ deviceName: SCRATCH_DEVICE, sizeGiB: scratch.sizeGiB }] : [],
     }),
@@ -224,6 +224,17 @@ function ec2Identity(
     needs: { instanceRole },
     inputs: ({ instanceRole }) => ({ roleName: instanceRole.roleName, path: iam.path }),
   });
+}
+
+function scratchOf({ config: { scratch }, facts }: Site): NodeBoot["scratch"] {
+  switch (scratch.kind) {
+    case "ebs":
+      return { ...scratch, device: SCRATCH_DEVICE };
+    case "instance-store":
+      return { ...scratch, disks: Math.min(...facts.instanceTypes.map(({ diskSizesGB }) => diskSizesGB.length)) };
+    case "none":
+      return scratch;
+  }
 }
 
 function lustreDisk(site: Site, lustre: FilesystemConfig, group: Handle<SecurityGroupOutput>) {

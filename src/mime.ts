@@ -8,10 +8,10 @@ interface MimePart {
 }
 
 const boundary = "==bootstrap-part==";
-/** EC2 limits user data to 16 KB before it is base64-encoded. */
-const limitBytes = 16_384;
+/** EC2 takes 16 KB before they are base64-encoded, of which Batch needs some for its own part. */
+const limitBytes = 16_384 - 2_048;
 
-/** MIME multipart user data, which Batch merges with its own; at most 16,384 bytes of us-ascii with LF line ends. */
+/** MIME multipart user data, which Batch merges with its own; at most 14 KB of us-ascii with LF line ends. */
 export function multipart(parts: readonly MimePart[]): string {
   const text = [
     `Content-Type: multipart/mixed; boundary="${boundary}"`,
@@ -23,7 +23,9 @@ export function multipart(parts: readonly MimePart[]): string {
   ].join("\n");
   if (text.length > limitBytes) {
     const sizes = parts.map(({ name, body }) => `${name} ${body.length}`).join(", ");
-    throw refusal(`user data is ${text.length} bytes, EC2 takes at most ${limitBytes} (${sizes})`);
+    throw refusal(
+      `user data is ${text.length} bytes, EC2 takes at most ${limitBytes} beside what Batch adds (${sizes})`,
+    );
   }
   return text;
 }

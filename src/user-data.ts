@@ -19,7 +19,12 @@ interface NodeFilesystem {
 }
 
 type NodeScratch =
-  | { readonly kind: "instance-store"; readonly mountPoint: string }
+  | {
+      readonly kind: "instance-store";
+      readonly mountPoint: string;
+      /** How many a node has at least: so many are waited for. */
+      readonly disks: number;
+    }
   | { readonly kind: "ebs"; readonly mountPoint: string; readonly device: string }
   | { readonly kind: "none" };
 
@@ -35,7 +40,7 @@ export function nodeUserData({ environment, image = "", filesystem, scratch }: N
       mountPoint: filesystem?.mountPoint ?? "",
       directories: filesystem?.directories ?? [],
     },
-    scratch: { mountPoint: "", device: "", ...scratch },
+    scratch: { mountPoint: "", device: "", disks: 0, ...scratch },
   });
   return multipart([
     { name: "10-deadline.sh", type: boothook, body: render("userdata/10-deadline.sh", {}) },

@@ -11,6 +11,7 @@ directories=({{sh filesystem.directories}})
 scratch_kind={{sh scratch.kind}}
 scratch={{sh scratch.mountPoint}}
 scratch_device={{sh scratch.device}}
+scratch_disks={{sh scratch.disks}}
 ready=/run/bootstrap/ready
 tries=10
 
@@ -60,64 +61,131 @@ open_to_all() {
 }
 
 # Every disk has two links, and every partition more.
-instance_store_disks() {
+disks_of() {
   local link
-  for link in /dev/disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_*; do
+  for link in /dev/disk/by-id/nvme-"$1"_*; do
     if [[ -e $link && $link != *-part[0-9]* ]]; then readlink -f "$link"; fi
   done | sort -u
 }
 
-# One disk as it is, several as one RAID 0. After a reboot udev may have put the array together, under a name of its own.
-assemble() {
-  if (($# == 1)); then
-    device=$1
-    return
-  fi
-  local type
-  device=$(lsblk -nrpo NAME,TYPE "$1" | awk '$2 == "raid0" && !found++ { print $1 }')
-  [[ -z $device ]] || return 0
-  device=/dev/md0
-  type=$(blkid -p -s TYPE -o value "$1" || true)
-  if [[ $type == linux_raid_member ]]; then
-    mdadm --assemble "$device" "$@" || fail "cannot assemble the RAID 0 of $*"
+used_at() {
+  lsblk -nro MOUNTPOINT "$1" | sed '/^[[:space:]]*$/d'
+}
+
+# "nothing", "ours" (our label), "array" (a part of one), or in words what somebody else left. wipefs sees also what is
+# damaged, blkid only what is whole.
+content_of() {
+  local said status=0 type label
+  said=$(blkid -p -o export "$1") || status=$?
+  type=$(sed -n 's/^TYPE=//p' <<<"$said")
+  label=$(sed -n 's/^LABEL=//p' <<<"$said")
+  if ((status == 2)) && said=$(wipefs -n "$1" 2>&1) && [[ -z $said ]]; then
+    echo nothing
+  elif ((status != 0)); then
+    echo 'more than one thing, or something damaged'
+  elif [[ $type == xfs && $label == bootstrap ]]; then
+    echo ours
+  elif [[ $type == linux_raid_member ]]; then
+    echo array
   else
+    echo "${type:-partitions}${label:+ with the label $label}"
+  fi
+}
+
+# One disk as it is, several as one RAID 0. Only blank disks are made into something; what carries our label or is an
+# array keeps its files.
+assemble() {
+  local disk used content blank=() ours=() parts=()
+  for disk; do
+    used=$(used_at "$disk") || fail "cannot look at $disk"
+    if [[ -n $used ]]; then fail "$disk is in use at ${used//$'\n'/ }"; fi
+    content=$(content_of "$disk")
+    case $content in
+      nothing) blank+=("$disk") ;;
+      ours) ours+=("$disk") ;;
+      array) parts+=("$disk") ;;
+      *) fail "$disk holds $content, which is not ours" ;;
+    esac
+  done
+  if ((${#ours[@]} + (${#parts[@]} > 0) > 1)); then fail "more than one of $* holds files of ours"; fi
+  if ((${#ours[@]} == 1)); then
+    # Its siblings were late at an earlier boot.
+    device=${ours[0]}
+  elif ((${#parts[@]} > 0)); then
+    # After a reboot udev may have put the array together, under a name of its own.
+    device=$(lsblk -nrpo NAME,TYPE "${parts[0]}" | awk '$2 == "raid0" && !found++ { print $1 }')
+    if [[ -n $device ]]; then return; fi
+    device=/dev/md0
+    mdadm --assemble "$device" "${parts[@]}" || fail "cannot assemble the RAID 0 of ${parts[*]}"
+  elif (($# == 1)); then
+    device=$1
+  else
+    device=/dev/md0
     mdadm --create "$device" --level=0 --raid-devices=$# "$@" </dev/null || fail "cannot make a RAID 0 of $*"
   fi
 }
 
-# A disk that carries our label keeps its files; mkfs.xfs itself refuses a disk that carries anything else.
-mount_scratch() {
-  local mounts label
-  mounts=$(lsblk -nro MOUNTPOINT "$device") || fail "cannot look at $device"
-  if [[ $mounts =~ [^[:space:]] ]]; then fail "$device is in use at ${mounts//[[:space:]]/ }"; fi
-  label=$(blkid -p -s LABEL -o value "$device" || true)
-  if [[ $label != bootstrap ]]; then
-    mkfs.xfs -q -K -L bootstrap "$device" || fail "cannot make a file system on $device"
-  fi
-  mkdir -p "$scratch"
-  mount -t xfs -o noatime "$device" "$scratch" || fail "cannot mount $device at $scratch"
+make_scratch() {
+  mkfs.xfs -q -K "$@" -L bootstrap "$device" || fail "cannot make a file system on $device"
 }
 
+mount_scratch() {
+  local content
+  content=$(content_of "$device")
+  case $content in
+    nothing) make_scratch ;;
+    ours) ;;
+    array) fail "$device holds a part of an array, which is not ours" ;;
+    *) fail "$device holds $content, which is not ours" ;;
+  esac
+  mkdir -p "$scratch"
+  if mount -t xfs -o noatime "$device" "$scratch"; then return; fi
+  if [[ $content == ours ]]; then
+    say "the file system on $device was never finished, and is made again"
+    make_scratch -f
+    if mount -t xfs -o noatime "$device" "$scratch"; then return; fi
+  fi
+  fail "cannot mount $device at $scratch"
+}
+
+# EBS volumes have no name of their own where Amazon's udev rule is not: then it is the one that nothing is mounted from.
+ebs_disks() {
+  local disk
+  if [[ -e $scratch_device ]]; then
+    readlink -f "$scratch_device"
+    return
+  fi
+  for disk in $(disks_of Amazon_Elastic_Block_Store); do
+    if [[ -z $(used_at "$disk") ]]; then echo "$disk"; fi
+  done
+}
+
+# Disks may be late.
 bring_scratch() {
   if mountpoint -q "$scratch"; then return; fi
-  udevadm settle --timeout=60 || true
-  local disks try
+  local disks=() try wanted=1 what
   case $scratch_kind in
     instance-store)
-      mapfile -t disks < <(instance_store_disks)
-      if ((${#disks[@]} == 0)); then fail 'this instance has no NVMe instance-store disk'; fi
-      assemble "${disks[@]}"
+      what='NVMe instance-store disk'
+      wanted=$scratch_disks
       ;;
-    ebs)
-      for ((try = 1; try <= tries; try++)); do
-        if [[ -e $scratch_device ]]; then break; fi
-        sleep 6
-      done
-      [[ -e $scratch_device ]] || fail "there is no disk $scratch_device"
-      device=$(readlink -f "$scratch_device")
-      ;;
+    ebs) what="EBS disk for $scratch_device" ;;
     *) fail "unknown kind of scratch disk: $scratch_kind" ;;
   esac
+  for ((try = 1; try <= tries; try++)); do
+    udevadm settle --timeout=10 || true
+    if [[ $scratch_kind == ebs ]]; then
+      mapfile -t disks < <(ebs_disks)
+    else
+      mapfile -t disks < <(disks_of Amazon_EC2_NVMe_Instance_Storage)
+    fi
+    if ((${#disks[@]} >= wanted)); then break; fi
+    if ((try < tries)); then sleep 6; fi
+  done
+  if ((${#disks[@]} == 0)); then fail "this instance has no $what"; fi
+  if ((${#disks[@]} < wanted)); then fail "this instance has ${#disks[@]} of $wanted ${what}s: ${disks[*]}"; fi
+  if [[ $scratch_kind == ebs ]] && ((${#disks[@]} > 1)); then fail "each of ${disks[*]} may be the $what"; fi
+  assemble "${disks[@]}"
   mount_scratch
 }
 

@@ -200,7 +200,7 @@ describe("the shell that is shipped", () => {
   };
   const lustre = { source: "fs-1.fsx.us-east-1.amazonaws.com@tcp:/abc", mountPoint: "/fsx", directories: ["a b"] };
   const none = { source: "", mountPoint: "", directories: [] };
-  const scratch = { kind: "instance-store", mountPoint: "/data", device: "" };
+  const scratch = { kind: "instance-store", mountPoint: "/data", device: "", disks: 1 };
   const rendered: Readonly<Record<string, readonly string[]>> = {
     "bake/fuse.sh": [render("bake/fuse.sh", { hours: 3 })],
     "bake/image.sh": [imageScript(build), imageScript({ ...build, buildArgs: [] })],

@@ -13,13 +13,15 @@ const programs = {
   systemctl: "",
   "systemd-run": "",
   shutdown: "",
-  blkid: 'f="$MACHINE/signatures/${*: -1}"; f=${f//\\/dev\\//-}; key=$3; [[ -e $f.$key ]] && cat "$f.$key" || exit 2',
+  blkid: 'f=$MACHINE/content/${4##*/}; [[ -e $f ]] && cat "$f" || exit 2',
+  wipefs: "",
   lsblk: `disk=\${*: -1}
 if [[ $* == *NAME,TYPE* ]]; then echo "$disk disk"; cat "$MACHINE/array" 2>/dev/null; exit 0; fi
 cat "$MACHINE/in-use-\${disk##*/}" 2>/dev/null || echo`,
-  "mkfs.xfs": 'f="$MACHINE/signatures/${*: -1}"; f=${f//\\/dev\\//-}; mkdir -p "${f%/*}"; echo bootstrap >"$f.LABEL"',
+  "mkfs.xfs": `disk=\${*: -1}; printf '%s\\n' LABEL=bootstrap TYPE=xfs >"$MACHINE/content/\${disk##*/}"`,
   mdadm: `[[ $1 == --create ]] || exit 0
-echo "$2 raid0" >"$MACHINE/array"`,
+echo "$2 raid0" >"$MACHINE/array"
+for disk in "\${@:5}"; do echo TYPE=linux_raid_member >"$MACHINE/content/\${disk##*/}"; done`,
   mount: `type=$2 target=\${*: -1}
 [[ $type == lustre && -e $MACHINE/lustre-refused ]] && { echo "mount.lustre: Connection timed out" >&2; exit 5; }
 mkdir -p "$MACHINE/mounts"; echo "\${MOUNTED_AS:-$type}" >"$MACHINE/mounts/\${target##*/}"`,
@@ -30,7 +32,7 @@ mkdir -p "$MACHINE/mounts"; echo "\${MOUNTED_AS:-$type}" >"$MACHINE/mounts/\${ta
 class Node extends StandInMachine {
   constructor() {
     super(programs);
-    mkdirSync(join(this.root, "dev/disk/by-id"), { recursive: true });
+    for (const folder of ["dev/disk/by-id", "content"]) mkdirSync(join(this.root, folder), { recursive: true });
   }
 
   /** udev's links to a disk: two for itself, one for its partition. */
@@ -48,11 +50,11 @@ class Node extends StandInMachine {
     return this;
   }
 
-  boot({ lustre = true, kind = "instance-store", device = "" } = {}): Ended {
-    return this.run(this.script({ lustre, kind, device }), "per-boot");
+  boot(how: Parameters<Node["script"]>[0] = {}): Ended {
+    return this.run(this.script(how), "per-boot");
   }
 
-  script({ lustre = true, kind = "instance-store", device = "" } = {}): string {
+  script({ lustre = true, kind = "instance-store", device = "", disks = 1 } = {}): string {
     return render("userdata/20-storage.sh", {
       environment: "lab",
       image: "ami-1",
@@ -61,7 +63,7 @@ class Node extends StandInMachine {
         mountPoint: "/fsx",
         directories: ["fastq", "splited"],
       },
-      scratch: { kind, mountPoint: "/data", device },
+      scratch: { kind, mountPoint: "/data", device, disks },
     });
   }
 
@@ -136,8 +138,6 @@ describe("a node's storage", () => {
     using node = new Node().instanceStore("nvme1n1", "nvme2n1");
     node.boot();
     node.start("rm", ["-r", join(node.root, "mounts"), join(node.root, "array")]);
-    node.write("signatures/-nvme1n1.TYPE", "linux_raid_member\n");
-    node.program("blkid", `[[ $* == *TYPE*nvme1n1 ]] && echo linux_raid_member || echo bootstrap`);
     expect(node.boot()).toMatchObject({ status: 0, stderr: "bootstrap: ready for jobs in lab\n" });
     expect(node.asked("mdadm").at(-1)).toBe("mdadm --assemble /dev/md0 /dev/nvme1n1 /dev/nvme2n1");
     expect(node.asked("mkfs.xfs")).toHaveLength(1);
@@ -167,6 +167,52 @@ describe("a node's storage", () => {
   });
 });
 
+describe("a node's disks", () => {
+  it("are waited for", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.disk("Late", "AWS2", "nvme2n1");
+    const by = "@ROOT@/dev/disk/by-id".replace("@ROOT@", node.root);
+    const second = "nvme-Amazon_EC2_NVMe_Instance_Storage_AWS2";
+    node.program("sleep", `[[ $(grep -c '^sleep' "$MACHINE/calls") -lt 3 ]] || ln -sf ../../nvme2n1 ${by}/${second}`);
+    expect(node.boot({ disks: 2 })).toMatchObject({ status: 0 });
+    expect(node.asked("sleep")).toEqual(["sleep 6", "sleep 6", "sleep 6"]);
+    expect(node.asked("mdadm")).toEqual([
+      "mdadm --create /dev/md0 --level=0 --raid-devices=2 /dev/nvme1n1 /dev/nvme2n1",
+    ]);
+  });
+
+  it("keep the files of the one that was made when its sibling was late", () => {
+    using node = new Node().instanceStore("nvme1n1", "nvme2n1");
+    node.write("content/nvme2n1", "LABEL=bootstrap\nTYPE=xfs\n");
+    expect(node.boot()).toMatchObject({ status: 0 });
+    expect(node.asked("mount -t xfs")).toEqual(["mount -t xfs -o noatime /dev/nvme2n1 /data"]);
+    expect([...node.asked("mkfs.xfs"), ...node.asked("mdadm")]).toEqual([]);
+  });
+
+  it("are made again when they carry our label and do not mount", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.write("content/nvme1n1", "LABEL=bootstrap\nTYPE=xfs\n");
+    node.program(
+      "mount",
+      `[[ $* != *xfs* || -e $MACHINE/mended ]] || { touch "$MACHINE/mended"; exit 32; }
+${programs.mount}`,
+    );
+    expect(node.boot({ lustre: false })).toMatchObject({ status: 0 });
+    expect(node.asked("mkfs.xfs")).toEqual(["mkfs.xfs -q -K -f -L bootstrap /dev/nvme1n1"]);
+    expect(node.asked("mount -t xfs")).toHaveLength(2);
+  });
+
+  it("are known without a name of their own: an EBS volume that nothing is mounted from", () => {
+    using node = new Node();
+    for (const [at, device] of ["nvme0n1", "nvme1n1"].entries()) {
+      node.disk("Amazon_Elastic_Block_Store", `vol${at}`, device);
+    }
+    node.write("in-use-nvme0n1", "\n/\n");
+    expect(node.boot({ kind: "ebs", device: "/dev/sdf" }).status).toBe(0);
+    expect(node.asked("mkfs.xfs")).toEqual(["mkfs.xfs -q -K -L bootstrap /dev/nvme1n1"]);
+  });
+});
+
 describe("a node that cannot be made fit stays closed", () => {
   it("without an instance-store disk, be there ever so many EBS disks", () => {
     using node = new Node();
@@ -182,16 +228,73 @@ describe("a node that cannot be made fit stays closed", () => {
     expect(node.asked("mkfs.xfs")).toEqual([]);
   });
 
-  it("when mkfs.xfs refuses, as it does on a disk with another file system", () => {
+  it("when mkfs.xfs refuses", () => {
     using node = new Node().instanceStore("nvme1n1");
     node.program("mkfs.xfs", "exit 1");
     expectClosed(node, node.boot(), "cannot make a file system on /dev/nvme1n1");
     expect(node.asked("mount")).toEqual([]);
   });
 
+  it.each([
+    ["an ext4", "LABEL=theirs\nTYPE=ext4\n", "ext4 with the label theirs, which is not ours"],
+    ["an xfs", "TYPE=xfs\n", "xfs, which is not ours"],
+    ["LVM", "TYPE=LVM2_member\n", "LVM2_member, which is not ours"],
+    ["partitions", "PTTYPE=gpt\n", "partitions, which is not ours"],
+  ])("when one disk of two holds %s", (_, content, words) => {
+    using node = new Node().instanceStore("nvme1n1", "nvme2n1");
+    node.write("content/nvme2n1", content);
+    expectClosed(node, node.boot(), `/dev/nvme2n1 holds ${words}`);
+    expect([...node.asked("mkfs.xfs"), ...node.asked("mdadm"), ...node.asked("mount")]).toEqual([]);
+  });
+
+  it.each([
+    ["blkid is of two minds", "blkid", "exit 8"],
+    ["wipefs sees what blkid does not", "wipefs", "echo DEVICE OFFSET TYPE"],
+    ["wipefs cannot read it", "wipefs", "exit 1"],
+  ])("when %s about a disk", (_, program, body) => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.program(program, body);
+    expectClosed(node, node.boot(), "/dev/nvme1n1 holds more than one thing, or something damaged, which is not ours");
+    expect(node.asked("mkfs.xfs")).toEqual([]);
+  });
+
+  it("when an array holds what is not ours", () => {
+    using node = new Node().instanceStore("nvme1n1", "nvme2n1");
+    for (const part of ["nvme1n1", "nvme2n1"]) node.write(`content/${part}`, "TYPE=linux_raid_member\n");
+    node.write("array", "/dev/md127 raid0\n");
+    node.write("content/md127", "TYPE=ext4\n");
+    expectClosed(node, node.boot(), "/dev/md127 holds ext4, which is not ours");
+    expect([...node.asked("mkfs.xfs"), ...node.asked("mdadm"), ...node.asked("mount")]).toEqual([]);
+  });
+
+  it("when two disks hold files of ours that do not belong together", () => {
+    using node = new Node().instanceStore("nvme1n1", "nvme2n1");
+    for (const disk of ["nvme1n1", "nvme2n1"]) node.write(`content/${disk}`, "LABEL=bootstrap\nTYPE=xfs\n");
+    expectClosed(node, node.boot(), "more than one of /dev/nvme1n1 /dev/nvme2n1 holds files of ours");
+  });
+
+  it("when a disk of the two that its type has does not appear", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    const words = "this instance has 1 of 2 NVMe instance-store disks: /dev/nvme1n1";
+    expectClosed(node, node.boot({ disks: 2 }), words);
+    expect(node.asked("sleep")).toEqual(Array(9).fill("sleep 6"));
+    expect(node.asked("mkfs.xfs")).toEqual([]);
+  });
+
   it("when the EBS volume does not appear", () => {
     using node = new Node();
-    expectClosed(node, node.boot({ kind: "ebs", device: "/dev/sdf" }), "there is no disk /dev/sdf");
+    const ended = node.boot({ kind: "ebs", device: "/dev/sdf" });
+    expectClosed(node, ended, "this instance has no EBS disk for /dev/sdf");
+  });
+
+  it("when either of two EBS volumes may be the one", () => {
+    using node = new Node();
+    for (const [at, device] of ["nvme1n1", "nvme2n1"].entries()) {
+      node.disk("Amazon_Elastic_Block_Store", `vol${at}`, device);
+    }
+    const ended = node.boot({ kind: "ebs", device: "/dev/sdf" });
+    expectClosed(node, ended, "each of /dev/nvme1n1 /dev/nvme2n1 may be the EBS disk for /dev/sdf");
+    expect(node.asked("mkfs.xfs")).toEqual([]);
   });
 
   it("when Lustre refuses ten times, with a pause that grows and the reason", () => {

@@ -15,7 +15,7 @@ const filesystem = {
 const source = `${filesystem.dnsName}@tcp:/${filesystem.mountName}`;
 const lab: NodeBoot = {
   ...{ environment: "lab", image: "ami-0123456789abcdef0", filesystem },
-  scratch: { kind: "instance-store", mountPoint: "/data" },
+  scratch: { kind: "instance-store", mountPoint: "/data", disks: 1 },
 };
 const ebsLab: NodeBoot = { ...lab, scratch: { kind: "ebs", mountPoint: "/data", device: "/dev/sdf" } };
 const bareLab: NodeBoot = { environment: "lab", scratch: { kind: "none" } };
