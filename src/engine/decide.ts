@@ -1,7 +1,7 @@
 import { RefusedError } from "./errors.ts";
 import { canonical } from "./fingerprint.ts";
 import type { StepRecord } from "./manifest.ts";
-import type { Drift, Found, Step } from "./step.ts";
+import type { Drift, Found, State, Step } from "./step.ts";
 
 /** What a node should be made from now. */
 export interface Wanted {
@@ -31,14 +31,16 @@ export type Verdict =
  * The first row that fits wins.
  */
 export function decide(record: StepRecord | undefined, found: readonly Found[], wanted: Wanted, can: Can): Verdict {
+  for (const { ref, state } of found) {
+    if (!Object.hasOwn(RANK, String(state))) throw new Error(`${ref} is in no state that can be decided on: ${state}`);
+  }
   const foreign = can.shared ? undefined : found.find(({ owned }) => !owned);
   if (foreign) {
-    return {
-      do: "refuse",
-      found: foreign,
-      reason: `${foreign.ref} has our name but not our tags, so it is somebody else's`,
-      hint: "rename or remove it, or choose another name for this environment",
-    };
+    const { ref, hint = "rename or remove it, or choose another name for this environment" } = foreign;
+    const reason = foreign.hint
+      ? `${ref} is the one that was made for this node, and its tags are gone`
+      : `${ref} has our name but not our tags, so it is somebody else's`;
+    return { do: "refuse", found: foreign, reason, hint };
   }
 
   const one = wantedOne(record, found, wanted, can);
@@ -54,14 +56,15 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
   if (one?.state === "failed") {
     const reason = failure(one);
     if (can.mendsFailed) return { do: "update", found: one, reason };
-    if (mayHoldData(record, one, can)) return refuseData(one, reason);
+    if (mayHoldData(record, one, can) || (can.protect && !can.destroy)) return refuseData(one, reason);
     return can.destroy ? { do: "clear", found: one, reason } : { do: "create", reason };
   }
   if (one?.state === "pending" && record?.phase !== "updating") {
     return { do: "resume", found: one, reason: one.detail ?? "on its way" };
   }
   if (one && record?.phase === "updating") {
-    if (one.fingerprint !== wanted.fingerprint && bar(one)) return refuseChange(one, bar(one)!);
+    const barred = bar(one, wanted);
+    if (barred && (barred.failed || one.fingerprint !== wanted.fingerprint)) return refuseChange(one, barred);
     return { do: "update", found: one, reason: "was being changed when the last run stopped" };
   }
   if (one?.state === "ready") {
@@ -79,7 +82,8 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
   if (other) {
     const changed = changes(record, wanted);
     if (other.fixedFingerprint === wanted.fixedFingerprint && can.update) {
-      if (bar(other)) return refuseChange(other, bar(other)!);
+      const barred = bar(other, wanted);
+      if (barred) return refuseChange(other, barred);
       return {
         do: "update",
         found: other,
@@ -99,10 +103,11 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
     return { do: "replace", reason: changed };
   }
 
-  const failed = found.find(({ state }) => state === "failed");
+  const failures = found.filter(({ state }) => state === "failed");
+  const failed = failures.find((thing) => mayHoldData(record, thing, can)) ?? failures[0];
   if (failed && can.mendsFailed) return { do: "update", found: failed, reason: failure(failed) };
   if (failed && mayHoldData(record, failed, can)) return refuseData(failed, failure(failed));
-  if (failed && can.singular) return { do: "clear", found: failed, reason: failure(failed) };
+  if (failed && (can.singular || can.protect)) return { do: "clear", found: failed, reason: failure(failed) };
   const leaving = found.find(({ state }) => state === "deleting");
   if (leaving) return { do: "wait", found: leaving, reason: "an older one is still being deleted" };
   return { do: "create", reason: failed ? failure(failed) : "not there" };
@@ -133,11 +138,13 @@ export function wantedOne(
 
 /** The drift that `update` is to mend now: all of it when the inputs changed, else only what disturbs nobody. */
 export function toMend(thing: Found, { fingerprint, repair }: Wanted): readonly Drift[] {
-  const drift = (thing.drift ?? []).filter(({ never }) => never === undefined);
+  const drift = (thing.drift ?? []).filter(
+    ({ never, failed }) => never === undefined && (repair || failed === undefined),
+  );
   return repair || thing.fingerprint !== fingerprint ? drift : drift.filter(({ disruptive }) => !disruptive);
 }
 
-const RANK = { ready: 0, pending: 1, failed: 2, deleting: 3 } as const;
+const RANK: Readonly<Record<State, number>> = { ready: 0, pending: 1, failed: 2, deleting: 3 };
 
 /** The one the record speaks of, unless a better one is there: ready before pending before failed, the newest first. */
 function best(record: StepRecord | undefined, things: readonly Found[]): Found | undefined {
@@ -163,17 +170,22 @@ function refuseData(found: Found, reason: string): Verdict {
   };
 }
 
-/** A wanted change that can never be made. */
-function bar({ drift = [] }: Found): (Drift & { readonly never: string }) | undefined {
-  return drift.find((entry): entry is Drift & { readonly never: string } => entry.never !== undefined);
+/** A wanted change that can never be made, or that AWS gave up on when it was asked for. */
+function bar({ drift = [] }: Found, { repair }: Wanted): Drift | undefined {
+  return drift.find(({ never, failed }) => never !== undefined || (failed !== undefined && !repair));
 }
 
-function refuseChange(found: Found, { field, want, have, never }: Drift & { readonly never: string }): Verdict {
+function refuseChange(found: Found, { field, want, have, never, failed }: Drift): Verdict {
+  const rule = never ?? `AWS gave up on this change: ${failed?.reason}`;
+  const instead =
+    never === undefined
+      ? "when the reason is gone, run bootstrap up --repair, which asks for it once more"
+      : "copy the data away and run bootstrap teardown --discard-data, then bootstrap up";
   return {
     do: "refuse",
     found,
-    reason: `${found.ref} has ${field} ${have}, wanted is ${want}: ${never}`,
-    hint: `set ${field} to ${have}, or copy the data away and run bootstrap teardown --discard-data, then bootstrap up`,
+    reason: `${found.ref} has ${field} ${have}, wanted is ${want}: ${rule}`,
+    hint: `set ${field} to ${have}, or ${instead}`,
   };
 }
 
@@ -207,7 +219,12 @@ function fields(drift: readonly Drift[]): string {
 
 function leftAlone({ drift = [] }: Found): string {
   if (drift.length === 0) return "as it should be";
-  const why = drift.every(({ never }) => never !== undefined) ? "cannot be mended" : "up --repair mends it";
+  const lost = drift.find(({ failed }) => failed !== undefined)?.failed;
+  const why = lost
+    ? `AWS gave up on it: ${lost.reason}; up --repair asks once more`
+    : drift.every(({ never }) => never !== undefined)
+      ? "cannot be mended"
+      : "up --repair mends it";
   return `drift left alone (${why}): ${fields(drift)}`;
 }
 

@@ -34,13 +34,26 @@ export function paceOf(step: Pick<Step<never, never>, "pace">): Pace {
 
 /** Asks what there is of one node; with inputs, drift is told as well. */
 export function find<Cloud>(
-  { name, region, cloud }: Run<Cloud>,
+  { name, region, cloud, manifest }: Run<Cloud>,
   step: Step<unknown, unknown, unknown, Cloud>,
   node: string | undefined,
   inputs?: unknown,
   unlisted?: (cause: unknown) => void,
 ): Promise<readonly Found[]> {
-  const context: FindContext<unknown, Cloud> = { name, region, node, inputs, cloud, ...(unlisted && { unlisted }) };
+  const known = Object.fromEntries(
+    manifest.records.flatMap(([id, { kind, ref }]) =>
+      ref !== undefined && kind === step.kind && (node === undefined || node === id) ? [[ref, id]] : [],
+    ),
+  );
+  const context: FindContext<unknown, Cloud> = {
+    name,
+    region,
+    node,
+    known,
+    inputs,
+    cloud,
+    ...(unlisted && { unlisted }),
+  };
   return step.find(context);
 }
 

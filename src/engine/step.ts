@@ -11,6 +11,16 @@ export interface Drift {
   readonly disruptive?: true;
   /** Why it cannot be mended at all: such a change is refused. */
   readonly never?: string;
+  /** This very change was asked for, and AWS gave up on it: it is said, and not asked for again until `up --repair`. */
+  readonly failed?: Failure;
+}
+
+/** How a change ended that AWS could not make. */
+export interface Failure {
+  /** AWS's own words. */
+  readonly reason: string;
+  /** When it was asked for: tells it from the next attempt. */
+  readonly at?: Date | undefined;
 }
 
 /** One thing in the cloud that carries a node's tags, as `find` saw it just now. */
@@ -22,6 +32,8 @@ export interface Found<O = unknown> {
   readonly state: State;
   /** Environment, region and node tags all match; a same-named thing without them is not ours. */
   readonly owned: boolean;
+  /** Of one that is not owned and yet `known`: the exact command that gives its tags back. */
+  readonly hint?: string | undefined;
   /** Which inputs it was made from. */
   readonly fingerprint?: string | undefined;
   /** Of the part that cannot be changed in place. */
@@ -43,6 +55,8 @@ export interface FindContext<I, Cloud> {
   readonly region: string;
   /** The node to look for; undefined asks for the whole kind, whatever the node. */
   readonly node?: string | undefined;
+  /** Nodes by the refs that the journal has for them: what is shown under such a ref is ours, even if its tags were taken. */
+  readonly known?: Readonly<Record<string, string>>;
   /** Known only when everything the node needs is there; only then can drift be told. */
   readonly inputs?: I | undefined;
   readonly cloud: Cloud;

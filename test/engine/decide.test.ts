@@ -58,6 +58,16 @@ describe("something that is not ours", () => {
     });
   });
 
+  it("is told from ours whose tags were taken, for which the step says how to give them back", () => {
+    const hint = "aws fsx tag-resource --resource-arn arn --tags Key=bootstrap:node,Value=disk";
+    for (const of of [record(), { ...INTENT, ref: "thing-1" }]) {
+      expect(verdict(of, [thing({ owned: false, hint })], { ...MENDABLE, protect: true })).toMatchObject({
+        ...{ do: "refuse", reason: "thing-1 is the one that was made for this node, and its tags are gone" },
+        hint,
+      });
+    }
+  });
+
   it("is kept as it is where the account shares it", () => {
     const shared: Can = { shared: true, update: false, destroy: false };
     const found = thing({ owned: false, fingerprint: undefined, fixedFingerprint: undefined, token: undefined });
@@ -287,6 +297,34 @@ describe("a change that can never be made", () => {
   });
 });
 
+describe("a change that AWS gave up on", () => {
+  const failed = { reason: "clients are still mounted", at: new Date(0) };
+  const VERSION: Drift = { field: "lustreVersion", want: "2.15", have: "2.12", failed };
+  const half = other({ ref: "thing-1", fixedFingerprint: "same", drift: [VERSION, RULES] });
+
+  it("is said again, and not asked for again", () => {
+    for (const phase of ["ready", "updating"] as const) {
+      expect(verdict(record({ phase, fingerprint: "old" }), [half], MENDABLE)).toMatchObject({
+        do: "refuse",
+        reason: "thing-1 has lustreVersion 2.12, wanted is 2.15: AWS gave up on this change: clients are still mounted",
+        hint: expect.stringMatching(/^set lustreVersion to 2.12, or .*up --repair/),
+      });
+    }
+    expect(verdict(record({ phase: "updating" }), [thing({ drift: [VERSION] })], MENDABLE).do).toBe("refuse");
+  });
+
+  it("is asked for once more by --repair", () => {
+    const repair = { ...WANTED, repair: true };
+    expect(verdict(record({ fingerprint: "old" }), [half], MENDABLE, repair).do).toBe("update");
+    expect(toMend(half, repair)).toEqual([VERSION, RULES]);
+  });
+
+  it("is told where somebody else's change is not taken back", () => {
+    const kept = verdict(record(), [thing({ drift: [VERSION] })], MENDABLE);
+    expect(kept).toMatchObject({ do: "keep", reason: expect.stringContaining("clients are still mounted") });
+  });
+});
+
 describe("a refusal", () => {
   it("says which inputs changed, and names what is too long to read", () => {
     const was = record({
@@ -323,7 +361,16 @@ describe("nothing that could be used", () => {
   it("is not made beside a failed one that may hold data", () => {
     expect(verdict(undefined, [broken], { ...PLAIN, protect: true }).do).toBe("refuse");
     const attempt = record({ phase: "creating", ref: "thing-0", fingerprint: "old" });
-    expect(verdict(attempt, [broken], { ...PLAIN, protect: true }).do).toBe("create");
+    expect(verdict(attempt, [broken], { ...PLAIN, protect: true })).toMatchObject({ do: "clear", found: broken });
+    expect(
+      verdict(attempt, [broken, other({ ref: "thing-7", state: "failed" })], { ...PLAIN, protect: true }),
+    ).toMatchObject({ do: "refuse", found: { ref: "thing-7" } });
+  });
+
+  it("is not decided on in a state that there is not", () => {
+    for (const state of [undefined, "OPTIMIZING", "toString"]) {
+      expect(() => verdict(undefined, [thing({ state: state as State })])).toThrow(/thing-1 is in no state.*: /);
+    }
   });
 });
 
@@ -396,8 +443,9 @@ describe("whatever is recorded and found", () => {
   it("never loses data: of a kind that holds it nothing is replaced, and removed only what failed in the making", () => {
     const data = decided.filter(({ can }) => can.protect);
     expect(data.length).toBeGreaterThan(300);
-    for (const { record: of, verdict: said } of data) {
+    for (const { found, record: of, can, verdict: said } of data) {
       expect(said.do).not.toBe("replace");
+      if (said.do === "create" && !can.shared) expect(found).toEqual([]);
       if (said.do !== "clear") continue;
       expect(of?.phase).toBe("creating");
       expect(isIntended(of!, said.found)).toBe(true);
