@@ -42,6 +42,12 @@ const PARTITIONS: readonly Partition[] = [
   },
 ];
 
+/** A few of the local zones: a subnet in one is far from its region's other zones, and few types are offered there. */
+const LOCAL_ZONES: Readonly<Record<string, readonly string[]>> = {
+  "us-east-1": ["us-east-1-atl-1a", "us-east-1-dfw-1a"],
+  "us-west-2": ["us-west-2-lax-1a", "us-west-2-phx-1a"],
+};
+
 /** Undefined when no partition has this region. */
 export function partitionOf(region: string): Pick<Partition, "name" | "dnsSuffix"> | undefined {
   return PARTITIONS.find(({ zoneLetters }) => region in zoneLetters);
@@ -56,4 +62,12 @@ export function regionsBeside(region: string): readonly string[] {
 export function zonesOf(region: string): readonly string[] {
   const letters = PARTITIONS.find(({ zoneLetters }) => region in zoneLetters)?.zoneLetters[region] ?? "";
   return [...letters].map((letter) => `${region}${letter}`);
+}
+
+export function localZonesOf(region: string): readonly string[] {
+  return LOCAL_ZONES[region] ?? [];
+}
+
+export function isLocalZone(zone: string): boolean {
+  return zone.split("-").length > 3;
 }

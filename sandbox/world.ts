@@ -1,6 +1,6 @@
 import type { ClockState } from "./clock.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 
 interface WorldFile {
   readonly version: number;

@@ -1,11 +1,15 @@
 import { type Call, type Handler, Refusal, type Service } from "../service.ts";
+import { endpointOperations, settleEndpoints } from "./ec2/endpoints.ts";
+import { gatewayOperations, settleGateways } from "./ec2/gateways.ts";
 import { imageOperations, settleImages } from "./ec2/images.ts";
 import { settleInstances } from "./ec2/instance-life.ts";
 import { instanceTypeOperations } from "./ec2/instance-types.ts";
 import { instanceOperations } from "./ec2/instances.ts";
+import { interfaceOperations } from "./ec2/interfaces.ts";
 import { launchTemplateOperations } from "./ec2/launch-templates.ts";
 import { networkOperations } from "./ec2/network.ts";
 import { regionOperations } from "./ec2/regions.ts";
+import { routeTableOperations } from "./ec2/route-tables.ts";
 import { securityGroupOperations } from "./ec2/security-groups.ts";
 import { snapshotOperations } from "./ec2/snapshots.ts";
 import { tagOperations } from "./ec2/tags.ts";
@@ -13,12 +17,16 @@ import { settleTokens } from "./ec2/tokens.ts";
 import { volumeOperations } from "./ec2/volumes.ts";
 
 const OPERATIONS: Readonly<Record<string, Handler>> = {
+  ...endpointOperations,
+  ...gatewayOperations,
   ...imageOperations,
   ...instanceOperations,
   ...instanceTypeOperations,
+  ...interfaceOperations,
   ...launchTemplateOperations,
   ...networkOperations,
   ...regionOperations,
+  ...routeTableOperations,
   ...securityGroupOperations,
   ...snapshotOperations,
   ...tagOperations,
@@ -44,6 +52,8 @@ export const ec2: Service = {
   settle(call) {
     settleInstances(call);
     settleImages(call);
+    settleGateways(call);
+    settleEndpoints(call);
     settleTokens(call);
   },
 };

@@ -4,6 +4,8 @@ import {
   DescribeAvailabilityZonesCommand,
   DescribeInstanceTypeOfferingsCommand,
   DescribeInstanceTypesCommand,
+  DescribeInternetGatewaysCommand,
+  DescribeNatGatewaysCommand,
   DescribeNetworkInterfacesCommand,
   DescribeRouteTablesCommand,
   DescribeSubnetsCommand,
@@ -14,7 +16,7 @@ import {
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { describe, expect, it } from "vitest";
 import type { Call, Service } from "../../sandbox/service.ts";
-import { attachInterfaces, releaseInterfaces } from "../../sandbox/services/ec2/network.ts";
+import { attachInterfaces, releaseInterfaces } from "../../sandbox/services/ec2/interfaces.ts";
 import { ec2Slice, type SecurityGroup } from "../../sandbox/services/ec2/slice.ts";
 import { ec2 as ec2Service } from "../../sandbox/services/ec2.ts";
 import { ec2Lab } from "./ec2-lab.ts";
@@ -36,21 +38,38 @@ describe("a region", () => {
     expect(new Set(Subnets?.map(({ MapPublicIpOnLaunch }) => MapPublicIpOnLaunch))).toEqual(new Set([true]));
     const isPrivate = [{ Name: "default-for-az", Values: ["false"] }];
     const { Subnets: others } = await ec2.send(new DescribeSubnetsCommand({ Filters: isPrivate }));
-    expect(others?.map(({ MapPublicIpOnLaunch }) => MapPublicIpOnLaunch)).toEqual(Array(6).fill(false));
+    // One for each zone, and one that the NAT gateway stands in.
+    expect(others?.map(({ MapPublicIpOnLaunch }) => MapPublicIpOnLaunch)).toEqual(Array(7).fill(false));
   });
 
-  it("routes the default VPC through an internet gateway and the other through NAT", async () => {
+  it("routes the default VPC through an internet gateway and the other through NAT, whose own subnet is public", async () => {
     const { ec2 } = ec2Lab();
-    const gateways = async (filter: string) => {
-      const { RouteTables } = await ec2.send(
-        new DescribeRouteTablesCommand({ Filters: [{ Name: filter, Values: ["igw-*", "nat-*"] }] }),
-      );
-      return RouteTables?.flatMap(({ Routes = [] }) =>
-        Routes.map((route) => route.GatewayId ?? route.NatGatewayId),
-      ).sort();
+    const { Vpcs } = await ec2.send(new DescribeVpcsCommand({}));
+    const { RouteTables } = await ec2.send(new DescribeRouteTablesCommand({}));
+    const waysOut = (isDefault: boolean) => {
+      const { VpcId } = Vpcs!.find((vpc) => vpc.IsDefault === isDefault)!;
+      return RouteTables!
+        .filter((table) => table.VpcId === VpcId)
+        .map(({ Associations = [], Routes = [] }) => {
+          const out = Routes.find(({ DestinationCidrBlock }) => DestinationCidrBlock === "0.0.0.0/0");
+          return [Associations.every(({ Main }) => Main), (out?.GatewayId ?? out?.NatGatewayId)?.split("-")[0]];
+        })
+        .sort();
     };
-    expect(await gateways("route.gateway-id")).toEqual([expect.stringMatching(/^igw-/), "local"]);
-    expect(await gateways("route.nat-gateway-id")).toEqual(["local", expect.stringMatching(/^nat-/)]);
+    expect(waysOut(true)).toEqual([[true, "igw"]]);
+    expect(waysOut(false)).toEqual([
+      [false, "igw"],
+      [true, "nat"],
+    ]);
+    const { NatGateways } = await ec2.send(new DescribeNatGatewaysCommand({}));
+    expect(NatGateways).toMatchObject([{ State: "available", ConnectivityType: "public" }]);
+    const beside = [{ Name: "association.subnet-id", Values: [NatGateways![0]!.SubnetId!] }];
+    const { RouteTables: outside } = await ec2.send(new DescribeRouteTablesCommand({ Filters: beside }));
+    expect(outside?.[0]?.Routes?.map(({ GatewayId }) => GatewayId)).toEqual(["local", expect.stringMatching(/^igw-/)]);
+    const { InternetGateways } = await ec2.send(new DescribeInternetGatewaysCommand({}));
+    expect(InternetGateways?.flatMap(({ Attachments = [] }) => Attachments.map(({ VpcId }) => VpcId)).sort()).toEqual(
+      Vpcs?.map(({ VpcId }) => VpcId).sort(),
+    );
   });
 
   it("has DNS switched on in its VPCs", async () => {
@@ -93,7 +112,8 @@ describe("a region", () => {
     const [ec2, sts] = [new EC2Client(lab.config()), new STSClient(lab.config())];
     const { GroupId } = await ec2.send(new CreateSecurityGroupCommand({ GroupName: "lustre", Description: "d" }));
     const turn = () => sts.send(new GetCallerIdentityCommand({}));
-    const shown = async () => (await ec2.send(new DescribeNetworkInterfacesCommand({}))).NetworkInterfaces;
+    const Filters = [{ Name: "group-id", Values: [GroupId!] }];
+    const shown = async () => (await ec2.send(new DescribeNetworkInterfacesCommand({ Filters }))).NetworkInterfaces;
     await turn();
     const theirs = { RequesterManaged: true, RequesterId: "amazon-fsx", Groups: [{ GroupId }] };
     expect(await shown()).toMatchObject([theirs, theirs]);

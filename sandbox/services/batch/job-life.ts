@@ -1,5 +1,7 @@
 import type { EvaluateOnExit, JobStatus } from "@aws-sdk/client-batch";
 import type { Call } from "../../service.ts";
+import { endpointOf, reaches, reachesInternet } from "../ec2/reach.ts";
+import { ec2Slice, type Instance } from "../ec2/slice.ts";
 import { findImage, parseReference } from "../ecr.ts";
 import { findInstanceProfile, findRole, roleAllows } from "../iam.ts";
 import { jobLogTrouble, writeJobLog } from "./job-log.ts";
@@ -148,7 +150,12 @@ function start(call: Call, job: JobState): void {
 function run(call: Call, job: JobState): void {
   const { environment, node } = placeOf(call, job);
   const role = findInstanceProfile(call, environment?.resources?.instanceRole ?? "")?.roleName;
-  const trouble = pullTrouble(call, job, role) ?? roleTrouble(call, job) ?? jobLogTrouble(call, job, role);
+  const host = ec2Slice(call).instances[node?.instanceId ?? ""];
+  const trouble =
+    wayTrouble(call, job, host) ??
+    pullTrouble(call, job, role) ??
+    roleTrouble(call, job) ??
+    jobLogTrouble(call, job, role, host);
   if (trouble !== undefined) {
     const statusReason = trouble.startsWith("CannotPull") ? trouble : "Task failed to start";
     finishAttempt(call, job, { statusReason, reason: trouble }, true);
@@ -260,6 +267,29 @@ function timeoutMs(call: Call, { asked, definitionArn }: JobState): number {
   const { body } = batchState(call).definitions[definitionArn] ?? {};
   const seconds = asked.timeout?.attemptDurationSeconds ?? body?.timeout?.attemptDurationSeconds;
   return seconds === undefined ? NEVER - call.now : seconds * 1000;
+}
+
+/** What a registry out of reach is to a pull. */
+function wayTrouble(call: Call, { image }: JobState, host: Instance | undefined): string | undefined {
+  if (host === undefined) return undefined;
+  const waited =
+    "net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)";
+  if (parseReference(image) === undefined) {
+    if (reachesInternet(call, host)) return undefined;
+    return `CannotPullContainerError: Error response from daemon: Get "https://${registryOf(image)}/v2/": ${waited}`;
+  }
+  if (!reaches(call, host, ["ecr.api"])) {
+    const asked = `Post "${endpointOf(call, "api.ecr")}"`;
+    return `CannotPullECRContainerError: RequestError: send request failed caused by: ${asked}: ${waited}`;
+  }
+  // The layers themselves are in S3.
+  if (reaches(call, host, ["ecr.dkr", "s3"])) return undefined;
+  return `CannotPullContainerError: Error response from daemon: Get "https://${image.split("/")[0]}/v2/": ${waited}`;
+}
+
+function registryOf(image: string): string {
+  const [first = ""] = image.split("/");
+  return /[.:]/.test(first) ? first : "registry-1.docker.io";
 }
 
 /** Images outside ECR are taken to be there. */

@@ -1,4 +1,6 @@
 import type { Call } from "../../service.ts";
+import { endpointOf, reaches } from "../ec2/reach.ts";
+import type { Instance } from "../ec2/slice.ts";
 import { roleAllows } from "../iam.ts";
 import { groupExists, makeGroup, writeLines } from "../logs.ts";
 import { batchState, type JobState } from "./state.ts";
@@ -6,13 +8,23 @@ import { batchState, type JobState } from "./state.ts";
 const DEFAULT_GROUP = "/aws/batch/job";
 
 /** Why a container's log cannot be opened, which keeps it from starting; undefined when it can. */
-export function jobLogTrouble(call: Call, job: JobState, role: string | undefined): string | undefined {
+export function jobLogTrouble(
+  call: Call,
+  job: JobState,
+  role: string | undefined,
+  host: Instance | undefined,
+): string | undefined {
   const { group, makes } = destination(call, job);
   if (group === undefined) return undefined;
   const arn = `arn:${call.partition}:logs:${call.region}:${call.account}:log-group:${group}`;
   const failed = (words: string) =>
     "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to " +
     `initialize logging driver: failed to create Cloudwatch log stream: ${words}`;
+  if (host !== undefined && !reaches(call, host, ["logs"])) {
+    return failed(
+      `RequestError: send request failed caused by: Post "${endpointOf(call, "logs")}": dial tcp: i/o timeout`,
+    );
+  }
   if (makes) makeGroup(call, group);
   if (!groupExists(call, group)) return failed("ResourceNotFoundException: The specified log group does not exist.");
   const allowed = [arn, `${arn}:log-stream:x`].some((each) => roleAllows(call, role, "logs:CreateLogStream", each));

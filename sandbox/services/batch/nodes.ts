@@ -7,6 +7,7 @@ import { type InstanceTypeFacts, isOffered } from "../ec2/instance-types.ts";
 import { type LaunchRequest, runInstances } from "../ec2/launch.ts";
 import { launchTemplateVersion } from "../ec2/launch-templates.ts";
 import { subnet } from "../ec2/network.ts";
+import { reaches } from "../ec2/reach.ts";
 import { ec2Slice } from "../ec2/slice.ts";
 import { findInstanceProfile, roleAllows } from "../iam.ts";
 import { imageIdOf } from "./resources.ts";
@@ -24,7 +25,9 @@ export function registeredMemoryMiB({ memoryMiB }: InstanceTypeFacts): number {
 export function launchNode(call: Call, environment: EnvironmentState, type: InstanceTypeFacts): Node {
   const [instance] = runInstances(call, launchRequest(call, environment, type));
   const role = findInstanceProfile(call, environment.resources?.instanceRole ?? "")?.roleName;
-  const joins = roleAllows(call, role, "ecs:RegisterContainerInstance", "*");
+  const joins =
+    roleAllows(call, role, "ecs:RegisterContainerInstance", "*") &&
+    reaches(call, instance!, ["ecs", "ecs-agent", "ecs-telemetry"]);
   const node: Node = {
     instanceId: instance!.id,
     type: type.id,

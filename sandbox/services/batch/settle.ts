@@ -20,8 +20,8 @@ import {
 const IDLE_MS = 10 * MINUTE_MS;
 const NEVER_JOINED_MS = 20 * MINUTE_MS;
 const NOT_JOINED =
-  "CLIENT_ERROR - The compute environment was scaled down because none of the instances joined the underlying ECS " +
-  "Cluster. Common issues preventing instances joining are the following: VPC/Subnet configuration preventing " +
+  "CLIENT_ERROR - Your compute environment has been INVALIDATED and scaled down because none of the instances joined " +
+  "the underlying ECS Cluster. Common issues preventing instances joining are the following: VPC/Subnet configuration preventing " +
   "communication to ECS, incorrect Instance Profile policy preventing authorization to ECS, or customized AMI or " +
   "LaunchTemplate configurations affecting ECS agent.";
 const STEPS_LIMIT = 20_000;

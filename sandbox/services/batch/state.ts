@@ -18,7 +18,7 @@ export interface Node {
   /** What the ECS agent registers, less than the type's memory. */
   readonly memoryMiB: number;
   readonly launchedAt: number;
-  /** When it has joined the cluster; never, if its role does not let it. */
+  /** When it has joined the cluster; never, if its role does not let it or ECS is out of its reach. */
   readonly readyAt: number;
   idleSince?: number | undefined;
   /** Images it has pulled. */

@@ -1,5 +1,5 @@
 import { type Call, Refusal } from "../../service.ts";
-import { publicAddress, releaseInterfaces } from "./network.ts";
+import { publicAddress, releaseInterfaces } from "./interfaces.ts";
 import { ec2Slice, type Instance } from "./slice.ts";
 import { releaseVolumes } from "./volumes.ts";
 

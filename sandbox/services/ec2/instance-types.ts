@@ -7,10 +7,10 @@ import type {
   DescribeInstanceTypesCommandOutput,
   InstanceTypeInfo,
 } from "@aws-sdk/client-ec2";
-import { zonesOf } from "../../partition.ts";
+import { isLocalZone, zonesOf } from "../../partition.ts";
 import { type Call, Refusal } from "../../service.ts";
 import { chosen, filtered, paged } from "./listing.ts";
-import { zoneIdOf } from "./regions.ts";
+import { enabledZones, zoneIdOf } from "./regions.ts";
 
 /** What the sandbox knows of an instance type; the numbers are AWS's. */
 export interface InstanceTypeFacts {
@@ -115,10 +115,13 @@ export function typesOfFamily(family: string): readonly InstanceTypeFacts[] {
   return [...TYPES.values()].filter((facts) => facts.family === family);
 }
 
+const IN_LOCAL_ZONES = new Set(["c5", "c5d", "m5", "r5", "t3"]);
+
 /** In each region one zone has no c5d: us-east-1e there, the last one elsewhere. */
 export function isOffered(type: string, zone: string): boolean {
   const facts = instanceType(type);
   if (facts === undefined) return false;
+  if (isLocalZone(zone)) return IN_LOCAL_ZONES.has(facts.family);
   const region = zone.slice(0, -1);
   const without = region === "us-east-1" ? "us-east-1e" : zonesOf(region).at(-1);
   return facts.family !== "c5d" || zone !== without;
@@ -193,7 +196,7 @@ export const instanceTypeOperations = {
     call: Call,
   ): Partial<DescribeInstanceTypeOfferingsCommandOutput> {
     const locationType = input.LocationType ?? "region";
-    const zones = zonesOf(call.region);
+    const zones = enabledZones(call);
     const offered = [...TYPES.keys()].flatMap((type) => {
       const where = zones.filter((zone) => isOffered(type, zone));
       if (locationType === "region") return where.length > 0 ? [{ type, location: call.region }] : [];

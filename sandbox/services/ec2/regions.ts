@@ -1,12 +1,15 @@
 import type {
+  AvailabilityZoneOptInStatus,
   DescribeAvailabilityZonesCommandInput,
   DescribeAvailabilityZonesCommandOutput,
   DescribeRegionsCommandInput,
   DescribeRegionsCommandOutput,
+  ModifyAvailabilityZoneGroupCommandInput,
 } from "@aws-sdk/client-ec2";
-import { regionsBeside, zonesOf } from "../../partition.ts";
+import { isLocalZone, localZonesOf, regionsBeside, zonesOf } from "../../partition.ts";
 import { type Call, Refusal } from "../../service.ts";
 import { chosen, filtered } from "./listing.ts";
+import { ec2Slice } from "./slice.ts";
 
 const OPTED = "opt-in-not-required";
 
@@ -32,41 +35,85 @@ export const regionOperations = {
   },
 
   DescribeAvailabilityZones(
-    { ZoneNames, ZoneIds, Filters }: DescribeAvailabilityZonesCommandInput,
+    { ZoneNames, ZoneIds, Filters, AllAvailabilityZones }: DescribeAvailabilityZonesCommandInput,
     call: Call,
   ): Partial<DescribeAvailabilityZonesCommandOutput> {
-    const all = zonesOf(call.region).map((id) => ({ id, zoneId: zoneIdOf(id) }));
+    const enabled = new Set(enabledZones(call));
+    const known = [...zonesOf(call.region), ...localZonesOf(call.region)];
+    const all = known.map((id) => ({ id, zoneId: zoneIdOf(id) }));
     const invalid = ([id]: readonly string[]) =>
       new Refusal("InvalidParameterValue", `Invalid availability zone: [${id}]`);
-    const named = chosen(all, ZoneNames, invalid).filter(({ zoneId }) => !ZoneIds || ZoneIds.includes(zoneId));
+    const named = chosen(all, ZoneNames, invalid).filter(
+      ({ id, zoneId }) => (AllAvailabilityZones || enabled.has(id)) && (!ZoneIds || ZoneIds.includes(zoneId)),
+    );
     const matching = filtered(call, named, Filters, {
-      "group-name": () => call.region,
-      "opt-in-status": () => OPTED,
+      "group-name": ({ id }) => groupOf(call, id),
+      "opt-in-status": ({ id }) => optInOf(id, enabled),
       "region-name": () => call.region,
       state: () => "available",
       "zone-id": ({ zoneId }) => zoneId,
       "zone-name": ({ id }) => id,
-      "zone-type": () => "availability-zone",
+      "zone-type": ({ id }) => typeOf(id),
     });
     return {
       AvailabilityZones: call.shuffled(matching).map(({ id, zoneId }) => ({
         State: "available",
-        OptInStatus: OPTED,
+        OptInStatus: optInOf(id, enabled),
         Messages: [],
         RegionName: call.region,
         ZoneName: id,
         ZoneId: zoneId,
-        GroupName: call.region,
-        NetworkBorderGroup: call.region,
-        ZoneType: "availability-zone",
+        GroupName: groupOf(call, id),
+        NetworkBorderGroup: groupOf(call, id),
+        ZoneType: typeOf(id),
+        ...(isLocalZone(id) && {
+          ParentZoneName: zonesOf(call.region)[0],
+          ParentZoneId: zoneIdOf(zonesOf(call.region)[0]!),
+        }),
       })),
     };
   },
+
+  ModifyAvailabilityZoneGroup({ GroupName = "", OptInStatus }: ModifyAvailabilityZoneGroupCommandInput, call: Call) {
+    if (!localZonesOf(call.region).some((zone) => groupOf(call, zone) === GroupName)) {
+      throw new Refusal("InvalidParameterValue", `Value (${GroupName}) for parameter GroupName is invalid.`);
+    }
+    if (OptInStatus !== "opted-in") {
+      throw new Refusal("OptInRequired", "To opt out of a zone group, ask AWS Support.");
+    }
+    const { zoneGroups } = ec2Slice(call);
+    if (!zoneGroups.includes(GroupName)) zoneGroups.push(GroupName);
+    return { Return: true };
+  },
 };
 
-/** us-east-1a is use1-az1 in this account. */
+/** The region's own zones, and the local ones that are switched on. */
+export function enabledZones(call: Call): readonly string[] {
+  const { zoneGroups } = ec2Slice(call);
+  return [
+    ...zonesOf(call.region),
+    ...localZonesOf(call.region).filter((zone) => zoneGroups.includes(groupOf(call, zone))),
+  ];
+}
+
+/** us-east-1a is use1-az1 in this account, us-west-2-lax-1a usw2-lax1-az1. */
 export function zoneIdOf(zone: string): string {
-  const [area = "", direction = "", number = ""] = zone.split("-");
+  const [area = "", direction = "", number = "", city, place = ""] = zone.split("-");
   const short = direction.replace(/(north|south|east|west|central)/g, (word) => word.charAt(0));
-  return `${area}${short}${number.charAt(0)}-az${number.charCodeAt(1) - "a".charCodeAt(0) + 1}`;
+  const inRegion = city === undefined ? "" : `-${city}${place.charAt(0)}`;
+  const letter = (city === undefined ? number : place).charCodeAt(1) - "a".charCodeAt(0) + 1;
+  return `${area}${short}${number.charAt(0)}${inRegion}-az${letter}`;
+}
+
+function groupOf({ region }: Call, zone: string): string {
+  return isLocalZone(zone) ? zone.slice(0, -1) : region;
+}
+
+function typeOf(zone: string): string {
+  return isLocalZone(zone) ? "local-zone" : "availability-zone";
+}
+
+function optInOf(zone: string, enabled: ReadonlySet<string>): AvailabilityZoneOptInStatus {
+  if (!isLocalZone(zone)) return OPTED;
+  return enabled.has(zone) ? "opted-in" : "not-opted-in";
 }

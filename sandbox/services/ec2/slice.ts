@@ -7,6 +7,11 @@ export interface Ec2Slice {
   readonly vpcs: Record<string, Vpc>;
   readonly subnets: Record<string, Subnet>;
   readonly routeTables: Record<string, RouteTable>;
+  readonly internetGateways: Record<string, InternetGateway>;
+  readonly natGateways: Record<string, NatGateway>;
+  readonly endpoints: Record<string, VpcEndpoint>;
+  /** Groups of local zones that are switched on: us-west-2-lax-1. */
+  readonly zoneGroups: string[];
   readonly groups: Record<string, SecurityGroup>;
   readonly rules: Record<string, Rule>;
   readonly interfaces: Record<string, Interface>;
@@ -33,14 +38,52 @@ export interface Subnet {
   readonly zone: string;
   readonly cidr: string;
   readonly isDefault: boolean;
-  readonly mapsPublicIp: boolean;
+  mapsPublicIp: boolean;
 }
 
 export interface RouteTable {
   readonly id: string;
   readonly vpcId: string;
-  /** Where 0.0.0.0/0 goes: an internet gateway (igw-…) or a NAT gateway (nat-…). */
-  readonly outward: string;
+  /** A VPC's main table serves the subnets that no other table names. */
+  readonly main: boolean;
+  /** Association ids, by subnet. */
+  readonly associations: Record<string, string>;
+  /** Beside the local one: where each CIDR goes, to an igw-…, a nat-…, a tgw-… */
+  readonly routes: Record<string, string>;
+}
+
+export interface InternetGateway {
+  readonly id: string;
+  vpcId?: string | undefined;
+}
+
+export interface NatGateway {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly subnetId: string;
+  readonly interfaceId: string;
+  readonly createdAt: number;
+  state: "available" | "deleting" | "deleted";
+  nextAt?: number | undefined;
+}
+
+/** What lets a VPC reach one AWS service without a way out. */
+export interface VpcEndpoint {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly type: "Gateway" | "Interface";
+  /** In full: com.amazonaws.us-east-1.ssm. */
+  readonly service: string;
+  /** Of an interface endpoint: whether the service's usual name leads to it. */
+  readonly privateDns: boolean;
+  readonly subnetIds: readonly string[];
+  readonly groupIds: readonly string[];
+  readonly interfaceIds: readonly string[];
+  /** Of a gateway endpoint. */
+  readonly routeTableIds: readonly string[];
+  readonly createdAt: number;
+  state: "pending" | "available" | "deleting";
+  nextAt?: number | undefined;
 }
 
 export interface SecurityGroup {
@@ -75,6 +118,7 @@ export interface Interface {
   readonly instanceId?: string | undefined;
   /** The service that owns it, for interfaces a user must not touch. */
   readonly requester?: string | undefined;
+  readonly type?: "nat_gateway" | "vpc_endpoint" | undefined;
   readonly createdAt: number;
 }
 
@@ -206,6 +250,10 @@ function freshNetwork(call: Call): Ec2Slice {
     vpcs: {},
     subnets: {},
     routeTables: {},
+    internetGateways: {},
+    natGateways: {},
+    endpoints: {},
+    zoneGroups: [],
     groups: {},
     rules: {},
     interfaces: {},
@@ -217,37 +265,35 @@ function freshNetwork(call: Call): Ec2Slice {
     tags: {},
     tokens: {},
   };
-  addVpc(slice, call, { cidr: "172.31.0.0/16", isDefault: true, outward: call.id("igw-"), name: undefined });
-  addVpc(slice, call, { cidr: "10.0.0.0/16", isDefault: false, outward: call.id("nat-"), name: "private" });
+  const open = addVpc(slice, call, { cidr: "172.31.0.0/16", isDefault: true });
+  addRouteTable(slice, call, open, { main: true, outward: addInternetGateway(slice, call, open) });
+  const closed = addVpc(slice, call, { cidr: "10.0.0.0/16", isDefault: false, name: "private" });
+  const gateway = addInternetGateway(slice, call, closed);
+  const outside = addSubnet(slice, call, {
+    ...{ vpcId: closed, zone: zonesOf(call.region)[0]!, cidr: "10.0.255.0/28", name: "private-nat" },
+  });
+  addRouteTable(slice, call, closed, { main: false, outward: gateway, subnetId: outside });
+  addRouteTable(slice, call, closed, { main: true, outward: addNatGateway(slice, call, closed, outside) });
   return slice;
 }
 
 interface NewVpc {
   readonly cidr: string;
   readonly isDefault: boolean;
-  readonly outward: string;
-  readonly name: string | undefined;
+  readonly name?: string;
 }
 
-function addVpc(slice: Ec2Slice, call: Call, { cidr, isDefault, outward, name }: NewVpc): void {
+function addVpc(slice: Ec2Slice, call: Call, { cidr, isDefault, name }: NewVpc): string {
   const id = call.id("vpc-");
   slice.vpcs[id] = { id, cidr, isDefault };
   if (name !== undefined) slice.tags[id] = { Name: name };
   const [network = ""] = cidr.split(".0.0/");
   for (const [index, zone] of zonesOf(call.region).entries()) {
-    const subnetId = call.id("subnet-");
-    slice.subnets[subnetId] = {
-      id: subnetId,
-      vpcId: id,
-      zone,
-      cidr: `${network}.${index * 16}.0/20`,
-      isDefault,
-      mapsPublicIp: isDefault,
-    };
-    if (name !== undefined) slice.tags[subnetId] = { Name: `${name}-${zone}` };
+    const subnetName = name === undefined ? undefined : `${name}-${zone}`;
+    addSubnet(slice, call, {
+      ...{ vpcId: id, zone, cidr: `${network}.${index * 16}.0/20`, isDefault, name: subnetName },
+    });
   }
-  const routeTableId = call.id("rtb-");
-  slice.routeTables[routeTableId] = { id: routeTableId, vpcId: id, outward };
   const group: SecurityGroup = {
     id: call.id("sg-"),
     name: "default",
@@ -258,6 +304,58 @@ function addVpc(slice: Ec2Slice, call: Call, { cidr, isDefault, outward, name }:
   slice.groups[group.id] = group;
   addRule(slice, call, group.id, false, { kind: "group", value: group.id });
   addRule(slice, call, group.id, true, { kind: "cidr", value: "0.0.0.0/0" });
+  return id;
+}
+
+interface NewSubnet {
+  readonly vpcId: string;
+  readonly zone: string;
+  readonly cidr: string;
+  readonly isDefault?: boolean;
+  readonly name?: string | undefined;
+}
+
+function addSubnet(slice: Ec2Slice, call: Call, { name, isDefault = false, ...place }: NewSubnet): string {
+  const id = call.id("subnet-");
+  slice.subnets[id] = { id, ...place, isDefault, mapsPublicIp: isDefault };
+  if (name !== undefined) slice.tags[id] = { Name: name };
+  return id;
+}
+
+function addInternetGateway(slice: Ec2Slice, call: Call, vpcId: string): string {
+  const id = call.id("igw-");
+  slice.internetGateways[id] = { id, vpcId };
+  return id;
+}
+
+function addNatGateway(slice: Ec2Slice, call: Call, vpcId: string, subnetId: string): string {
+  const id = call.id("nat-");
+  const interfaceId = call.id("eni-");
+  slice.interfaces[interfaceId] = {
+    id: interfaceId,
+    subnetId,
+    groupIds: [],
+    privateIp: "10.0.255.4",
+    publicIp: "54.80.0.4",
+    description: `Interface for NAT Gateway ${id}`,
+    requester: call.account,
+    type: "nat_gateway",
+    createdAt: call.now,
+  };
+  slice.natGateways[id] = { id, vpcId, subnetId, interfaceId, createdAt: call.now, state: "available" };
+  return id;
+}
+
+interface NewRouteTable {
+  readonly main: boolean;
+  readonly outward: string;
+  readonly subnetId?: string;
+}
+
+function addRouteTable(slice: Ec2Slice, call: Call, vpcId: string, { main, outward, subnetId }: NewRouteTable): void {
+  const id = call.id("rtb-");
+  const associations = subnetId === undefined ? {} : { [subnetId]: call.id("rtbassoc-") };
+  slice.routeTables[id] = { id, vpcId, main, associations, routes: { "0.0.0.0/0": outward } };
 }
 
 function addRule(slice: Ec2Slice, call: Call, groupId: string, egress: boolean, peer: Rule["peer"]): void {

@@ -40,11 +40,23 @@ const KINDS: Readonly<Record<string, Kind>> = {
     words: (id) => `The instance ID '${id}' does not exist`,
     table: ({ instances }) => instances,
   },
+  igw: {
+    type: "internet-gateway",
+    code: "InvalidInternetGatewayID.NotFound",
+    words: (id) => `The internetGateway ID '${id}' does not exist`,
+    table: ({ internetGateways }) => internetGateways,
+  },
   lt: {
     type: "launch-template",
     code: "InvalidLaunchTemplateId.NotFound",
     words: (id) => `The specified launch template, with template ID ${id}, does not exist.`,
     table: ({ templates }) => templates,
+  },
+  nat: {
+    type: "natgateway",
+    code: "NatGatewayNotFound",
+    words: (id) => `NatGateway ${id} was not found`,
+    table: ({ natGateways }) => natGateways,
   },
   rtb: {
     type: "route-table",
@@ -81,6 +93,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
     code: "InvalidVolume.NotFound",
     words: (id) => `The volume '${id}' does not exist.`,
     table: ({ volumes }) => volumes,
+  },
+  vpce: {
+    type: "vpc-endpoint",
+    code: "InvalidVpcEndpointId.NotFound",
+    words: (id) => `The Vpc Endpoint Id '${id}' does not exist`,
+    table: ({ endpoints }) => endpoints,
   },
   vpc: {
     type: "vpc",

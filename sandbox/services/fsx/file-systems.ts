@@ -10,7 +10,7 @@ import type {
 } from "@aws-sdk/client-fsx";
 import { type Call, Refusal } from "../../service.ts";
 import type { Answer } from "../answer.ts";
-import { attachInterfaces } from "../ec2/network.ts";
+import { attachInterfaces } from "../ec2/interfaces.ts";
 import { useServiceLinkedRole } from "../iam.ts";
 import { tagTrouble, toTagMap } from "../key-value-tags.ts";
 import { pageOf } from "../paging.ts";

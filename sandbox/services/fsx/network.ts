@@ -1,4 +1,5 @@
 import { type Call, Refusal } from "../../service.ts";
+import { contains } from "../ec2/cidr.ts";
 import { securityGroup } from "../ec2/group-lookup.ts";
 import { subnet } from "../ec2/network.ts";
 import { rulesOf } from "../ec2/rules.ts";
@@ -74,18 +75,6 @@ function admits({ protocol, from, to }: Rule, port: number): boolean {
 function reaches({ peer }: Rule, groupIds: readonly string[], { cidr }: Subnet): boolean {
   if (peer.kind === "group") return groupIds.includes(peer.value);
   return peer.kind === "cidr" && contains(peer.value, cidr);
-}
-
-function contains(outer: string, inner: string): boolean {
-  const [outerBase, outerBits] = parse(outer);
-  const [innerBase, innerBits] = parse(inner);
-  const block = 2 ** (32 - outerBits);
-  return outerBits <= innerBits && Math.floor(outerBase / block) === Math.floor(innerBase / block);
-}
-
-function parse(cidr: string): readonly [base: number, bits: number] {
-  const [address = "", bits = "32"] = cidr.split("/");
-  return [address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0), Number(bits)];
 }
 
 function defaultGroupOf(call: Call, vpcId: string): string {

@@ -1,5 +1,5 @@
 import type { Call } from "../../service.ts";
-import { releaseInterfaces } from "../ec2/network.ts";
+import { releaseInterfaces } from "../ec2/interfaces.ts";
 import { releaseServiceLinkedRole } from "../iam.ts";
 import { type ActionState, type Change, type FileSystemState, type FsxState, fsxState } from "./state.ts";
 

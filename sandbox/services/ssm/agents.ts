@@ -6,6 +6,7 @@ import type {
 import { type Call, Refusal } from "../../service.ts";
 import type { Answer } from "../answer.ts";
 import { image } from "../ec2/images.ts";
+import { reaches } from "../ec2/reach.ts";
 import { ec2Slice, type Instance } from "../ec2/slice.ts";
 import { findInstanceProfile, roleAllows } from "../iam.ts";
 import { pageOf } from "../paging.ts";
@@ -19,7 +20,7 @@ export function roleNameOf(call: Call, instance: Instance): string | undefined {
   return instance.profileArn === undefined ? undefined : findInstanceProfile(call, instance.profileArn)?.roleName;
 }
 
-/** Whether an instance's agent has reached Systems Manager: 20 to 90 seconds after the start, if its role lets it. */
+/** Whether an instance's agent has reached Systems Manager: 20 to 90 seconds after the start, if nothing keeps it away. */
 export function isOnline(call: Call, instance: Instance): boolean {
   if (instance.state !== "running") return false;
   return (ssmState(call).agents[instance.id]?.onlineFrom ?? NEVER) <= call.now;
@@ -34,13 +35,19 @@ export function noticeAgents(call: Call, fate: () => boolean): void {
     if (state !== "running" || runningAt === undefined) continue;
     const known = agents[id];
     if (known?.runningAt === runningAt && known.onlineFrom !== undefined) continue;
-    if (!roleAllows(call, roleNameOf(call, instance), "ssm:UpdateInstanceInformation", "*")) {
+    if (!maySignIn(call, instance)) {
       agents[id] = { runningAt, deniedAt: call.now };
       continue;
     }
     const from = Math.max(runningAt, known?.deniedAt ?? 0);
     agents[id] = { runningAt, onlineFrom: fate() ? NEVER : from + call.between(20_000, 90_000) };
   }
+}
+
+/** Its role lets it, and it reaches Systems Manager: the service itself, and one of the two that bring it commands. */
+function maySignIn(call: Call, instance: Instance): boolean {
+  const heard = (["ssmmessages", "ec2messages"] as const).some((service) => reaches(call, instance, ["ssm", service]));
+  return heard && roleAllows(call, roleNameOf(call, instance), "ssm:UpdateInstanceInformation", "*");
 }
 
 export function describeInstanceInformation(

@@ -1,0 +1,135 @@
+import type {
+  DescribeNetworkInterfacesCommandInput,
+  DescribeNetworkInterfacesCommandOutput,
+  NetworkInterfaceType,
+} from "@aws-sdk/client-ec2";
+import { type Call, Refusal } from "../../service.ts";
+import { addressIn, sizeOf } from "./cidr.ts";
+import { chosen, dateOf, filtered, notFound, paged } from "./listing.ts";
+import { ec2Slice, type Interface } from "./slice.ts";
+import { tagListOf } from "./tags.ts";
+
+/** The first four addresses of a subnet and its last are AWS's. */
+export const RESERVED = 5;
+const FIRST_HOST = 4;
+
+export interface NewInterface {
+  readonly subnetId: string;
+  readonly groupIds: readonly string[];
+  readonly description: string;
+  readonly instanceId?: string | undefined;
+  readonly publicIp?: boolean | undefined;
+  /** The service it works for, such as amazon-fsx; only that service may remove it. */
+  readonly requester?: string | undefined;
+  readonly type?: Interface["type"];
+}
+
+/** Puts network interfaces into a subnet, each with an address of its own; their groups cannot be deleted meanwhile. */
+export function attachInterfaces(call: Call, wanted: NewInterface, count = 1): readonly Interface[] {
+  const { interfaces } = ec2Slice(call);
+  return Array.from({ length: count }, () => {
+    const id = call.id("eni-");
+    const made: Interface = {
+      id,
+      subnetId: wanted.subnetId,
+      groupIds: wanted.groupIds,
+      privateIp: freeAddress(call, wanted.subnetId),
+      publicIp: wanted.publicIp ? publicAddress(call) : undefined,
+      description: wanted.description,
+      instanceId: wanted.instanceId,
+      requester: wanted.requester,
+      type: wanted.type,
+      createdAt: call.now,
+    };
+    interfaces[id] = made;
+    return made;
+  });
+}
+
+export function releaseInterfaces(call: Call, ids: readonly string[]): void {
+  const { interfaces, tags } = ec2Slice(call);
+  for (const id of ids) {
+    delete interfaces[id];
+    delete tags[id];
+  }
+}
+
+export function publicAddress(call: Call): string {
+  return `54.${call.between(1, 254)}.${call.between(1, 254)}.${call.between(1, 254)}`;
+}
+
+function freeAddress(call: Call, subnetId: string): string {
+  const { interfaces, subnets } = ec2Slice(call);
+  const { cidr } = subnets[subnetId]!;
+  const taken = new Set(Object.values(interfaces).map(({ privateIp }) => privateIp));
+  const size = sizeOf(cidr);
+  const start = call.between(FIRST_HOST, size - 2);
+  for (let step = 0; step < size; step++) {
+    const host = FIRST_HOST + ((start - FIRST_HOST + step) % (size - RESERVED));
+    const address = addressIn(cidr, host);
+    if (!taken.has(address)) return address;
+  }
+  const words = `Not enough free addresses in subnet '${subnetId}' to satisfy the requested number of instances.`;
+  throw new Refusal("InsufficientFreeAddressesInSubnet", words);
+}
+
+export const interfaceOperations = {
+  DescribeNetworkInterfaces(
+    input: DescribeNetworkInterfacesCommandInput,
+    call: Call,
+  ): Partial<DescribeNetworkInterfacesCommandOutput> {
+    const { interfaces, subnets, groups } = ec2Slice(call);
+    const missing = notFound("InvalidNetworkInterfaceID.NotFound", "networkInterface ID");
+    const all = chosen(Object.values(interfaces), input.NetworkInterfaceIds, missing);
+    const matching = filtered(call, all, input.Filters, {
+      "attachment.instance-id": ({ instanceId }) => instanceId,
+      "availability-zone": ({ subnetId }) => subnets[subnetId]?.zone,
+      description: ({ description }) => description,
+      "group-id": ({ groupIds }) => groupIds,
+      "interface-type": ({ type }) => type ?? "interface",
+      "network-interface-id": ({ id }) => id,
+      "owner-id": () => call.account,
+      "private-ip-address": ({ privateIp }) => privateIp,
+      "requester-id": ({ requester }) => requester,
+      "requester-managed": ({ requester }) => requester !== undefined,
+      status: () => "in-use",
+      "subnet-id": ({ subnetId }) => subnetId,
+      "vpc-id": ({ subnetId }) => subnets[subnetId]?.vpcId,
+    });
+    const { items, nextToken } = paged(call, matching, input);
+    return {
+      NetworkInterfaces: items.map((each) => {
+        const { zone, vpcId } = subnets[each.subnetId]!;
+        return {
+          NetworkInterfaceId: each.id,
+          SubnetId: each.subnetId,
+          VpcId: vpcId,
+          AvailabilityZone: zone,
+          Description: each.description,
+          OwnerId: call.account,
+          // AWS says nat_gateway here, and natGateway in its schema.
+          InterfaceType: (each.type ?? "interface") as NetworkInterfaceType,
+          Status: "in-use",
+          SourceDestCheck: true,
+          RequesterManaged: each.requester !== undefined,
+          RequesterId: each.requester,
+          PrivateIpAddress: each.privateIp,
+          PrivateIpAddresses: [{ Primary: true, PrivateIpAddress: each.privateIp }],
+          Groups: each.groupIds.map((GroupId) => ({ GroupId, GroupName: groups[GroupId]?.name })),
+          Attachment: {
+            AttachmentId: `eni-attach-${each.id.slice("eni-".length)}`,
+            AttachTime: dateOf(each.createdAt),
+            DeleteOnTermination: true,
+            DeviceIndex: 0,
+            InstanceId: each.instanceId,
+            InstanceOwnerId: each.requester ?? call.account,
+            Status: "attached",
+          },
+          Association: each.publicIp === undefined ? undefined : { PublicIp: each.publicIp, IpOwnerId: "amazon" },
+          TagSet: tagListOf(call, each.id),
+        };
+      }),
+      NextToken: nextToken,
+    };
+  },
+};
