@@ -67,7 +67,11 @@ const LUSTRE_PORTS = [
   [1018, 1023],
 ] as const;
 
-/** The account's own roles that AWS works under: made when missing, never removed. */
+/**
+ * The account's own roles that AWS works under, never removed. Batch and FSx make theirs at first use, and IAM lets
+ * nobody delete one in use: https://docs.aws.amazon.com/batch/latest/userguide/using-service-linked-roles.html. Spot's
+ * has to be there before.
+ */
 export const SERVICE_LINKED_ROLES = {
   batch: { service: "batch.amazonaws.com", roleName: "AWSServiceRoleForBatch" },
   fsx: { service: "fsx.amazonaws.com", roleName: "AWSServiceRoleForAmazonFSx" },
@@ -84,12 +88,11 @@ export function environment(config: Config, facts: Facts): Graph<Cloud> {
   const graph = new Graph<Cloud>();
   const site: Site = { graph, config, facts, place };
 
-  // Network, logs, and the roles that are the account's own
+  // Network and logs
   const group = graph.add("security-group", securityGroup, {
     inputs: () => ({ vpcId: facts.vpcId, selfTcp: LUSTRE_PORTS }),
   });
   const log = graph.add("log-group", logGroup, { inputs: () => ({ retentionDays: logs.retentionDays }) });
-  const batchRole = accountRole(site, "batch");
 
   // Who nodes and jobs are
   const nodeProfile = ec2Identity(site, "node", {
@@ -129,9 +132,12 @@ export function environment(config: Config, facts: Facts): Graph<Cloud> {
 
   // AWS Batch
   const { purchase } = compute;
-  const spotRole = purchase.kind === "spot" ? accountRole(site, "spot") : undefined;
+  const spotRole =
+    purchase.kind === "spot"
+      ? graph.add("spot-service-role", serviceLinkedRole, { inputs: () => SERVICE_LINKED_ROLES.spot })
+      : undefined;
   const computing = graph.add("compute-environment", computeEnvironment, {
-    needs: { group, nodeProfile, image, template, batchRole, ...(spotRole && { spotRole }) },
+    needs: { group, nodeProfile, image, template, ...(spotRole && { spotRole }) },
     inputs: ({ group, nodeProfile, image, template }) => ({
       purchase: purchase.kind,
       bidPercentage: purchase.kind === "spot" ? purchase.bidPercentage : undefined,
@@ -199,10 +205,6 @@ interface Ground {
   readonly log: Handle<LogGroupOutput>;
 }
 
-function accountRole({ graph }: Site, of: keyof typeof SERVICE_LINKED_ROLES) {
-  return graph.add(`${of}-service-role`, serviceLinkedRole, { inputs: () => SERVICE_LINKED_ROLES[of] });
-}
-
 /** A role for instances, in a profile of its own. */
 function ec2Identity(
   { graph, config: { iam }, place }: Site,
@@ -241,7 +243,7 @@ function lustreDisk(site: Site, lustre: FilesystemConfig, group: Handle<Security
   const { graph, facts } = site;
   const { mountPoint: _mountPoint, directories: _directories, ...shape } = lustre;
   return graph.add("filesystem", filesystem, {
-    needs: { group, fsxRole: accountRole(site, "fsx") },
+    needs: { group },
     inputs: ({ group }) => ({ ...shape, subnetId: facts.subnetId, securityGroupIds: [group.groupId] }),
   });
 }

@@ -404,8 +404,9 @@ export class Engine<Cloud> {
 
   /** Things of ours whose node the graph no longer has; looked for only where there can be any. */
   async #orphans(): Promise<Survey<Cloud>> {
-    const { graph, manifest } = this.#run;
-    if (!manifest.fresh && manifest.records.every(([id]) => graph.node(id))) return NOTHING;
+    const { graph, kinds, manifest } = this.#run;
+    const canStay = (of: string) => kinds.some(({ kind }) => kind === of);
+    if (!manifest.fresh && manifest.records.every(([id, { kind }]) => graph.node(id) || !canStay(kind))) return NOTHING;
     const { things, unseen } = await survey(this.#run);
     return { things: things.filter(({ found }) => !graph.node(found.node)), unseen };
   }

@@ -42,6 +42,7 @@ export interface RoleInputs {
   readonly service: string;
   /** ARNs; any other that is attached is taken off. */
   readonly managedPolicies: readonly string[];
+  /** The only one it has; any other is deleted. */
   readonly inlinePolicy?: PolicyDocument | undefined;
   /** Begins and ends with a slash. */
   readonly path: string;
@@ -57,7 +58,7 @@ export interface RoleOutput {
 /** Every node that was ever of this kind: its roles are asked for by name, because few may list those of the account. */
 export const ROLE_NODES: readonly string[] = ["node-role", "job-role", "builder-role", "image-builder-role"];
 
-/** A role of our own, with no policies but those it is given here. */
+/** A role of our own, with no policies but those it is given here: what others add to it is drift. */
 export const role: Step<RoleInputs, RoleOutput, unknown, Cloud> = {
   kind: "role",
   singular: true,
@@ -101,7 +102,6 @@ export const role: Step<RoleInputs, RoleOutput, unknown, Cloud> = {
     const { cloud, inputs } = context;
     const RoleName = found.ref;
     if (!found.drift?.length) {
-      await dropUnasked(cloud, RoleName, inputs);
       await cloud.iam.send(new TagRoleCommand({ RoleName, Tags: tagList(fingerprintTags(context)) }));
       return;
     }
@@ -111,6 +111,7 @@ export const role: Step<RoleInputs, RoleOutput, unknown, Cloud> = {
     }
     if (drifts(found, "boundary")) await bound(cloud, RoleName, inputs);
     if (drifts(found, "managed policies")) await attach(cloud, RoleName, inputs);
+    if (drifts(found, "other inline policies")) await dropOthers(cloud, RoleName, inputs);
     if (drifts(found, "inline policy")) {
       const PolicyDocument = JSON.stringify(inputs.inlinePolicy);
       await cloud.iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: INLINE, PolicyDocument }));
@@ -141,10 +142,9 @@ async function roleNamed(
   RoleName: string,
 ): Promise<Found<RoleOutput> | undefined> {
   const { cloud, inputs } = context;
-  const [answer, attached, inline] = await Promise.all([
+  const [answer, rights] = await Promise.all([
     orNothing(cloud.iam.send(new GetRoleCommand({ RoleName }))),
-    inputs?.managedPolicies.length ? attachedTo(cloud, RoleName) : [],
-    inputs?.inlinePolicy ? inlinePolicy(cloud, RoleName) : undefined,
+    inputs && rightsOf(cloud, RoleName, inputs),
   ]);
   const live = answer?.Role;
   if (!live) return undefined;
@@ -154,8 +154,26 @@ async function roleNamed(
     state: "ready",
     createdAt: live.CreateDate,
     output: { arn: live.Arn!, roleName: live.RoleName! },
-    drift: inputs && driftFrom(inputs, live, attached, inline),
+    drift: inputs && driftFrom(inputs, live, rights!),
   };
+}
+
+/** What a role may do, whoever gave it that right. */
+interface Rights {
+  /** ARNs. */
+  readonly attached: readonly string[];
+  /** Names of inline policies. */
+  readonly inline: readonly string[];
+  readonly own: unknown;
+}
+
+async function rightsOf(cloud: Cloud, RoleName: string, { inlinePolicy }: RoleInputs): Promise<Rights> {
+  const [attached, inline, own] = await Promise.all([
+    attachedTo(cloud, RoleName),
+    inlineOf(cloud, RoleName),
+    inlinePolicy && ownPolicy(cloud, RoleName),
+  ]);
+  return { attached, inline, own };
 }
 
 /** A list tells neither tags nor boundary, so each of these is asked for by itself. */
@@ -167,21 +185,27 @@ async function namesOf(context: FindContext<RoleInputs, Cloud>): Promise<string[
   return names;
 }
 
-function driftFrom(inputs: RoleInputs, live: Role, attached: readonly string[], inline: unknown): Drift[] {
+function driftFrom(inputs: RoleInputs, live: Role, { attached, inline, own }: Rights): Drift[] {
   return driftOf(
     {
       "trust policy": normal(trustOf(inputs)),
       boundary: inputs.permissionsBoundary,
       "managed policies": [...inputs.managedPolicies].sort(),
-      ...(inputs.inlinePolicy && { "inline policy": normal(inputs.inlinePolicy) }),
+      "inline policy": normal(inputs.inlinePolicy),
+      "other inline policies": undefined,
     },
     {
       "trust policy": normal(decoded(inOneName(live.AssumeRolePolicyDocument))),
       boundary: live.PermissionsBoundary?.PermissionsBoundaryArn,
       "managed policies": [...attached].sort(),
-      "inline policy": normal(inline),
+      "inline policy": normal(own),
+      "other inline policies": unwanted(inline, inputs).join(", ") || undefined,
     },
   );
+}
+
+function unwanted(inline: readonly string[], { inlinePolicy }: RoleInputs): string[] {
+  return inline.filter((policyName) => !inlinePolicy || policyName !== INLINE).sort();
 }
 
 function trustOf({ service }: RoleInputs) {
@@ -218,7 +242,7 @@ function normal(value: unknown, member?: string): unknown {
 /** Members that are never a list; the empty name stands for an entry of one. */
 const ALONE: ReadonlySet<string> = new Set(["", "Version", "Id", "Sid", "Effect"]);
 
-async function inlinePolicy(cloud: Cloud, RoleName: string): Promise<unknown> {
+async function ownPolicy(cloud: Cloud, RoleName: string): Promise<unknown> {
   const answer = await orNothing(cloud.iam.send(new GetRolePolicyCommand({ RoleName, PolicyName: INLINE })));
   return decoded(answer?.PolicyDocument);
 }
@@ -268,10 +292,8 @@ async function bound({ iam }: Cloud, RoleName: string, { permissionsBoundary }: 
   }
 }
 
-/** What other inputs once put there: `find` does not look for policies where none are wanted. */
-async function dropUnasked(cloud: Cloud, RoleName: string, inputs: RoleInputs): Promise<void> {
-  if (inputs.managedPolicies.length === 0) await attach(cloud, RoleName, inputs);
-  if (!inputs.inlinePolicy) {
-    await orNothing(cloud.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName: INLINE })));
+async function dropOthers(cloud: Cloud, RoleName: string, inputs: RoleInputs): Promise<void> {
+  for (const PolicyName of unwanted(await inlineOf(cloud, RoleName), inputs)) {
+    await orNothing(cloud.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })));
   }
 }

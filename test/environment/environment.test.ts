@@ -9,7 +9,12 @@ import {
   RevokeSecurityGroupIngressCommand,
 } from "@aws-sdk/client-ec2";
 import { DescribeFileSystemsCommand } from "@aws-sdk/client-fsx";
-import { DetachRolePolicyCommand, ListRolesCommand } from "@aws-sdk/client-iam";
+import {
+  AttachRolePolicyCommand,
+  DetachRolePolicyCommand,
+  ListRolesCommand,
+  PutRolePolicyCommand,
+} from "@aws-sdk/client-iam";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Site } from "./site.ts";
 
@@ -90,7 +95,7 @@ describe("up", () => {
     site.store = new Site().store;
     const { summary, writes } = await site.up();
     expect(writes).toEqual([]);
-    expect(new Set(summary?.outcomes.values())).toEqual(new Set(["adopted", "kept"]));
+    expect(new Set(summary?.outcomes.values())).toEqual(new Set(["adopted"]));
     expect((await site.up()).plan.idle).toBe(true);
   });
 
@@ -121,6 +126,27 @@ describe("up", () => {
     await site.lab.cloud.iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn }));
     const { writes } = await site.up();
     expect(writes).toEqual(["AttachRolePolicy"]);
+  });
+
+  it("takes off what somebody added to any of its roles", async () => {
+    await site.up();
+    const { iam } = site.lab.cloud;
+    const { Roles } = await iam.send(new ListRolesCommand({}));
+    const names = Roles!.map(({ RoleName }) => RoleName!).filter((name) => name.startsWith("demux-us-east-1-"));
+    expect(names).toHaveLength(4);
+    const PolicyArn = "arn:aws:iam::aws:policy/AmazonS3FullAccess";
+    const Statement = [{ Effect: "Allow", Action: "*", Resource: "*" }];
+    const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement });
+    for (const RoleName of names) {
+      await iam.send(new AttachRolePolicyCommand({ RoleName, PolicyArn }));
+      await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: "extra", PolicyDocument }));
+    }
+    const { writes } = await site.up();
+    expect([...writes].sort()).toEqual([
+      ...names.map(() => "DeleteRolePolicy"),
+      ...names.map(() => "DetachRolePolicy"),
+    ]);
+    expect((await site.up()).plan.idle).toBe(true);
   });
 
   it("mends exactly the rule that was taken out of the security group", async () => {

@@ -7,6 +7,7 @@ import {
   GetRoleCommand,
   ListAttachedRolePoliciesCommand,
   ListRolePoliciesCommand,
+  PutRolePermissionsBoundaryCommand,
   PutRolePolicyCommand,
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
@@ -41,6 +42,12 @@ describe("role", () => {
     const { AttachedPolicies } = await world.cloud.iam.send(new ListAttachedRolePoliciesCommand({ RoleName }));
     const { PolicyNames } = await world.cloud.iam.send(new ListRolePoliciesCommand({ RoleName }));
     return { managed: AttachedPolicies!.map(({ PolicyArn }) => PolicyArn).sort(), inline: PolicyNames };
+  }
+
+  async function putEverything(RoleName: string, PolicyName: string) {
+    const Statement = [{ Effect: "Allow", Action: "*", Resource: "*" }];
+    const PolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement });
+    await world.cloud.iam.send(new PutRolePolicyCommand({ RoleName, PolicyName, PolicyDocument }));
   }
 
   it("makes one with its tags in a single call; its policies are drift from birth", async () => {
@@ -81,15 +88,19 @@ describe("role", () => {
     expect((await role.find(context))[0]!.drift).toEqual([]);
   });
 
-  it("looks at a settled one with three calls, and with one where no policies are wanted", async () => {
+  it("looks at a settled one with four calls, and with three where no inline policy is wanted", async () => {
     const { context } = await make(world, role, { inputs });
     const calls = async (wanted: RoleInputs) => {
       const before = world.calls.length;
       await role.find({ ...context, inputs: wanted });
       return world.calls.slice(before).map(({ operation }) => operation);
     };
-    expect(await calls(inputs)).toHaveLength(3);
-    expect(await calls({ ...inputs, managedPolicies: [], inlinePolicy: undefined })).toEqual(["GetRole"]);
+    expect(await calls(inputs)).toHaveLength(4);
+    expect((await calls({ ...inputs, managedPolicies: [], inlinePolicy: undefined })).sort()).toEqual([
+      "GetRole",
+      "ListAttachedRolePolicies",
+      "ListRolePolicies",
+    ]);
   });
 
   it("takes no other spelling of the same documents for drift", async () => {
@@ -164,7 +175,47 @@ describe("role", () => {
     expect(fingerprint).not.toBe(bounded.fingerprint);
   });
 
-  it("takes away what earlier inputs wanted and the new ones do not, although nothing shows as drift", async () => {
+  it("has its boundary from the call that makes it, so that it is never without", async () => {
+    const bounded = contextOf(world, role, { inputs: { ...inputs, permissionsBoundary: SSM } });
+    const RoleName = await role.create(bounded);
+    await world.clock.sleep(10_000);
+    const { Role } = await world.cloud.iam.send(new GetRoleCommand({ RoleName }));
+    expect(Role!.PermissionsBoundary!.PermissionsBoundaryArn).toBe(SSM);
+  });
+
+  it("lifts a boundary that somebody put on a role of which none is wanted", async () => {
+    const { context, ref } = await make(world, role, { inputs });
+    await world.cloud.iam.send(new PutRolePermissionsBoundaryCommand({ RoleName: ref, PermissionsBoundary: SSM }));
+    expect((await role.find(context))[0]!.drift).toEqual([{ field: "boundary", want: "none", have: SSM }]);
+    const before = world.calls.length;
+    await settle(world, role, context);
+    expect(world.writesSince(before)).toEqual(["DeleteRolePermissionsBoundary"]);
+  });
+
+  it("takes off every right that somebody added to a role that wants none", async () => {
+    const bare = { service: "ecs-tasks.amazonaws.com", managedPolicies: [], path: "/" };
+    const { context, ref } = await make(world, role, { inputs: bare, node: "job-role" });
+    const PolicyArn = "arn:aws:iam::aws:policy/AmazonS3FullAccess";
+    await world.cloud.iam.send(new AttachRolePolicyCommand({ RoleName: ref, PolicyArn }));
+    for (const PolicyName of ["bootstrap", "extra"]) await putEverything(ref, PolicyName);
+    expect((await role.find(context))[0]!.drift).toEqual([
+      { field: "managed policies", want: "[]", have: JSON.stringify([PolicyArn]) },
+      { field: "other inline policies", want: "none", have: "bootstrap, extra" },
+    ]);
+    await settle(world, role, context);
+    expect(await policies(ref)).toEqual({ managed: [], inline: [] });
+  });
+
+  it("deletes an inline policy beside its own, and leaves its own untouched", async () => {
+    const { context, ref } = await make(world, role, { inputs });
+    await putEverything(ref, "extra");
+    const before = world.calls.length;
+    await settle(world, role, context);
+    expect(world.writesSince(before)).toEqual(["DeleteRolePolicy"]);
+    expect(await policies(ref)).toEqual({ managed: [SSM], inline: ["bootstrap"] });
+  });
+
+  it("takes away what earlier inputs wanted and the new ones do not", async () => {
     const { ref } = await make(world, role, { inputs });
     const bare = contextOf(world, role, { inputs: { ...inputs, managedPolicies: [], inlinePolicy: undefined } });
     await settle(world, role, bare);
