@@ -12,7 +12,7 @@ import type { Graph, Node } from "../src/engine/graph.ts";
 import { environment, type Facts } from "../src/environment.ts";
 import { KINDS } from "../src/steps/index.ts";
 import { PROFILE_NODES } from "../src/steps/instance-profile.ts";
-import { ROLE_NODES } from "../src/steps/role.ts";
+import { ROLE_NODES, type RoleInputs } from "../src/steps/role.ts";
 import { WORKLOADS_FOLDER } from "../src/workloads.ts";
 import { contextOf, type Lab, lab } from "./steps/harness.ts";
 
@@ -127,6 +127,21 @@ it("knows each kind once in the order of removal, and can remove it", () => {
 it("uses every kind of the order of removal in an environment with all parts", async () => {
   const graph = await graphOf();
   expect(KINDS.filter(({ kind }) => !graph.nodes.some(({ step }) => step.kind === kind))).toEqual([]);
+});
+
+it("gives each role the managed policies named here and no other, and rights of its own where it needs any", async () => {
+  const graph = await graphOf({ yaml: "job: { buckets: { read: [runs], write: [fastq] } }" });
+  const roles = graph.nodes.filter(({ step }) => step.kind === "role");
+  const rights = roles.map(({ id, inputs }) => {
+    const { managedPolicies, inlinePolicy } = inputs(new Map()) as RoleInputs;
+    return [id, [...managedPolicies.map((arn) => arn.split(":policy/")[1]), ...(inlinePolicy ? ["its own"] : [])]];
+  });
+  expect(Object.fromEntries(rights)).toEqual({
+    "node-role": ["service-role/AmazonEC2ContainerServiceforEC2Role", "AmazonSSMManagedInstanceCore"],
+    "job-role": ["its own"],
+    "builder-role": ["AmazonSSMManagedInstanceCore", "its own"],
+    "image-builder-role": ["AmazonSSMManagedInstanceCore", "its own"],
+  });
 });
 
 /** What AWS takes: the services' own models, by the field of the request. */
