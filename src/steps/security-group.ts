@@ -1,4 +1,5 @@
 import {
+  AuthorizeSecurityGroupEgressCommand,
   AuthorizeSecurityGroupIngressCommand,
   CreateSecurityGroupCommand,
   CreateTagsCommand,
@@ -9,7 +10,7 @@ import {
   type SecurityGroup,
 } from "@aws-sdk/client-ec2";
 import type { Cloud } from "../aws/clients.ts";
-import { driftOf } from "../aws/drift.ts";
+import { driftOf, drifts } from "../aws/drift.ts";
 import { orNothing, unless } from "../aws/errors.ts";
 import { fingerprintTags, fromTags, tagFilters, tagList, tagRecord, tagsOf, uniqueName } from "../aws/tags.ts";
 import type { Found, Step } from "../engine/step.ts";
@@ -55,8 +56,12 @@ export const securityGroup: Step<SecurityGroupInputs, SecurityGroupOutput, unkno
           drift:
             inputs &&
             driftOf(
-              { "self rules": rangesText(inputs.selfTcp), "inbound from outside": "none" },
-              { "self rules": rangesText(selfTcp), "inbound from outside": foreign.map(ruleText).join(", ") || "none" },
+              { "self rules": rangesText(inputs.selfTcp), "inbound from outside": "none", outbound: "all" },
+              {
+                "self rules": rangesText(selfTcp),
+                "inbound from outside": foreign.map((rule) => ruleText(rule, "from")).join(", ") || "none",
+                outbound: outbound(group),
+              },
             ),
         });
       }
@@ -77,11 +82,17 @@ export const securityGroup: Step<SecurityGroupInputs, SecurityGroupOutput, unkno
     return GroupId!;
   },
 
-  async update(context, { ref, drift, output }) {
+  async update(context, found) {
     const { cloud, inputs } = context;
+    const { ref, drift, output } = found;
     if (!drift?.length) {
       await cloud.ec2.send(new CreateTagsCommand({ Resources: [ref], Tags: tagList(fingerprintTags(context)) }));
       return;
+    }
+    if (drifts(found, "outbound")) {
+      await cloud.ec2
+        .send(new AuthorizeSecurityGroupEgressCommand({ GroupId: ref, IpPermissions: [ALL_OUT] }))
+        .catch(unless("exists"));
     }
     const live = output?.selfTcp ?? [];
     // One rule a call: a duplicate fails its whole request, and then stands for "already there".
@@ -123,23 +134,29 @@ function foreignRules({ GroupId, IpPermissions = [] }: SecurityGroup): IpPermiss
   });
 }
 
-function ruleText({
-  IpProtocol,
-  FromPort,
-  ToPort,
-  UserIdGroupPairs,
-  IpRanges,
-  Ipv6Ranges,
-  PrefixListIds,
-}: IpPermission): string {
-  const from = [
+/** What AWS gives every new group. Without it no agent is heard from, and no node joins. */
+const ALL_OUT: IpPermission = { IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] };
+
+/** Beside the rule that lets all out, others open nothing more, and so are nobody's drift. */
+function outbound({ IpPermissionsEgress = [] }: SecurityGroup): string {
+  const allOut = ({ IpProtocol, IpRanges }: IpPermission) =>
+    IpProtocol === "-1" && IpRanges?.some(({ CidrIp }) => CidrIp === "0.0.0.0/0");
+  if (IpPermissionsEgress.some(allOut)) return "all";
+  return IpPermissionsEgress.map((rule) => ruleText(rule, "to")).join(", ") || "none";
+}
+
+function ruleText(
+  { IpProtocol, FromPort, ToPort, UserIdGroupPairs, IpRanges, Ipv6Ranges, PrefixListIds }: IpPermission,
+  way: "from" | "to",
+): string {
+  const peers = [
     ...(UserIdGroupPairs ?? []).map(({ GroupId }) => GroupId),
     ...(IpRanges ?? []).map(({ CidrIp }) => CidrIp),
     ...(Ipv6Ranges ?? []).map(({ CidrIpv6 }) => CidrIpv6),
     ...(PrefixListIds ?? []).map(({ PrefixListId }) => PrefixListId),
   ];
   const ports = FromPort === undefined ? "all" : FromPort === ToPort ? `${FromPort}` : `${FromPort}-${ToPort}`;
-  return `${IpProtocol === "-1" ? "all" : IpProtocol} ${ports} from ${from.join(" ")}`;
+  return `${IpProtocol === "-1" ? "all" : IpProtocol} ${ports} ${way} ${peers.join(" ")}`;
 }
 
 function selfRule(groupId: string, [FromPort, ToPort]: PortRange): IpPermission {

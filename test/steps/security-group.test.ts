@@ -1,6 +1,8 @@
 import {
+  AuthorizeSecurityGroupEgressCommand,
   AuthorizeSecurityGroupIngressCommand,
   DescribeSecurityGroupsCommand,
+  RevokeSecurityGroupEgressCommand,
   RevokeSecurityGroupIngressCommand,
 } from "@aws-sdk/client-ec2";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -48,6 +50,33 @@ describe("security-group", () => {
     const before = world.calls.length;
     await settle(world, securityGroup, context);
     expect(world.writesSince(before)).toEqual(["RevokeSecurityGroupIngress"]);
+  });
+
+  it("lets everything out again when the rule for it was taken away, whatever narrower one was put in its place", async () => {
+    const { ref, context } = await make(world, securityGroup, { inputs });
+    const { ec2 } = world.cloud;
+    const all = { IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] };
+    await ec2.send(new RevokeSecurityGroupEgressCommand({ GroupId: ref, IpPermissions: [all] }));
+    expect((await securityGroup.find(context))[0]?.drift).toEqual([{ field: "outbound", want: "all", have: "none" }]);
+
+    const web = { IpProtocol: "tcp", FromPort: 443, ToPort: 443, IpRanges: [{ CidrIp: "0.0.0.0/0" }] };
+    await ec2.send(new AuthorizeSecurityGroupEgressCommand({ GroupId: ref, IpPermissions: [web] }));
+    const [seen] = await securityGroup.find(context);
+    expect(seen?.drift).toEqual([{ field: "outbound", want: "all", have: "tcp 443 to 0.0.0.0/0" }]);
+    const before = world.calls.length;
+    await settle(world, securityGroup, context);
+    expect(world.writesSince(before)).toEqual(["AuthorizeSecurityGroupEgress"]);
+    await securityGroup.update!(context, seen!);
+  });
+
+  it("takes no rule for going out beside that one for drift, nor one for IPv6", async () => {
+    const { ref, context } = await make(world, securityGroup, { inputs });
+    const IpPermissions = [
+      { IpProtocol: "-1", Ipv6Ranges: [{ CidrIpv6: "::/0" }] },
+      { IpProtocol: "tcp", FromPort: 443, ToPort: 443, IpRanges: [{ CidrIp: "10.0.0.0/8" }] },
+    ];
+    await world.cloud.ec2.send(new AuthorizeSecurityGroupEgressCommand({ GroupId: ref, IpPermissions }));
+    expect((await securityGroup.find(context))[0]?.drift).toEqual([]);
   });
 
   it("closes what is still open, though another rule that AWS still shows is closed already", async () => {
