@@ -215,7 +215,7 @@ run_builder() {
     --tag-specifications 'ResourceType=instance,Tags=[{Key=Name,Value=split-builder}]' \
     --query 'Instances[].InstanceId' "$@"
 }
-builder=$(patiently 'Invalid IAM Instance Profile name' run_builder)
+builder=$(patiently 'IAM Instance Profile' run_builder)
 same 'instance of the same token' "$builder" "$(run_builder --no-dry-run)"
 refused DryRunOperation 'Request would have succeeded, but DryRun flag is set.' run_builder --dry-run
 aws ec2 wait instance-running --instance-ids "$builder"

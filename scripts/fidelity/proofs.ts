@@ -72,7 +72,8 @@ export const BELIEFS: readonly Belief[] = [
     ifWrong: "the first `up` ends with IAM's words; run again, the role is then found",
   },
   {
-    claim: "EC2 says `Invalid IAM Instance Profile` of a profile that is too young (reports), for about 10 s",
+    claim:
+      "EC2 says `Invalid IAM Instance Profile` or `has no associated IAM Roles` of a profile that is too young (reports), for about 10 s",
     ifWrong: "the launch of a builder is shown as an error; run again",
   },
   {

@@ -12,6 +12,8 @@ const NOT_FOUND: ReadonlySet<string> = new Set([
   "InvalidLaunchTemplateId.VersionNotFound",
   "InvalidLaunchTemplateName.NotFoundException",
   "InvalidPermission.NotFound",
+  // EC2 has two codes for a group that is not there.
+  "InvalidSecurityGroupID.NotFound",
   "InvalidSnapshot.NotFound",
   "InvocationDoesNotExist",
   "LifecyclePolicyNotFoundException",
@@ -65,7 +67,10 @@ const NOT_PROPAGATED: ReadonlySet<string> = new Set([
   "InvalidInstanceID.NotFound",
   "InvalidInstanceId",
   "InvalidLaunchTemplateId.NotFound",
+  // Of a version made a moment ago.
+  "InvalidLaunchTemplateId.VersionNotFound",
   "InvalidNetworkSettings",
+  "InvalidSecurityGroupID.NotFound",
   "NoSuchEntity",
   "NoSuchEntityException",
 ]);
@@ -83,14 +88,15 @@ const GONE_FROM_BATCH =
 
 /** Same code for many troubles: only the message tells them apart. */
 const BY_MESSAGE: readonly (readonly [code: string, message: RegExp, as: Trouble])[] = [
-  ["InvalidParameterValue", /Invalid IAM Instance Profile/i, "notPropagated"],
+  // EC2 sees a profile late, and later still the role in it.
+  ["InvalidParameterValue", /Invalid IAM Instance Profile|has no associated IAM Roles/i, "notPropagated"],
   // Also said of a role that is too young to be passed on.
   ["UnauthorizedOperation", /iam:PassRole/, "notPropagated"],
   ["AccessDeniedException", /iam:PassRole/, "notPropagated"],
   ["BadRequest", /already in progress|being updated|data repository task|while in (CREATING|UPDATING) state/i, "busy"],
   ["InvalidInput", /has been taken in this account/i, "exists"],
   ["InvalidInputException", /has been taken in this account/i, "exists"],
-  ["ClientException", /already exists/i, "exists"],
+  ["ClientException", /(?<!\bnot |n't )\bexists?\b/i, "exists"],
   // A profile holds one role, and `update` has just taken any other out of it.
   ["LimitExceeded", /InstanceSessionsPerInstanceProfile/, "exists"],
   ["LimitExceededException", /InstanceSessionsPerInstanceProfile/, "exists"],
@@ -122,6 +128,8 @@ export function classify(error: unknown): Trouble {
   const { name, message } = error;
   const byMessage = BY_MESSAGE.find(([code, pattern]) => code === name && pattern.test(message));
   if (byMessage) return byMessage[2];
+  // Batch's, whose words for a name that is taken are on no page of AWS's.
+  if (name === "ClientException" && error.$metadata?.httpStatusCode === 409) return "exists";
   if (EXISTS.has(name)) return "exists";
   if (BUSY.has(name)) return "busy";
   if (NOT_PROPAGATED.has(name)) return "notPropagated";
@@ -208,6 +216,11 @@ const HINTS: readonly (readonly [name: RegExp, hint: string])[] = [
     /^PendingVerification$/,
     "AWS looks at a new account before its first launch in a region: wait some minutes, at most four hours, then run the same command again",
   ],
+  [
+    /^(OptInRequired|SubscriptionRequiredException)$/,
+    "the account is not signed up for this service here: open it once in the console in this region (a region may first have to be enabled), then run the same command again",
+  ],
+  [/^Blocked$/, "AWS has blocked the account: its owner has to answer AWS's mail, or write to AWS Support"],
   [
     /^InvalidAMIID\.(NotFound|Unavailable)$/,
     "AWS no longer has the image to start from: bootstrap bake-ami takes the newest one",

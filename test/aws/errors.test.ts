@@ -92,10 +92,19 @@ describe("an error from AWS", () => {
       ),
     ],
     [
+      "a profile of which EC2 does not see the role yet",
+      ec2(
+        "InvalidParameterValue",
+        'IAM Instance Profile "arn:aws:iam::123456789012:instance-profile/lab-builder" has no associated IAM Roles',
+      ),
+    ],
+    [
       "a role that may not be passed on yet",
       ec2("UnauthorizedOperation", "User: arn:… is not authorized to perform: iam:PassRole on resource: arn:…", 403),
     ],
     ["a group that does not exist yet", ec2("InvalidGroup.NotFound")],
+    ["a group that does not exist yet, in EC2's other word", ec2("InvalidSecurityGroupID.NotFound")],
+    ["a version of a template made a moment ago", ec2("InvalidLaunchTemplateId.VersionNotFound")],
     ["rules that FSx does not see yet", ec2("InvalidNetworkSettings")],
     [
       "a role that does not exist yet",
@@ -111,6 +120,8 @@ describe("an error from AWS", () => {
   it.each([
     ["a role", new EntityAlreadyExistsException({ message: "Role with name lab already exists.", ...iam })],
     ["a job queue", batch("Object already exists")],
+    ["a job queue, in other words", batch("A job queue of this name exists")],
+    ["a job queue, told by the status", new ClientException({ message: "demux is taken", ...answered(409) })],
     ["a rule", ec2("InvalidPermission.Duplicate")],
     [
       "the account's own role",
@@ -131,6 +142,7 @@ describe("an error from AWS", () => {
     ["a value", ec2("InvalidParameterValue", "Value (x) for parameter size is invalid")],
     ["capacity", ec2("VcpuLimitExceeded")],
     ["what Batch takes for wrong", batch("maxvCpus must be at least minvCpus")],
+    ["what Batch does not find", batch("Subnet subnet-0 doesn't exist")],
     ["our own no, before anything was sent", new StepError("capacity shrinks", { node: "filesystem" })],
     ["credentials that are not there", noCredentials()],
   ])("is refused for %s", (_what, error) => {
@@ -173,6 +185,7 @@ describe("what is not there", () => {
       "FileSystemNotFound",
       "InvalidAMIID.NotFound",
       "InvalidPermission.NotFound",
+      "InvalidSecurityGroupID.NotFound",
       "RepositoryNotFoundException",
       "ResourceNotFoundException",
     ];

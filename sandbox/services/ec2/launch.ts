@@ -176,6 +176,9 @@ function groupsFor(
   });
 }
 
+/** How long before a young profile is usable EC2 sees it already, and not yet the role in it. */
+const ROLE_LATER_MS = 5_000;
+
 /** EC2 sees a new instance profile, and a role just put into it, some seconds late. */
 function usableProfile(
   call: Call,
@@ -185,14 +188,14 @@ function usableProfile(
   const nameOrArn = Arn ?? Name;
   if (nameOrArn === undefined) return undefined;
   const profile = findInstanceProfile(call, nameOrArn);
-  if (profile === undefined || (profile.roleName !== undefined && profile.usableFrom > call.now)) {
+  if (profile === undefined || (profile.roleName !== undefined && profile.usableFrom > call.now + ROLE_LATER_MS)) {
     const [member, kind] = Arn === undefined ? ["name", "name"] : ["arn", "ARN"];
     const words =
       `Value (${nameOrArn}) for parameter iamInstanceProfile.${member} is invalid. ` +
       `Invalid IAM Instance Profile ${kind}`;
     throw new Refusal("InvalidParameterValue", words);
   }
-  if (profile.roleName === undefined) {
+  if (profile.roleName === undefined || profile.usableFrom > call.now) {
     throw new Refusal("InvalidParameterValue", `IAM Instance Profile "${profile.arn}" has no associated IAM Roles`);
   }
   return profile.arn;
