@@ -13,6 +13,8 @@ export interface Connection {
   readonly region?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
+  readonly useFipsEndpoint?: boolean | undefined;
+  readonly useDualstackEndpoint?: boolean | undefined;
   readonly requestHandler?: FSxClientConfig["requestHandler"];
   /** Waits between retries, on the engine's clock. */
   sleep(ms: number): Promise<void>;
@@ -43,14 +45,10 @@ const CLIENTS = {
   sts: STSClient,
 } as const;
 
-export function connect({ region, endpoint, credentials, requestHandler, sleep }: Connection): Cloud {
-  const config = {
-    retryStrategy: retryOn(sleep),
-    ...(region !== undefined && { region }),
-    ...(endpoint !== undefined && { endpoint }),
-    ...(credentials !== undefined && { credentials }),
-    ...(requestHandler !== undefined && { requestHandler }),
-  };
+export function connect({ sleep, ...given }: Connection): Cloud {
+  // A client takes a key that is there for a choice, also when nothing stands under it.
+  const chosen = Object.entries(given).filter(([, value]) => value !== undefined);
+  const config = { retryStrategy: retryOn(sleep), ...Object.fromEntries(chosen) };
   const made = new Map<string, { destroy(): void }>();
   const cloud = {
     destroy() {

@@ -4,10 +4,6 @@ import { AbortedError, RefusedError, StepError } from "../engine/errors.ts";
 import { throwAll } from "./fail.ts";
 import type { Session } from "./session.ts";
 
-export function mayAsk({ flags }: Session): boolean {
-  return Boolean(process.stdin.isTTY && process.stdout.isTTY && !flags.json);
-}
-
 /** What was asked for and can be seen to be impossible, or cannot be seen at all, is refused as a whole, before anything is changed. */
 export function refuse({ nodes }: Plan<Cloud>): void {
   throwAll(
@@ -35,7 +31,7 @@ export async function agree(session: Session, { nodes, removals, targets }: Plan
   const losses = [...replaced, ...dropped];
   if (losses.length === 0) return;
   const what = losses.map((loss) => `  ${loss}`).join("\n");
-  if (!mayAsk(session)) {
+  if (!session.confirm) {
     throw new RefusedError(
       `there is no terminal to ask at, and this would\n${what}`,
       "look with --dry-run, then run it again with --yes",
@@ -45,8 +41,7 @@ export async function agree(session: Session, { nodes, removals, targets }: Plan
 }
 
 /** Resolves on yes; AbortedError on no, and on Ctrl-C. */
-export async function ask({ signal }: Pick<Session, "signal">, message: string): Promise<void> {
-  const { confirm } = await import("@inquirer/prompts");
-  const yes = !signal.aborted && (await confirm({ message, default: false }, { signal }).catch(() => false));
+export async function ask({ confirm, signal }: Pick<Session, "confirm" | "signal">, message: string): Promise<void> {
+  const yes = !signal.aborted && (await confirm?.(message));
   if (!yes) throw new AbortedError("stopped: nothing was changed");
 }

@@ -8,6 +8,8 @@ import type { Flags } from "./flags.ts";
 export interface Reach {
   readonly clock: Clock;
   readonly sandbox: boolean;
+  /** What stands for AWS, where somebody said so. */
+  readonly endpoint: string | undefined;
   connect(region: string): Cloud;
   /** The region to use when neither a flag nor the config names one. */
   defaultRegion(): Promise<string>;
@@ -19,6 +21,9 @@ export const SANDBOX_FOLDER = ".bootstrap/sandbox";
 
 /** The newcomer's region in the sandbox, where no profile is read. */
 const SANDBOX_REGION = "us-east-1";
+
+/** Of an address that somebody gave there is no other kind, though the environment asks for it. */
+const UNADORNED = { useFipsEndpoint: false, useDualstackEndpoint: false } as const;
 
 const realClock: Clock = {
   now: () => Date.now(),
@@ -33,6 +38,24 @@ export async function reach({ sandbox, endpointUrl, speed }: Flags, signal: Abor
   return sandbox ? reachSandbox(speed, signal) : reachAws(endpointUrl, signal);
 }
 
+const SERVICES = ["BATCH", "CLOUDWATCH_LOGS", "EC2", "ECR", "FSX", "IAM", "SSM", "STS"] as const;
+
+/** The SDK takes an empty address for none, and none for AWS itself: with a variable that was never set, that is the real account. */
+function demandAddresses(endpointUrl: string | undefined): void {
+  const variables = ["AWS_ENDPOINT_URL", ...SERVICES.map((service) => `AWS_ENDPOINT_URL_${service}`)];
+  const given = [
+    ["--endpoint-url", endpointUrl] as const,
+    ...variables.map((name) => [name, process.env[name]] as const),
+  ];
+  for (const [name, address] of given) {
+    if (address === undefined || (/^https?:\/\//.test(address) && URL.canParse(address))) continue;
+    throw new ConfigError(
+      `${name} ${JSON.stringify(address)}: not an http or https address`,
+      `give one, such as http://127.0.0.1:4566, or ${name.startsWith("--") ? `leave ${name} out` : `unset ${name}`} for AWS itself`,
+    );
+  }
+}
+
 async function reachSandbox(speed: number | undefined, signal: AbortSignal): Promise<Reach> {
   const { startSandbox } = await import("../../sandbox/start.ts");
   const { endpoint, clock, close } = await startSandbox({ folder: SANDBOX_FOLDER, speed }).catch((cause: Error) => {
@@ -44,11 +67,11 @@ async function reachSandbox(speed: number | undefined, signal: AbortSignal): Pro
   return {
     clock,
     sandbox: true,
+    endpoint,
     connect: (region) =>
       connect({
         ...patient(clock, signal),
-        region,
-        endpoint,
+        ...{ region, endpoint, ...UNADORNED },
         credentials: { accessKeyId: "AKIASANDBOX", secretAccessKey: "sandbox" },
       }),
     defaultRegion: async () => SANDBOX_REGION,
@@ -56,11 +79,15 @@ async function reachSandbox(speed: number | undefined, signal: AbortSignal): Pro
   };
 }
 
-function reachAws(endpoint: string | undefined, signal: AbortSignal): Reach {
-  const connection = { ...patient(realClock, signal), endpoint };
+function reachAws(endpointUrl: string | undefined, signal: AbortSignal): Reach {
+  demandAddresses(endpointUrl);
+  const endpoint = endpointUrl ?? process.env.AWS_ENDPOINT_URL;
+  // One that the environment names, the SDK finds by itself: a service's own comes before it.
+  const connection = { ...patient(realClock, signal), endpoint: endpointUrl, ...(endpoint !== undefined && UNADORNED) };
   return {
     clock: realClock,
     sandbox: false,
+    endpoint,
     connect: (region) => connect({ ...connection, region }),
     async defaultRegion() {
       const cloud = connect(connection);

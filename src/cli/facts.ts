@@ -92,9 +92,12 @@ function newest<O>(found: readonly Found<O>[]): Found<O> | undefined {
     )[0];
 }
 
-async function buildOf({ config: { container }, sandbox }: Session): Promise<Facts["build"]> {
+async function buildOf({ config: { container }, sandbox, endpoint }: Session): Promise<Facts["build"]> {
   if (container.kind === "ready") return undefined;
-  const builder = container.builder === "auto" ? await chooseBuilder(container, sandbox) : container.builder;
+  const builder =
+    container.builder === "auto"
+      ? await chooseBuilder(container, sandbox || endpoint !== undefined)
+      : container.builder;
   const files = buildContext(container);
   return {
     builder,
@@ -107,12 +110,12 @@ async function buildOf({ config: { container }, sandbox }: Session): Promise<Fac
 }
 
 /** What is in S3 an instance fetches with its role; what is on disk only a builder beside it can read. */
-async function chooseBuilder({ package: program }: BuildConfig, sandbox: boolean): Promise<LocalBuilder | "instance"> {
-  // The sandbox has no registry of its own to push to, so there a local builder must be asked for.
-  const local = program?.kind === "s3" || sandbox ? undefined : await chooseLocalBuilder();
+async function chooseBuilder({ package: program }: BuildConfig, standsIn: boolean): Promise<LocalBuilder | "instance"> {
+  // What stands in for AWS names a registry that only AWS has, so there a local builder must be asked for.
+  const local = program?.kind === "s3" || standsIn ? undefined : await chooseLocalBuilder();
   if (local === undefined && program?.kind === "file") {
     throw new ConfigError(
-      `container.package: ${program.path} is on this machine, and ${sandbox ? "the sandbox builds on an instance" : "no docker, podman or buildah answers here"}`,
+      `container.package: ${program.path} is on this machine, and ${standsIn ? "what stands in for AWS builds on an instance" : "no docker, podman or buildah answers here"}`,
       "put the file into S3 and name s3://BUCKET/KEY: then an instance in the region fetches it",
     );
   }

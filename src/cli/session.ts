@@ -17,7 +17,8 @@ import type { View } from "../ui/view.ts";
 import { WORKLOADS_FOLDER } from "../workloads.ts";
 import { isAlive, ourselves } from "./alive.ts";
 import { colors } from "./colors.ts";
-import { reach } from "./connection.ts";
+import { confirmAtTerminal } from "./confirm.ts";
+import { type Reach, reach } from "./connection.ts";
 import type { Flags } from "./flags.ts";
 import { stopOnSignals } from "./stop.ts";
 
@@ -30,8 +31,12 @@ export interface Session {
   readonly clock: Clock;
   readonly manifest: Manifest;
   readonly sandbox: boolean;
+  /** What stands for AWS, where somebody said so. */
+  readonly endpoint?: string | undefined;
   readonly signal: AbortSignal;
   readonly view: View;
+  /** Asks the person; undefined where nobody is there to be asked. */
+  readonly confirm?: ((message: string) => Promise<boolean>) | undefined;
   engine(graph: Graph<Cloud>): Engine<Cloud>;
 }
 
@@ -70,7 +75,7 @@ export async function withSession<T>(
     }
     const cloud = world.connect(region);
     closing.unshift(() => cloud.destroy());
-    const identity = await identify(cloud, flags.endpointUrl ?? process.env.AWS_ENDPOINT_URL, signal);
+    const identity = await identify(cloud, world, signal);
     const manifest = await Manifest.open(manifestFile(`${path}.json`), {
       name: loaded.values.name,
       account: identity.account,
@@ -78,7 +83,8 @@ export async function withSession<T>(
     });
     const config = resolveConfig(loaded, region, manifest.pins);
     return await inWords(work, {
-      ...{ flags, config, identity, cloud, clock: world.clock, manifest, sandbox: world.sandbox, signal, view },
+      ...{ flags, config, identity, cloud, clock: world.clock, manifest, signal, view },
+      ...{ sandbox: world.sandbox, endpoint: world.endpoint, confirm: confirmAtTerminal(flags, signal) },
       engine: (graph) =>
         new Engine<Cloud>({
           ...{ name: config.name, region, cloud, kinds: KINDS, graph, manifest, clock: world.clock, signal },
@@ -105,7 +111,7 @@ async function inWords<T>(work: (session: Session) => Promise<T>, session: Sessi
 
 const NO_ANSWER = "is the network up? To try it without an account, add --sandbox";
 
-async function identify(cloud: Cloud, endpoint: string | undefined, signal: AbortSignal): Promise<Identity> {
+async function identify(cloud: Cloud, { endpoint }: Reach, signal: AbortSignal): Promise<Identity> {
   try {
     return await whoAmI(cloud);
   } catch (cause) {

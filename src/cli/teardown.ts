@@ -6,7 +6,7 @@ import { BootstrapError, RefusedError } from "../engine/errors.ts";
 import { Graph } from "../engine/graph.ts";
 import { label, type Thing, type Unseen } from "../engine/removal.ts";
 import { SERVICE_LINKED_ROLES } from "../environment.ts";
-import { ask, mayAsk } from "./agree.ts";
+import { ask } from "./agree.ts";
 import { throwAll } from "./fail.ts";
 import type { Flags } from "./flags.ts";
 import { notLookedFor } from "./plan.ts";
@@ -15,51 +15,54 @@ import { type Session, withSession } from "./session.ts";
 
 /** Stops the costs. Needs neither config nor manifest: what carries the environment's tags is found, shown and removed. */
 export function teardown(flags: Flags): Promise<void> {
-  return withSession("teardown", flags, { locked: !flags.dryRun }, async (session) => {
-    const { view, config, identity, clock } = session;
-    const engine = session.engine(new Graph<Cloud>());
-    const [{ things, unseen }, jobs] = await Promise.all([
-      engine.everything({ wait: !flags.dryRun }),
-      countUnfinishedJobs(session.cloud, config.name).catch(wordsIfDenied),
-    ]);
-    const place = `${config.name} in ${config.region}, account ${identity.account}`;
-    if (things.length === 0) {
-      // Looks once more, and ends a journal that outlived its environment.
-      const after = flags.dryRun ? { left: [], unseen } : await engine.down([]);
-      if (after.left.length > 0) throw stillThere();
-      end(session, `nothing of ${place} is there`, after.unseen);
-      return;
-    }
-    show(session, things, unseen, jobs);
-    if (flags.dryRun) return;
-    await agreeToLose(session, things, jobs, place);
-    view.onEvent({
-      type: "planned",
-      at: clock.now(),
-      nodes: things.map((thing) => ({
-        ...{
-          node: label(things, thing),
-          kind: thing.step.kind,
-          verdict: "remove",
-          reason: "teardown",
-          ref: thing.found.ref,
-        },
-      })),
-    });
-    const after = await engine.down(things);
-    await view.close();
-    if (after.left.length > 0) {
-      const lines = [`still there of ${place}:`, ...after.left.map(inWords), ...notLookedFor(after.unseen, WHAT)];
-      say(session, lines.join("\n"), { type: "summary", left: after.left.map(inJson), unseen: after.unseen });
-      throwAll(after.failures.length > 0 ? after.failures : [stillThere()]);
-      return;
-    }
-    const roles = await accountsOwnRoles(session);
-    const alone =
-      roles.length > 0 ? [`left alone, because they are the account's own and cost nothing: ${roles.join(", ")}`] : [];
-    const all = `nothing is left of ${place}: looked for everything with its tags, and found nothing`;
-    end(session, [all, ...alone].join("\n"), after.unseen, { accountsOwn: roles });
+  return withSession("teardown", flags, { locked: !flags.dryRun }, takeDown);
+}
+
+/** Looks, shows, asks, removes, and looks again. */
+export async function takeDown(session: Session): Promise<void> {
+  const { flags, view, config, identity, clock } = session;
+  const engine = session.engine(new Graph<Cloud>());
+  const [{ things, unseen }, jobs] = await Promise.all([
+    engine.everything({ wait: !flags.dryRun }),
+    countUnfinishedJobs(session.cloud, config.name).catch(wordsIfDenied),
+  ]);
+  const place = `${config.name} in ${config.region}, account ${identity.account}`;
+  if (things.length === 0) {
+    // Looks once more, and ends a journal that outlived its environment.
+    const after = flags.dryRun ? { left: [], unseen } : await engine.down([]);
+    if (after.left.length > 0) throw stillThere();
+    end(session, `nothing of ${place} is there`, after.unseen);
+    return;
+  }
+  show(session, things, unseen, jobs);
+  if (flags.dryRun) return;
+  await agreeToLose(session, things, jobs, place);
+  view.onEvent({
+    type: "planned",
+    at: clock.now(),
+    nodes: things.map((thing) => ({
+      ...{
+        node: label(things, thing),
+        kind: thing.step.kind,
+        verdict: "remove",
+        reason: "teardown",
+        ref: thing.found.ref,
+      },
+    })),
   });
+  const after = await engine.down(things);
+  await view.close();
+  if (after.left.length > 0) {
+    const lines = [`still there of ${place}:`, ...after.left.map(inWords), ...notLookedFor(after.unseen, WHAT)];
+    say(session, lines.join("\n"), { type: "summary", left: after.left.map(inJson), unseen: after.unseen });
+    throwAll(after.failures.length > 0 ? after.failures : [stillThere()]);
+    return;
+  }
+  const roles = await accountsOwnRoles(session);
+  const alone =
+    roles.length > 0 ? [`left alone, because they are the account's own and cost nothing: ${roles.join(", ")}`] : [];
+  const all = `nothing is left of ${place}: looked for everything with its tags, and found nothing`;
+  end(session, [all, ...alone].join("\n"), after.unseen, { accountsOwn: roles });
 }
 
 /** What the environment has, in the words of `notLookedFor`. */
@@ -116,7 +119,7 @@ async function agreeToLose(
   const { flags } = session;
   const data = things.filter(({ step }) => step.protect);
   const refs = data.map(({ found }) => found.ref).join(", ");
-  if (!mayAsk(session)) {
+  if (!session.confirm) {
     const given = flags.yes && (data.length === 0 || flags.discardData);
     if (given) return;
     throw new RefusedError(

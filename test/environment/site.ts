@@ -58,7 +58,7 @@ export class Site {
   }
 
   async teardown(yaml = "") {
-    const { session } = await this.#open(yaml, {});
+    const { session } = await this.open(yaml);
     const engine = session.engine(new Graph<Cloud>());
     return engine.down((await engine.everything()).things);
   }
@@ -73,7 +73,7 @@ export class Site {
     }>,
   ): Promise<Ran> {
     const before = this.lab.calls.length;
-    const { session, events } = await this.#open(yaml, flags);
+    const { session, events } = await this.open(yaml, flags);
     const { facts, graph, targets } = await prepare(session);
     const engine = session.engine(graph);
     const plan = await engine.plan(targets);
@@ -93,7 +93,8 @@ export class Site {
     };
   }
 
-  async #open(yaml: string, flags: Flags) {
+  /** What a verb is handed. */
+  async open(yaml = "", flags: Flags = {}) {
     const { cloud, clock } = this.lab;
     const loaded = await loadConfig({
       file: fileWith(yaml),

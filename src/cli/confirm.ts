@@ -1,0 +1,13 @@
+import type { Flags } from "./flags.ts";
+
+/** Asks the person at the terminal, and takes Ctrl-C for a no; undefined where nobody is there to be asked. */
+export function confirmAtTerminal(
+  { json }: Flags,
+  signal: AbortSignal,
+): ((message: string) => Promise<boolean>) | undefined {
+  if (!process.stdin.isTTY || !process.stdout.isTTY || json) return undefined;
+  return async (message) => {
+    const { confirm } = await import("@inquirer/prompts");
+    return confirm({ message, default: false }, { signal }).catch(() => false);
+  };
+}

@@ -1,0 +1,166 @@
+import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { readFacts } from "../../src/cli/facts.ts";
+import type { Flags } from "../../src/cli/flags.ts";
+import type { Session } from "../../src/cli/session.ts";
+import { takeDown } from "../../src/cli/teardown.ts";
+import { bringUp } from "../../src/cli/up.ts";
+import { AbortedError, RefusedError } from "../../src/engine/errors.ts";
+import { type Desk, deskAt, type Moment } from "../proof/desk.ts";
+
+/** The first `up` is done. */
+let standing: Moment;
+
+beforeAll(async () => {
+  const desk = deskAt(undefined, { oversleep: 10 });
+  expect((await desk.site.up()).summary?.failures).toEqual([]);
+  standing = desk.freeze();
+}, 60_000);
+
+interface Typed extends Flags {
+  readonly yaml?: string;
+  /** What is said to each question at a terminal; without it there is no terminal. */
+  readonly answers?: readonly boolean[];
+}
+
+/** Types a verb where `standing` stands; what it asked of the person, what it changed, and how it ended. */
+async function type(verb: "up" | "teardown", { yaml, answers, ...flags }: Typed) {
+  const desk = deskAt(standing, { oversleep: 10 });
+  const asked: string[] = [];
+  const confirm = async (message: string) => {
+    asked.push(message);
+    return answers?.[asked.length - 1] ?? false;
+  };
+  const { session } = await desk.site.open(yaml, flags);
+  const typed: Session = { ...session, confirm: answers && confirm };
+  const stdout = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  onTestFinished(() => stdout.mockRestore());
+  const doing =
+    verb === "up" ? readFacts(typed).then((facts) => bringUp(typed, facts, () => undefined)) : takeDown(typed);
+  const error: unknown = await doing.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  const said = stdout.mock.calls.map(([text]) => String(text)).join("");
+  stdout.mockRestore();
+  return { asked, error, said, writes: writesAt(desk), journal: desk.freeze().manifest };
+}
+
+function writesAt({ site }: Desk): string[] {
+  return site.lab.calls.filter(({ kind }) => kind === "write").map(({ operation }) => operation);
+}
+
+function expectUntouched({ writes, journal }: Awaited<ReturnType<typeof type>>): void {
+  expect(writes).toEqual([]);
+  expect(journal).toBe(standing.manifest);
+}
+
+describe("teardown, where nobody can be asked", () => {
+  it.each<[string, Flags]>([
+    ["without a flag", {}],
+    ["with --yes alone, because data would go", { yes: true }],
+    ["with --discard-data alone", { discardData: true }],
+    ["with --yes and --json", { yes: true, json: true }],
+  ])("is refused %s, and nothing is changed", async (_name, flags) => {
+    const ended = await type("teardown", flags);
+    expect(ended.error).toBeInstanceOf(RefusedError);
+    expect(ended.error).toMatchObject({ hint: expect.stringContaining("bootstrap teardown --yes --discard-data") });
+    expectUntouched(ended);
+  });
+
+  it("names the file system that would go with all its data", async () => {
+    const { error } = await type("teardown", { yes: true });
+    expect(error).toMatchObject({ message: expect.stringMatching(/would remove fs-\w+ with all data on it/) });
+  });
+
+  it("removes with both flags", async () => {
+    const { error, said, writes } = await type("teardown", { yes: true, discardData: true });
+    expect(error).toBeUndefined();
+    expect(writes).toContain("DeleteFileSystem");
+    expect(said).toContain("nothing is left of demux");
+  });
+});
+
+describe("teardown at a terminal", () => {
+  it.each<[string, Typed, number]>([
+    ["to the first question", { answers: [false, true] }, 1],
+    ["to the question about the data", { answers: [true, false] }, 2],
+    ["to the question about the data, which --yes does not answer", { yes: true, answers: [false] }, 1],
+    ["to the first question, which --discard-data does not answer", { discardData: true, answers: [false] }, 1],
+  ])("stops on a no %s, and nothing is changed", async (_name, typed, questions) => {
+    const ended = await type("teardown", typed);
+    expect(ended.error).toBeInstanceOf(AbortedError);
+    expect(ended.asked).toHaveLength(questions);
+    expectUntouched(ended);
+  });
+
+  it("asks about the data by its name, and removes it on a yes", async () => {
+    const { asked, error, writes } = await type("teardown", { yes: true, answers: [true] });
+    expect(error).toBeUndefined();
+    expect(asked).toEqual([expect.stringMatching(/^fs-\w+ goes with all data on it.* Discard the data\?$/)]);
+    expect(writes).toContain("DeleteFileSystem");
+  });
+
+  it("asks nothing with both flags", async () => {
+    expect((await type("teardown", { yes: true, discardData: true, answers: [] })).asked).toEqual([]);
+  });
+});
+
+/** The image is replaced; and the repository, with what fills it, is no longer spoken of. */
+const LOSSES = [
+  ["replaces the image", "machineImage: { packages: [htop] }", /replace ami\b/],
+  ["drops the repository", "container: { image: public.ecr.aws/docker/library/busybox:1.36 }", /remove repository \S+/],
+] as const;
+
+describe.each(LOSSES)("up that %s", (_name, yaml, loss) => {
+  it("is refused without --yes where nobody can be asked, and nothing is changed", async () => {
+    const ended = await type("up", { yaml });
+    expect(ended.error).toBeInstanceOf(RefusedError);
+    expect(ended.error).toMatchObject({
+      message: expect.stringMatching(loss),
+      hint: "look with --dry-run, then run it again with --yes",
+    });
+    expectUntouched(ended);
+  });
+
+  it("stops on a no at a terminal, and nothing is changed", async () => {
+    const ended = await type("up", { yaml, answers: [false] });
+    expect(ended.error).toBeInstanceOf(AbortedError);
+    expect(ended.asked).toEqual([expect.stringMatching(loss)]);
+    expectUntouched(ended);
+  });
+
+  it.each<[string, Typed]>([
+    ["with --yes, unasked", { yes: true }],
+    ["on a yes", { answers: [true] }],
+  ])("is done %s", async (_how, typed) => {
+    const { error, writes, asked } = await type("up", { yaml, ...typed });
+    expect(error).toBeUndefined();
+    expect(writes).not.toEqual([]);
+    expect(asked).toHaveLength(typed.answers?.length ?? 0);
+  });
+});
+
+describe("up that can be seen to be impossible", () => {
+  const YAML =
+    "compute: { maxVcpus: 288 }\nfilesystem: { storageType: HDD, deploymentType: PERSISTENT_1, capacityGiB: 6000 }";
+
+  it.each<[string, Typed]>([
+    ["where nobody can be asked", {}],
+    ["with --yes", { yes: true }],
+    ["at a terminal, unasked", { answers: [true, true] }],
+  ])("is refused %s before anything that could be done is begun", async (_name, typed) => {
+    const ended = await type("up", { yaml: YAML, ...typed });
+    expect(ended.error).toBeInstanceOf(RefusedError);
+    expect(ended.error).toMatchObject({
+      message: expect.stringMatching(/^leaving filesystem \(filesystem\) as it is/),
+    });
+    expect(ended.asked).toEqual([]);
+    expectUntouched(ended);
+  });
+
+  it("and the rest of it alone would have been done", async () => {
+    const { error, writes } = await type("up", { yaml: "compute: { maxVcpus: 288 }" });
+    expect(error).toBeUndefined();
+    expect(writes).toContain("UpdateComputeEnvironment");
+  });
+});
