@@ -4,7 +4,9 @@ import type { Config, FilesystemConfig } from "./config/config.ts";
 import { fingerprintOf } from "./engine/fingerprint.ts";
 import { Graph, type Handle } from "./engine/graph.ts";
 import {
+  answerSystemsManager,
   logGroupArn,
+  logNowhereElse,
   managedPolicy,
   type Place,
   type PolicyDocument,
@@ -96,7 +98,8 @@ export function environment(config: Config, facts: Facts): Graph<Cloud> {
 
   // Who nodes and jobs are
   const nodeProfile = ec2Identity(site, "node", {
-    managedPolicies: ["service-role/AmazonEC2ContainerServiceforEC2Role", "AmazonSSMManagedInstanceCore"],
+    managedPolicies: ["service-role/AmazonEC2ContainerServiceforEC2Role"],
+    inlinePolicy: policy(...answerSystemsManager(), ...logNowhereElse(place, name)),
   });
   const jobRole = graph.add("job-role", role, {
     inputs: () => ({
@@ -288,8 +291,8 @@ function machineImageBaked(site: Site, ground: Ground) {
   const { rootGiB, os, keep } = config.machineImage;
   const recipe = bakeScript(config);
   const profile = ec2Identity(site, "builder", {
-    managedPolicies: ["AmazonSSMManagedInstanceCore"],
-    inlinePolicy: policy(...writeLogs(logGroupArn(place, config.name))),
+    managedPolicies: [],
+    inlinePolicy: policy(...answerSystemsManager(), ...writeLogs(logGroupArn(place, config.name))),
   });
   const ids = { instance: "builder", command: "provision" };
   const { machine, work } = builderWith(site, ids, ground, profile, { needs: {}, render: () => recipe });
@@ -330,8 +333,9 @@ function containerImageBuilt(site: Site, build: BuildFacts, ground: Ground) {
   if (builder !== "instance") return graph.add("container-image", step, { needs: { home }, inputs });
 
   const profile = ec2Identity(site, "image-builder", {
-    managedPolicies: ["AmazonSSMManagedInstanceCore"],
+    managedPolicies: [],
     inlinePolicy: policy(
+      ...answerSystemsManager(),
       ...writeLogs(logGroupArn(place, config.name)),
       ...pushTo(repositoryArn(place, repositoryName)),
       ...(packageInS3 ? readObject(place, packageInS3) : []),

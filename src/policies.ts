@@ -11,11 +11,19 @@ export interface PolicyDocument {
   readonly Statement: readonly Statement[];
 }
 
-interface Statement {
+interface Allowed {
   readonly Effect: "Allow";
   readonly Action: readonly string[];
   readonly Resource: readonly string[];
 }
+
+interface Denied {
+  readonly Effect: "Deny";
+  readonly Action: readonly string[];
+  readonly NotResource: readonly string[];
+}
+
+type Statement = Allowed | Denied;
 
 /** An AWS managed policy, by its name with its path: service-role/AmazonEC2ContainerServiceforEC2Role. */
 export function managedPolicy({ partition }: Place, name: string): string {
@@ -35,7 +43,7 @@ export function repositoryArn({ partition, region, account }: Place, repositoryN
  * What the SSM agent needs to send a command's output to one log group. It always asks to create the group first, and
  * sends nothing unless AWS answers that it exists: https://github.com/aws/amazon-ssm-agent (iohandler.go).
  */
-export function writeLogs(groupArn: string): readonly Statement[] {
+export function writeLogs(groupArn: string): readonly Allowed[] {
   return [
     allow(
       ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
@@ -45,8 +53,40 @@ export function writeLogs(groupArn: string): readonly Statement[] {
   ];
 }
 
+/** What the SSM agent needs to take commands and sessions: not AWS's own policy, by which it may read every parameter. */
+export function answerSystemsManager(): readonly Allowed[] {
+  return [
+    allow(
+      [
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+        "ec2messages:AcknowledgeMessage",
+        "ec2messages:DeleteMessage",
+        "ec2messages:FailMessage",
+        "ec2messages:GetEndpoint",
+        "ec2messages:GetMessages",
+        "ec2messages:SendReply",
+      ],
+      ["*"],
+    ),
+  ];
+}
+
+/**
+ * Takes from AWS's own policy for container instances, which allows writing to every log: what stays is our group, and the
+ * one that Batch's jobs write to where their definition names none.
+ */
+export function logNowhereElse(place: Place, name: string): readonly Denied[] {
+  const groups = [logGroupArn(place, name), logGroupArn(place, name).replace(/[^:]*$/, "/aws/batch/job")];
+  const NotResource = groups.flatMap((group) => [group, `${group}:*`]);
+  return [{ Effect: "Deny", Action: ["logs:CreateLogStream", "logs:PutLogEvents"], NotResource }];
+}
+
 /** Push to one repository; the login itself cannot be narrowed. */
-export function pushTo(repository: string): readonly Statement[] {
+export function pushTo(repository: string): readonly Allowed[] {
   return [
     { Effect: "Allow", Action: ["ecr:GetAuthorizationToken"], Resource: ["*"] },
     {
@@ -70,7 +110,7 @@ export function pushTo(repository: string): readonly Statement[] {
 export function useBuckets(
   { partition }: Place,
   { read, write }: { readonly read: readonly string[]; readonly write: readonly string[] },
-): readonly Statement[] {
+): readonly Allowed[] {
   const arn = (bucket: string) => `arn:${partition}:s3:::${bucket}`;
   const readable = [...new Set([...read, ...write])].sort();
   const writable = [...new Set(write)].sort();
@@ -99,7 +139,7 @@ export function useBuckets(
 export function readObject(
   { partition }: Place,
   { bucket, key }: { readonly bucket: string; readonly key: string },
-): readonly Statement[] {
+): readonly Allowed[] {
   return [allow(["s3:GetObject"], [`arn:${partition}:s3:::${bucket}/${key}`])];
 }
 
@@ -108,6 +148,6 @@ export function policy(...statements: readonly Statement[]): PolicyDocument | un
   return statements.length === 0 ? undefined : { Version: "2012-10-17", Statement: statements };
 }
 
-function allow(Action: readonly string[], Resource: readonly string[]): Statement {
+function allow(Action: readonly string[], Resource: readonly string[]): Allowed {
   return { Effect: "Allow", Action, Resource };
 }

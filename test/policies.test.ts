@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
+  answerSystemsManager,
   logGroupArn,
+  logNowhereElse,
   managedPolicy,
   type Place,
   policy,
@@ -43,6 +45,15 @@ describe("a builder may", () => {
     expect(actions(statements)).toEqual(
       expect.arrayContaining(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]),
     );
+  });
+
+  it("be reached by Systems Manager, and reads no parameter and no document", () => {
+    const [reached, ...more] = answerSystemsManager();
+    expect(more).toEqual([]);
+    expect(reached!.Action.filter((action) => !/^(ssm|ec2)messages:/.test(action))).toEqual([
+      "ssm:UpdateInstanceInformation",
+    ]);
+    expect(reached!.Action.join(" ")).not.toContain("*");
   });
 
   it("push to its one repository; only the login cannot be narrowed", () => {
@@ -94,6 +105,22 @@ describe("a job may", () => {
   it("read alone where nothing is to be written, and nothing where no bucket is named", () => {
     expect(actions(useBuckets(VIRGINIA, { ...NOTHING, read: ["runs"] }))).not.toContain("s3:PutObject");
     expect(useBuckets(VIRGINIA, NOTHING)).toEqual([]);
+  });
+});
+
+describe("a node", () => {
+  it("writes to the environment's log group and to that of Batch's jobs, and to no other", () => {
+    const groups = ["/bootstrap/demux", "/aws/batch/job"];
+    expect(logNowhereElse(NINGXIA, "demux")).toEqual([
+      {
+        Effect: "Deny",
+        Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+        NotResource: groups.flatMap((group) => {
+          const arn = `arn:aws-cn:logs:cn-northwest-1:444455556666:log-group:${group}`;
+          return [arn, `${arn}:*`];
+        }),
+      },
+    ]);
   });
 });
 

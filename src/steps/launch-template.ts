@@ -163,8 +163,10 @@ function contentOf(name: string, { userData, imageId, volumes }: LaunchTemplateI
   const Tags = tagList({ Name: `${name}-batch`, [ENV_TAG]: name, [IMAGE_TAG]: imageId });
   return {
     UserData: Buffer.from(userData).toString("base64"),
-    // Containers are one hop further away than the machine itself.
-    MetadataOptions: { HttpEndpoint: "enabled", HttpTokens: "required", HttpPutResponseHopLimit: 2 },
+    // Containers are one hop further away than the machine itself: there, they would get its role's credentials.
+    MetadataOptions: { HttpEndpoint: "enabled", HttpTokens: "required", HttpPutResponseHopLimit: 1 },
+    // Of a node that powers off, because it is not fit for jobs, nothing stays that costs.
+    InstanceInitiatedShutdownBehavior: "terminate",
     TagSpecifications: [
       { ResourceType: "instance", Tags },
       { ResourceType: "volume", Tags },

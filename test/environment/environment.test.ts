@@ -122,7 +122,7 @@ describe("up", () => {
     await site.up();
     const { Roles } = await site.lab.cloud.iam.send(new ListRolesCommand({}));
     const RoleName = Roles!.find((one) => one.RoleName?.endsWith("-node-role"))!.RoleName!;
-    const PolicyArn = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore";
+    const PolicyArn = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role";
     await site.lab.cloud.iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn }));
     const { writes } = await site.up();
     expect(writes).toEqual(["AttachRolePolicy"]);

@@ -40,9 +40,9 @@ const COMPLETE: Readonly<Record<string, readonly string[]>> = {
   "launch-template": ["the default", '"HttpTokens":"required"', "environment='demux'", "source='<filesystem>.fsx."],
   "log-group": ["90"],
   repository: ["IMMUTABLE", "countNumber"],
-  "builder-role": ["AmazonSSMManagedInstanceCore", "logs:PutLogEvents"],
-  "image-builder-role": ["AmazonSSMManagedInstanceCore", "ecr:PutImage"],
-  "node-role": ["AmazonEC2ContainerServiceforEC2Role", "AmazonSSMManagedInstanceCore"],
+  "builder-role": ["ssm:UpdateInstanceInformation", "logs:PutLogEvents"],
+  "image-builder-role": ["ssm:UpdateInstanceInformation", "ecr:PutImage"],
+  "node-role": ["AmazonEC2ContainerServiceforEC2Role", "ssm:UpdateInstanceInformation"],
   "security-group": ["in tcp 988 988 <security-group>", "in tcp 1018 1023 <security-group>"],
 };
 

@@ -35,12 +35,13 @@ describe("launch-template", () => {
     expect(tagRecord(LaunchTemplates![0]!.Tags)).toMatchObject({ "bootstrap:env": "lab" });
   });
 
-  it("launches with IMDSv2 only, and marks what it launches with image and environment but no node", async () => {
+  it("launches with IMDSv2 only and out of containers' reach, for machines that end when they power off, and marks what it launches with image and environment but no node", async () => {
     await make(world, launchTemplate, { inputs: third });
     const [version] = await versions();
     const data = version!.LaunchTemplateData!;
     expect(Buffer.from(data.UserData!, "base64").toString()).toBe(third.userData);
-    expect(data.MetadataOptions).toMatchObject({ HttpTokens: "required", HttpPutResponseHopLimit: 2 });
+    expect(data.MetadataOptions).toMatchObject({ HttpTokens: "required", HttpPutResponseHopLimit: 1 });
+    expect(data.InstanceInitiatedShutdownBehavior).toBe("terminate");
     expect(data.ImageId).toBeUndefined();
     expect(data.BlockDeviceMappings).toMatchObject([
       { DeviceName: "/dev/xvdb", Ebs: { VolumeSize: 60, Encrypted: true } },
