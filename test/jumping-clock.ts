@@ -3,9 +3,16 @@ import type { Clock } from "../src/engine/clock.ts";
 /** Rounds of the event loop without a new timer before time jumps: everything in process is settled by then. */
 const QUIET_ROUNDS = 3;
 
+export interface JumpingClock extends Clock {
+  advance(ms: number): void;
+  /** As an NTP daemon does: the wall shows another time, and no time has passed. */
+  putRight(ms: number): void;
+}
+
 /** Time that stands still while anything is being done, and jumps to the next waiter when all are waiting. */
-export function jumpingClock(startMs = Date.UTC(2026, 10, 21)): Clock & { advance(ms: number): void } {
+export function jumpingClock(startMs = Date.UTC(2026, 10, 21)): JumpingClock {
   let now = startMs;
+  let putRightMs = 0;
   let timers: { readonly at: number; wake(): void }[] = [];
   let watching = false;
 
@@ -29,9 +36,13 @@ export function jumpingClock(startMs = Date.UTC(2026, 10, 21)): Clock & { advanc
   }
 
   return {
-    now: () => now,
+    now: () => now + putRightMs,
+    elapsed: () => now,
     advance(ms) {
       now += ms;
+    },
+    putRight(ms) {
+      putRightMs += ms;
     },
     sleep(ms, signal) {
       return new Promise((resolve, reject) => {

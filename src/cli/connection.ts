@@ -27,6 +27,7 @@ const UNADORNED = { useFipsEndpoint: false, useDualstackEndpoint: false } as con
 
 const realClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   sleep: (ms, signal) => sleep(ms, undefined, signal && { signal }),
 };
 
@@ -65,7 +66,7 @@ async function reachSandbox(speed: number | undefined, signal: AbortSignal): Pro
     });
   });
   return {
-    clock,
+    clock: { now: () => clock.now(), elapsed: () => clock.now(), sleep: (ms, signal) => clock.sleep(ms, signal) },
     sandbox: true,
     endpoint,
     connect: (region) =>
@@ -108,6 +109,6 @@ function reachAws(endpointUrl: string | undefined, signal: AbortSignal): Reach {
   };
 }
 
-function patient(clock: Clock, signal: AbortSignal): Pick<Connection, "sleep"> {
+function patient(clock: Pick<Clock, "sleep">, signal: AbortSignal): Pick<Connection, "sleep"> {
   return { sleep: (ms) => clock.sleep(ms, signal) };
 }

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { decide, isIntended, refusalOf, toMend, type Verdict, type Wanted, wantedOne } from "./decide.ts";
+import { decide, isIntended, refusalOf, refuseChange, toMend, type Verdict, type Wanted, wantedOne } from "./decide.ts";
 import { AbortedError, StepError } from "./errors.ts";
 import type { Outcome } from "./events.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import type { Node } from "./graph.ts";
 import type { StepRecord } from "./manifest.ts";
 import { find, GO_ON, isAborted, note, paceOf, type Run, stepError } from "./run.ts";
-import type { CreateContext, Found } from "./step.ts";
+import type { CreateContext, Drift, Found } from "./step.ts";
 
 /** How long "not there" may mean "not visible yet". */
 export const GRACE_MS = 120_000;
@@ -14,8 +14,11 @@ export const GRACE_MS = 120_000;
 /** A create whose answer was lost is sent again so often, where that is safe. */
 const MOST_SENDS = 4;
 
-/** How often a failed thing that its step can mend is nudged before its failure is believed. */
-const MOST_MENDS = 3;
+/** How often a thing is nudged about the same difference, or the same failure, before it is believed that it stays so. */
+const MOST_NUDGES = 3;
+
+/** A nudge takes a while to be seen. */
+const NUDGE_AGAIN_MS = 30_000;
 
 /** What a node looks like now, beside what it should be. */
 export interface Look {
@@ -79,7 +82,9 @@ export async function bring<Cloud>(
   let seen = first;
   let outcome: Outcome | undefined;
   const lookAgain = async () => {
-    seen = { ...seen, found: await run.calls.read(() => find(run, node.step, node.id, seen.inputs)) };
+    const { everyMs } = paceOf(node.step);
+    const found = await run.calls.readPatiently(everyMs, () => find(run, node.step, node.id, seen.inputs));
+    seen = { ...seen, found };
   };
 
   for (;;) {
@@ -132,7 +137,7 @@ export async function bring<Cloud>(
 
       case "create":
       case "replace": {
-        const doubtMs = manifest.get(node.id) ? 0 : around.doubtUntil - clock.now();
+        const doubtMs = manifest.get(node.id) ? 0 : around.doubtUntil - clock.elapsed();
         if (verdict.do === "create" && doubtMs > 0 && outcome === undefined && seen.found.length === 0) {
           said(run, node, "the manifest is gone: looking again before making a second one");
           await run.calls.wait(Math.min(doubtMs, paceOf(node.step).everyMs));
@@ -247,10 +252,12 @@ export async function untilSeen<Cloud>(
   record: StepRecord,
 ): Promise<readonly Found[]> {
   const { everyMs } = paceOf(step);
-  const until = run.clock.now() + GRACE_MS;
+  const until = run.clock.elapsed() + GRACE_MS;
   for (;;) {
+    // Told before the look: however long the machine slept, there is one more after it.
+    const isLast = run.clock.elapsed() >= until;
     const found = await run.calls.readPatiently(everyMs, () => find(run, step, id, inputs));
-    if (found.some((thing) => isIntended(record, thing)) || run.clock.now() >= until) return found;
+    if (found.some((thing) => isIntended(record, thing)) || isLast) return found;
     await run.calls.wait(everyMs);
   }
 }
@@ -260,25 +267,28 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
   const { manifest, calls, clock, emit, signal } = run;
   const { id, step } = node;
   const { expectMs, everyMs, timeoutMs } = paceOf(step);
-  const startedAt = clock.now();
+  const startedAt = clock.elapsed();
   const record = manifest.get(id)!;
   const context = {
     ...{ name: run.name, region: run.region, cloud: run.cloud, node: id, inputs, token: record.token, signal },
-    ...{ fingerprint: wanted.fingerprint, fixedFingerprint: wanted.fixedFingerprint, now: new Date(startedAt) },
+    ...{ fingerprint: wanted.fingerprint, fixedFingerprint: wanted.fixedFingerprint, now: new Date(clock.now()) },
     note: (text: string) => note(run, id, text),
   };
   let last: Found | undefined;
   let missingSince: number | undefined = startedAt;
-  let lastDrift = "";
-  let mends = 0;
+  /** AWS gave up on it before: `--repair` asks for the same once more. */
+  let lostBefore: string | undefined;
+  const nudged = new Map<string, { readonly times: number; readonly at: number }>();
   let cursor: string | undefined;
 
   try {
     for (;;) {
+      // Told before the look: however long the machine slept, there is one more after it.
+      const now = clock.elapsed();
+      const waitedMs = now - startedAt;
       const found = await calls.readPatiently(everyMs, () => find(run, step, id, inputs));
       const one = found.find((thing) => isIntended(record, thing)) ?? standIn(record, found, wanted, step);
-      missingSince = one ? undefined : (missingSince ?? clock.now());
-      const waitedMs = clock.now() - startedAt;
+      missingSince = one ? undefined : (missingSince ?? now);
 
       if (one && (one.state !== last?.state || one.detail !== last.detail)) {
         emit({ type: "seen", at: clock.now(), node: id, ref: one.ref, state: one.state, detail: one.detail });
@@ -290,7 +300,7 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
         cursor = tail.cursor;
       }
 
-      const graceIsOver = missingSince !== undefined && clock.now() - missingSince > GRACE_MS;
+      const graceIsOver = missingSince !== undefined && now - missingSince > GRACE_MS;
       if (!one && step.whyGone && record.ref !== undefined && (last || graceIsOver)) {
         const { ref } = record;
         const detail = await calls.readPatiently(everyMs, () => step.whyGone!(context, ref));
@@ -308,31 +318,38 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
       if (one?.state === "failed" && !step.mendsFailed) throw failed(node, one, record);
 
       if (one && one.state !== "pending") {
+        const lost = (one.drift ?? []).find(({ failed }) => failed !== undefined);
+        lostBefore ??= wanted.repair ? JSON.stringify(lost ?? null) : "none";
+        if (lost && JSON.stringify(lost) !== lostBefore) throw gaveUp(node, one, lost);
         const drift = toMend(one, {
           ...wanted,
           repair: wanted.repair || (record.phase === "updating" && !record.gentle),
         });
         const upToDate = step.shared || one.fingerprint === wanted.fingerprint;
         if (one.state === "ready" && drift.length === 0 && upToDate) return found;
-        const told = JSON.stringify([one.state, drift]);
-        if (told !== lastDrift) {
-          lastDrift = told;
-          if (one.state === "failed" && mends++ >= MOST_MENDS) throw failed(node, one, record);
-          if (!step.update)
-            throw failed(node, { ...one, detail: "it is not what was asked for, and cannot be changed" }, record);
+        if (!step.update)
+          throw failed(node, { ...one, detail: "it is not what was asked for, and cannot be changed" }, record);
+        const difference =
+          one.state === "failed" ? "failed" : JSON.stringify(drift.map(({ field, want }) => [field, want]));
+        const { times, at } = nudged.get(difference) ?? { times: 0, at: Number.NEGATIVE_INFINITY };
+        const isEnough = times >= (lost ? 1 : MOST_NUDGES);
+        if (isEnough && now - at >= GRACE_MS / 2) {
+          throw one.state === "failed" ? failed(node, one, record) : notTaken(node, one, drift, wanted);
+        }
+        if (!isEnough && now - at >= NUDGE_AGAIN_MS) {
+          nudged.set(difference, { times: times + 1, at: now });
           const nudge = { ...one, drift };
           await calls
             .change({ everyMs, alsoLost: true, note: context.note }, () => step.update!(context, nudge))
             .catch((error: unknown) => {
               throw isAborted(error) ? error : stepError(run, node, "changing", error, one.ref);
             });
-          if (waitedMs <= timeoutMs) continue;
+          continue;
         }
-        // Nudged already, and perhaps not to be seen yet: nudged again after another look.
-        lastDrift = "";
       }
 
-      if (waitedMs > timeoutMs) throw tooLong(node, last, timeoutMs);
+      // Of what stands there, and is nudged, the nudges are counted.
+      if (waitedMs > timeoutMs && (!one || one.state === "pending")) throw tooLong(node, last, timeoutMs);
       const expected = one?.state === "pending" && !step.tail && waitedMs < expectMs;
       await calls.wait(expected ? expectMs - waitedMs : everyMs);
     }
@@ -361,9 +378,9 @@ function standIn<Cloud>(
 /** Waits while a thing is being deleted; it may come back, when AWS could not. */
 async function untilGone<Cloud>(run: Run<Cloud>, { id, step }: Node<Cloud>, thing: Found): Promise<void> {
   const { everyMs, timeoutMs } = paceOf(step);
-  const startedAt = run.clock.now();
+  const startedAt = run.clock.elapsed();
   for (let one: Found | undefined = thing; one?.state === "deleting"; ) {
-    if (run.clock.now() - startedAt > timeoutMs) throw tooLong({ id, step }, one, timeoutMs);
+    if (run.clock.elapsed() - startedAt > timeoutMs) throw tooLong({ id, step }, one, timeoutMs);
     await run.calls.wait(everyMs);
     const found: readonly Found[] = await run.calls.readPatiently(everyMs, () => find(run, step, id));
     one = found.find(({ ref }) => ref === thing.ref);
@@ -378,7 +395,7 @@ export async function remove<Cloud>(
 ): Promise<void> {
   const { calls, clock, emit } = run;
   const { everyMs, timeoutMs: madeMs, removeTimeoutMs: timeoutMs = madeMs } = paceOf(step);
-  const startedAt = clock.now();
+  const startedAt = clock.elapsed();
   const context = { name: run.name, region: run.region, node: id, cloud: run.cloud };
   const tell = (text: string) => note(run, id, text);
   let one: Found | undefined = thing;
@@ -393,13 +410,14 @@ export async function remove<Cloud>(
             : stepError(run, { id, step: step as Node<Cloud>["step"] }, "removing", error, target.ref);
         });
     }
+    const waitedMs = clock.elapsed() - startedAt;
     const found: readonly Found[] = await calls.readPatiently(everyMs, () => find(run, step, id));
     one = found.find(({ ref }) => ref === thing.ref);
     if (!one) return;
     if (one.state !== target.state || one.detail !== target.detail) {
       emit({ type: "seen", at: clock.now(), node: id, ref: one.ref, state: one.state, detail: one.detail });
     }
-    if (clock.now() - startedAt > timeoutMs) throw tooLong({ id, step }, one, timeoutMs, "removing");
+    if (waitedMs > timeoutMs) throw tooLong({ id, step }, one, timeoutMs, "removing");
     // A thing that has just changed its state is nudged on at once.
     if (one.state === target.state && one.detail === target.detail) await calls.wait(everyMs);
   }
@@ -478,6 +496,27 @@ function failed<Cloud>(
     hint: stays
       ? GO_ON
       : "when the reason is gone, run the same command again: it removes the failed one and makes a new one",
+  });
+}
+
+function gaveUp<Cloud>({ id, step }: Node<Cloud>, one: Found, lost: Drift): StepError {
+  const { reason, hint } = refuseChange(one, lost);
+  return new StepError(`changing ${step.kind} (${id}): ${reason}`, { node: id, ref: one.ref, hint });
+}
+
+function notTaken<Cloud>(
+  { id, step }: Node<Cloud>,
+  { ref, fingerprint = "none" }: Found,
+  drift: readonly Drift[],
+  wanted: Wanted,
+): StepError {
+  const differences =
+    drift.length > 0 ? drift : [{ field: "fingerprint", want: wanted.fingerprint, have: fingerprint }];
+  const still = differences.map(({ field, want, have }) => `${field} ${have}, wanted ${want}`).join("; ");
+  return new StepError(`changing ${step.kind} (${id}): AWS took the change of ${ref} and still shows ${still}`, {
+    node: id,
+    ref,
+    hint: "see whether something else changes it back; the same command asks again",
   });
 }
 

@@ -93,14 +93,15 @@ export class Calls {
     call: () => Promise<T>,
     note: (text: string) => void,
   ): Promise<T> {
-    const until = this.#clock.now() + forMs;
+    const until = this.#clock.elapsed() + forMs;
     for (let said = ""; ; ) {
       this.#stopIfAborted();
+      // Told before the call: however long the machine slept, it is tried once more after it.
+      const isLast = this.#clock.elapsed() >= until;
       try {
         return await call();
       } catch (error) {
-        if (error instanceof AbortedError || !early.includes(this.#errors.trouble(error)) || this.#clock.now() >= until)
-          throw error;
+        if (error instanceof AbortedError || !early.includes(this.#errors.trouble(error)) || isLast) throw error;
         const words = this.#errors.words(error);
         if (words !== said) note(`not yet: ${words}`);
         said = words;

@@ -24,7 +24,14 @@ export type Verdict =
   | { readonly do: "create" | "replace"; readonly reason: string }
   /** Gone first, then decided again: `clear` nudges the failed away, `wait` only waits. */
   | { readonly do: "clear" | "wait"; readonly reason: string; readonly found: Found }
-  | { readonly do: "refuse"; readonly reason: string; readonly hint: string; readonly found: Found };
+  | Refusal;
+
+interface Refusal {
+  readonly do: "refuse";
+  readonly reason: string;
+  readonly hint: string;
+  readonly found: Found;
+}
 
 /**
  * Start here: the whole policy, pure. `up`, `--dry-run`, `status`, drift, adoption and resuming are all this function.
@@ -175,7 +182,7 @@ function bar({ drift = [] }: Found, { repair }: Wanted): Drift | undefined {
   return drift.find(({ never, failed }) => never !== undefined || (failed !== undefined && !repair));
 }
 
-function refuseChange(found: Found, { field, want, have, never, failed }: Drift): Verdict {
+export function refuseChange(found: Found, { field, want, have, never, failed }: Drift): Refusal {
   const rule = never ?? `AWS gave up on this change: ${failed?.reason}`;
   const instead =
     never === undefined

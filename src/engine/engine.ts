@@ -174,7 +174,7 @@ export class Engine<Cloud> {
     const outputs = new Map<string, unknown>();
     const done = new Map<string, Brought & { readonly look: Look }>();
     const { things: strangers } = manifest.fresh ? await this.#survey() : NOTHING;
-    const doubtUntil = strangers.length > 0 ? clock.now() + GRACE_MS : 0;
+    const doubtUntil = strangers.length > 0 ? clock.elapsed() + GRACE_MS : 0;
     for (const thing of strangers) await this.#remember(thing);
 
     const released: Promise<BootstrapError[]>[] = [];
@@ -335,7 +335,7 @@ export class Engine<Cloud> {
   async #lookedAgain(doubtUntil: number): Promise<(node: Node<Cloud>) => readonly Found[] | undefined> {
     const { clock, calls } = this.#run;
     if (doubtUntil === 0) return () => undefined;
-    const waitMs = doubtUntil - clock.now();
+    const waitMs = doubtUntil - clock.elapsed();
     if (waitMs > 0) {
       note(this.#run, undefined, "the manifest is gone: looking again when everything must have come into sight");
       await calls.wait(waitMs);

@@ -2,7 +2,7 @@ import { remove, untilSeen } from "./bring.ts";
 import { isIntended } from "./decide.ts";
 import { BootstrapError } from "./errors.ts";
 import type { StepRecord } from "./manifest.ts";
-import { find, isAborted, note, type Run } from "./run.ts";
+import { find, isAborted, note, paceOf, type Run } from "./run.ts";
 import { all, once } from "./schedule.ts";
 import type { Found, Step } from "./step.ts";
 
@@ -34,7 +34,7 @@ export async function survey<Cloud>(run: Run<Cloud>, kinds = run.kinds): Promise
       const miss = (cause: unknown, byName: boolean) =>
         unseen.set(kind, { kind, words: run.errors.words(cause), byName });
       const found = await run.calls
-        .read(() => find(run, step, undefined, undefined, (cause) => miss(cause, true)))
+        .readPatiently(paceOf(step).everyMs, () => find(run, step, undefined, undefined, (cause) => miss(cause, true)))
         .catch((error: unknown) => {
           if (!run.errors.denied(error)) throw error;
           miss(error, false);

@@ -1,7 +1,17 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Graph } from "../../src/engine/graph.ts";
 import { JournalError } from "../../src/engine/manifest.ts";
-import { kindsOf, memoryStore, ToyCloud, ToyError, type ToyInputs, toyRun, toyStep, toyThing } from "./toy-cloud.ts";
+import {
+  kindsOf,
+  memoryStore,
+  ToyCloud,
+  ToyError,
+  type ToyInputs,
+  type ToyOptions,
+  toyRun,
+  toyStep,
+  toyThing,
+} from "./toy-cloud.ts";
 
 let cloud: ToyCloud;
 let store: ReturnType<typeof memoryStore>;
@@ -68,6 +78,9 @@ async function up(options: Lab = {}) {
   const plan = await run.engine.plan();
   return { ...run, plan, summary: await run.engine.up(plan) };
 }
+
+/** Since the beginning of the test. */
+const minutes = () => (cloud.clock.elapsed() - new ToyCloud().clock.elapsed()) / 60_000;
 
 const kinds = () => cloud.live.map(({ kind }) => kind).sort();
 
@@ -311,6 +324,17 @@ describe("up", () => {
     expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
   });
 
+  it("does not end badly because a look at what is left over is throttled once", async () => {
+    let throttled = 0;
+    cloud.before = (call) => {
+      if (call === "find machine" && cloud.calls.includes("create queue") && throttled++ === 0) {
+        throw new ToyError("unknown", "Throttling: Rate exceeded");
+      }
+    };
+    expect((await up()).summary.failures).toEqual([]);
+    expect(throttled).toBeGreaterThan(1);
+  });
+
   it("keeps the intent when the journal cannot take down what came of the call", async () => {
     const write = store.write.bind(store);
     store.write = async (text) => {
@@ -420,6 +444,135 @@ describe("up", () => {
     expect(failures[0]?.message).toContain("no capacity in zone-a");
     expect(cloud.changes).toEqual(["create fleet", "update fleet", "update fleet", "update fleet"]);
     expect(cloud.calls.at(-1)).toBe("find fleet");
+    expect(minutes()).toBeGreaterThan(1.5);
+  });
+
+  describe("what does not become what was asked for", () => {
+    const since = () => cloud.calls.filter((call) => call === "update fleet").length;
+    const fleet = async (options: ToyOptions, inputs: ToyInputs = { size: 1 }, repair = false) => {
+      const graph = new Graph<ToyCloud>();
+      const step = toyStep("fleet", { mendable: ["size"], ...options });
+      graph.add("fleet", { ...step, pace: { ...step.pace!, timeoutMs: 7_000 * 60_000 } }, { inputs: () => inputs });
+      const { engine } = await toyRun(cloud, store, graph, { repair });
+      return engine.up(await engine.plan());
+    };
+
+    it("is nudged three times, half a minute apart, and then said with both values, whatever the kind's patience", async () => {
+      const { failures } = await fleet({ deaf: true });
+      expect(failures[0]).toMatchObject({
+        message: "changing fleet (fleet): AWS took the change of fleet-1 and still shows size undefined, wanted 1",
+        hint: expect.stringContaining("something else"),
+      });
+      expect([since(), minutes()]).toEqual([3, expect.closeTo(2, 0)]);
+    });
+
+    it("is nudged no more often when the value goes on moving by itself", async () => {
+      cloud.after = (call) => {
+        for (const thing of cloud.live) if (call.startsWith("find")) thing.set.size = cloud.calls.length;
+      };
+      const { failures } = await fleet({ deaf: true }, { size: -1 });
+      expect(failures[0]?.message).toContain("wanted -1");
+      expect(since()).toBe(3);
+    });
+
+    it("is said too when it is only the mark of what it was made from that does not stick", async () => {
+      await fleet({});
+      cloud.live[0]!.tagged = "";
+      const { failures } = await fleet({ deaf: true });
+      expect(failures[0]?.message).toMatch(/still shows fingerprint , wanted [0-9a-f]{16}$/);
+    });
+
+    it("is said at once when the cloud says that it gave up, and not asked for again, also by the next run", async () => {
+      await fleet({});
+      const before = since();
+      const failure = () => (since() > before ? { reason: "disks are mounted" } : undefined);
+      const first = await fleet({ deaf: true, failure }, { size: 2 });
+      const [said] = first.failures;
+      expect(said?.message).toBe(
+        "changing fleet (fleet): fleet-1 has size 1, wanted is 2: AWS gave up on this change: disks are mounted",
+      );
+      expect([since() - before, minutes()]).toEqual([1, expect.closeTo(0, 0)]);
+      const again = await fleet({ deaf: true, failure }, { size: 2 });
+      expect(again.failures[0]?.message).toContain("AWS gave up on this change: disks are mounted");
+      expect(since() - before).toBe(1);
+    });
+
+    it("is asked for once more with --repair, and told from the failure before", async () => {
+      await fleet({});
+      const at = (minute: number) => ({ reason: "disks are mounted", at: new Date(minute * 60_000) });
+      const before = since();
+      const twice = await fleet({ deaf: true, failure: () => at(since() > before ? 2 : 1) }, { size: 2 }, true);
+      expect(twice.failures[0]?.message).toContain("AWS gave up");
+      expect(since() - before).toBe(1);
+      const stale = await fleet({ deaf: true, failure: () => at(2) }, { size: 2 }, true);
+      expect(stale.failures[0]?.message).toContain("still shows size 1, wanted 2");
+      expect(since() - before).toBe(2);
+      const taken = await fleet({ failure: () => at(2) }, { size: 2 }, true);
+      expect(taken.failures).toEqual([]);
+    });
+  });
+
+  describe("a clock that is put right", () => {
+    it("does not end the grace of what is not to be seen yet", async () => {
+      await up();
+      const disk = cloud.live.find(({ kind }) => kind === "disk")!;
+      cloud.things = cloud.things.map((one) =>
+        one === disk ? { ...disk, visibleAt: cloud.clock.elapsed() + 60_000 } : one,
+      );
+      let looks = 0;
+      cloud.after = (call) => {
+        if (call === "find disk" && ++looks === 2) cloud.clock.putRight(3_600_000);
+      };
+      const before = cloud.changes.length;
+      expect((await up()).summary.failures).toEqual([]);
+      expect([cloud.changes.length, looks > 3]).toEqual([before, true]);
+    });
+
+    it("does not end the patience with what is only early", async () => {
+      let times = 0;
+      cloud.before = (call) => {
+        if (call !== "create disk" || times++ >= 3) return;
+        cloud.clock.putRight(3_600_000);
+        throw new ToyError("notPropagated", "the group is not visible yet");
+      };
+      expect((await up()).summary.failures).toEqual([]);
+    });
+  });
+
+  describe("a machine that slept", () => {
+    it("looks once more at what was being made", async () => {
+      cloud.after = (call) => {
+        if (call === "create disk") setImmediate(() => cloud.clock.advance(8 * 3_600_000));
+      };
+      expect((await up()).summary.failures).toEqual([]);
+    });
+
+    it("looks once more for what was out of sight", async () => {
+      await up();
+      let looks = 0;
+      cloud.before = (call) => {
+        if (call !== "find disk") return;
+        for (const one of cloud.things) {
+          if (one.kind === "disk") Object.assign(one, { visibleAt: ++looks <= 2 ? Number.POSITIVE_INFINITY : 0 });
+        }
+      };
+      cloud.after = (call) => {
+        if (call === "find disk" && looks === 2) cloud.clock.advance(8 * 3_600_000);
+      };
+      const before = cloud.changes.length;
+      expect((await up()).summary.failures).toEqual([]);
+      expect([cloud.changes.length, looks > 2]).toEqual([before, true]);
+    });
+
+    it("makes the call once more that was only early", async () => {
+      let times = 0;
+      cloud.before = (call) => {
+        if (call !== "create disk" || times++ > 0) return;
+        cloud.clock.advance(8 * 3_600_000);
+        throw new ToyError("notPropagated", "the group is not visible yet");
+      };
+      expect((await up()).summary.failures).toEqual([]);
+    });
   });
 
   it("removes half an image that shows up late, when the manifest is gone", async () => {

@@ -1,12 +1,11 @@
 import { Calls, type CloudErrors } from "../../src/engine/calls.ts";
-import type { Clock } from "../../src/engine/clock.ts";
 import { Engine, type EngineOptions } from "../../src/engine/engine.ts";
 import type { Event } from "../../src/engine/events.ts";
 import type { Graph } from "../../src/engine/graph.ts";
 import { Manifest, type Store } from "../../src/engine/manifest.ts";
 import type { Run } from "../../src/engine/run.ts";
-import type { Drift, Found, State, Step, StepContext } from "../../src/engine/step.ts";
-import { jumpingClock } from "../jumping-clock.ts";
+import type { Drift, Failure, Found, State, Step, StepContext } from "../../src/engine/step.ts";
+import { type JumpingClock, jumpingClock } from "../jumping-clock.ts";
 
 export interface ToyThing {
   readonly ref: string;
@@ -36,7 +35,7 @@ export class ToyError extends Error {
 
 /** A cloud of plain things: what the engine needs of one, and nothing of AWS. */
 export class ToyCloud {
-  readonly clock: Clock & { advance(ms: number): void } = jumpingClock();
+  readonly clock: JumpingClock = jumpingClock();
   things: ToyThing[] = [];
   readonly calls: string[] = [];
   /** Runs before (and may throw instead of) or after a call: `create filesystem`. */
@@ -53,7 +52,7 @@ export class ToyCloud {
   }
 
   get live(): ToyThing[] {
-    this.things = this.things.filter(({ goneAt }) => goneAt === undefined || goneAt > this.clock.now());
+    this.things = this.things.filter(({ goneAt }) => goneAt === undefined || goneAt > this.clock.elapsed());
     return this.things;
   }
 
@@ -92,12 +91,16 @@ export interface ToyOptions {
   readonly repeatable?: true;
   readonly singular?: true;
   readonly protect?: true;
+  /** Changes are taken, and change nothing. */
+  readonly deaf?: true;
+  /** Why the cloud gave up on the last change. */
+  readonly failure?: () => Failure | undefined;
   /** What is made turns out to have failed. */
   readonly fails?: boolean;
 }
 
 export function toyStep(kind: string, options: ToyOptions = {}): Step<ToyInputs, { ref: string }, unknown, ToyCloud> {
-  const { takesMs = 0, invisibleMs = 0, goesMs = 0, mendable, fails = false, ...flags } = options;
+  const { takesMs = 0, invisibleMs = 0, goesMs = 0, mendable, deaf, failure: given, fails = false, ...flags } = options;
   return {
     kind,
     ...flags,
@@ -108,6 +111,7 @@ export function toyStep(kind: string, options: ToyOptions = {}): Step<ToyInputs,
       async update(context: StepContext<ToyInputs, ToyCloud>, found: Found) {
         context.cloud.do(`update ${context.node}`, () => {
           const thing = context.cloud.live.find(({ ref }) => ref === found.ref)!;
+          if (deaf) return;
           if (found.drift?.length) for (const { field } of found.drift) thing.set[field] = context.inputs[field];
           else thing.tagged = context.fingerprint;
         });
@@ -120,13 +124,14 @@ export function toyStep(kind: string, options: ToyOptions = {}): Step<ToyInputs,
             (thing) =>
               thing.kind === kind &&
               (node === undefined || thing.node === node) &&
-              thing.visibleAt <= cloud.clock.now(),
+              thing.visibleAt <= cloud.clock.elapsed(),
           )
           .map((thing): Found<{ ref: string }> => {
             const failure = thing.state === "failed";
             const drift: Drift[] = (inputs ? (mendable ?? []) : [])
               .filter((field) => thing.set[field] !== inputs?.[field])
-              .map((field) => ({ field, want: String(inputs?.[field]), have: String(thing.set[field]) }));
+              .map((field) => ({ field, want: String(inputs?.[field]), have: String(thing.set[field]) }))
+              .map((entry) => ({ ...entry, ...(given?.() && { failed: given()! }) }));
             return {
               ref: thing.ref,
               node: thing.node,
@@ -136,7 +141,7 @@ export function toyStep(kind: string, options: ToyOptions = {}): Step<ToyInputs,
                   ? "deleting"
                   : failure
                     ? "failed"
-                    : thing.readyAt > cloud.clock.now()
+                    : thing.readyAt > cloud.clock.elapsed()
                       ? "pending"
                       : "ready",
               fingerprint: thing.tagged,
@@ -156,7 +161,7 @@ export function toyStep(kind: string, options: ToyOptions = {}): Step<ToyInputs,
         if (made && flags.repeatable) return made.ref;
         if (flags.singular && cloud.live.some((thing) => thing.kind === kind))
           throw new ToyError("exists", "that name is taken");
-        const now = cloud.clock.now();
+        const now = cloud.clock.elapsed();
         const ref = cloud.ref(kind);
         cloud.things.push({
           ...{
@@ -178,7 +183,7 @@ export function toyStep(kind: string, options: ToyOptions = {}): Step<ToyInputs,
     async destroy({ cloud, node }, { ref }) {
       cloud.do(`destroy ${node}`, () => {
         const thing = cloud.live.find((other) => other.ref === ref);
-        if (thing) thing.goneAt = cloud.clock.now() + goesMs;
+        if (thing) thing.goneAt = cloud.clock.elapsed() + goesMs;
       });
     },
   };
