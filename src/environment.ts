@@ -43,6 +43,8 @@ export interface Facts {
   readonly partition: string;
   readonly vpcId: string;
   readonly subnetId: string;
+  /** Where jobs run. */
+  readonly computeSubnetIds: readonly string[];
   readonly baseImageId: string;
   /** When a bake was asked for that nothing else asked for. */
   readonly forcedAt: string | undefined;
@@ -147,7 +149,7 @@ export function environment(config: Config, facts: Facts): Graph<Cloud> {
       instanceTypes: compute.instanceTypes,
       minVcpus: compute.minVcpus,
       maxVcpus: compute.maxVcpus,
-      subnetIds: [...(compute.subnetIds ?? [facts.subnetId])].sort(),
+      subnetIds: facts.computeSubnetIds,
       securityGroupIds: [group.groupId],
       instanceProfileArn: nodeProfile.arn,
       imageId: image.imageId,

@@ -44,6 +44,7 @@ async function graphOf({ region = REGIONS[0]!, yaml = "", builder = "instance", 
   const facts: Facts = {
     ...{ account: "123456789012", partition: partitionOf(region).id },
     ...{ vpcId: "vpc-0123456789abcdef0", subnetId: "subnet-0123456789abcdef0", baseImageId: "ami-0123456789abcdef0" },
+    computeSubnetIds: ["subnet-0123456789abcdef0"],
     forcedAt: undefined,
     instanceTypes: [
       { instanceType: "c5d.9xlarge", vcpus: 36, memoryMiB: 73_728, architecture: "x86_64", diskSizesGB: [900] },

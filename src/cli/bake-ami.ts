@@ -8,7 +8,7 @@ import { bringUp } from "./up.ts";
 
 /** Bakes a new image when the base image or the recipe changed, or when told to, and rolls it out. */
 export function bakeAmi(flags: Flags): Promise<void> {
-  return withSession("bake-ami", flags, { locked: !flags.dryRun }, async (session) => {
+  return withSession("bake-ami", flags, { locked: !flags.dryRun, chooses: true }, async (session) => {
     await bringUp(session, await factsForBake(session), bakeTargets);
   });
 }

@@ -1,31 +1,18 @@
 import { chooseNetwork, describeInstanceTypes, latestBaseImage } from "../aws/facts.ts";
 import { addressesOf } from "../config/filesystem-rules.ts";
 import { ConfigError } from "../engine/errors.ts";
-import type { Found } from "../engine/step.ts";
+import type { Pins } from "../engine/manifest.ts";
 import type { Facts } from "../environment.ts";
 import { type BuildConfig, buildArguments, buildContext, imageSources, packedContext } from "../recipe.ts";
-import { ami } from "../steps/ami.ts";
 import { chooseLocalBuilder, type LocalBuilder } from "../steps/container-image/local-build.ts";
-import { filesystem } from "../steps/filesystem.ts";
-import { securityGroup } from "../steps/security-group.ts";
 import { demandFit } from "./fit.ts";
 import type { Session } from "./session.ts";
 
-/** What is chosen once: kept in the manifest, and without one read back from what lives. */
-interface Chosen {
-  readonly vpcId?: string | undefined;
-  readonly subnetId?: string | undefined;
-  readonly baseImage?: string | undefined;
-  readonly forcedAt?: string | undefined;
-}
-
 /** Start here: everything that only the account can tell, in as few calls as what is pinned leaves. */
 export async function readFacts(session: Session): Promise<Facts> {
-  const { config, identity, manifest } = session;
-  const { pins } = manifest;
-  const chosen: Chosen = pins.subnetId && pins.baseImage ? pins : { ...(await chosenByWhatLives(session)), ...pins };
+  const { config, identity, chosen } = session;
   const [network, instanceTypes, baseImageId, build] = await Promise.all([
-    networkOf(session, chosen),
+    networkOf(session),
     describeInstanceTypes(session.cloud, config.compute.instanceTypes),
     chosen.baseImage || newestBaseImage(session),
     buildOf(session),
@@ -33,6 +20,7 @@ export async function readFacts(session: Session): Promise<Facts> {
   demandFit(config, instanceTypes);
   return {
     ...{ account: identity.account, partition: identity.partition, ...network, baseImageId, build },
+    computeSubnetIds: computeSubnetsOf(session, network),
     forcedAt: chosen.forcedAt || undefined,
     instanceTypes: instanceTypes.sort((a, b) => a.vcpus - b.vcpus || a.memoryMiB - b.memoryMiB),
   };
@@ -43,14 +31,21 @@ export function newestBaseImage({ cloud, config }: Session): Promise<string> {
 }
 
 /** The choices, as `up` writes them down before it makes anything. */
-export function pinsOf({ config }: Pick<Session, "config">, { vpcId, subnetId, baseImageId, forcedAt }: Facts) {
-  return { ...config.pins, vpcId, subnetId, baseImage: baseImageId, forcedAt: forcedAt ?? "" };
+export function pinsOf(
+  { config }: Pick<Session, "config">,
+  { vpcId, subnetId, computeSubnetIds, baseImageId, forcedAt }: Facts,
+): Pins {
+  const elsewhere = computeSubnetIds.join() === subnetId ? "" : computeSubnetIds.join();
+  return {
+    ...{ ...config.pins, vpcId, subnetId, baseImage: baseImageId, forcedAt: forcedAt ?? "" },
+    computeSubnetIds: elsewhere,
+  };
 }
 
 /** At most so many stand at once: one for the machine image, one for the container image. */
 const BUILDERS = 2;
 
-async function networkOf({ cloud, config }: Session, chosen: Chosen) {
+async function networkOf({ cloud, config, chosen }: Session) {
   const { network, compute, filesystem, machineImage } = config;
   const vpcId = network.vpcId ?? chosen.vpcId;
   const subnetId = network.subnetId ?? chosen.subnetId;
@@ -58,38 +53,24 @@ async function networkOf({ cloud, config }: Session, chosen: Chosen) {
   if (vpcId !== undefined && subnetId !== undefined && vpcId === chosen.vpcId && subnetId === chosen.subnetId) {
     return { vpcId, subnetId };
   }
+  const open = network.vpcId === undefined && network.subnetId === undefined;
   return chooseNetwork(cloud, {
-    ...network,
+    ...(open ? { vpcId, subnetId } : network),
     computeSubnetIds: compute.subnetIds,
     instanceTypes: [...compute.instanceTypes, machineImage.builderInstanceType],
     freeIps: BUILDERS + (filesystem ? addressesOf(filesystem) : 0),
   });
 }
 
-async function chosenByWhatLives({ cloud, config }: Session): Promise<Chosen> {
-  const context = { name: config.name, region: config.region, cloud };
-  const [disks, images, groups] = await Promise.all([
-    filesystem.find(context),
-    ami.find(context),
-    securityGroup.find(context),
-  ]);
-  const image = newest(images)?.output;
-  return {
-    vpcId: newest(groups)?.output?.vpcId,
-    subnetId: newest(disks)?.output?.subnetId,
-    baseImage: image?.baseImageId,
-    forcedAt: image?.forcedAt,
-  };
-}
-
-function newest<O>(found: readonly Found<O>[]): Found<O> | undefined {
-  return found
-    .filter(({ owned, output }) => owned && output !== undefined)
-    .sort(
-      (a, b) =>
-        Number(b.state === "ready") - Number(a.state === "ready") ||
-        (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0),
-    )[0];
+/** Beside the file system, unless the config says otherwise, or said so before. */
+function computeSubnetsOf(
+  { config, chosen }: Session,
+  { vpcId, subnetId }: { readonly vpcId: string; readonly subnetId: string },
+): readonly string[] {
+  const { subnetIds } = config.compute;
+  if (subnetIds) return [...subnetIds].sort();
+  const stays = vpcId === chosen.vpcId && subnetId === chosen.subnetId;
+  return stays && chosen.computeSubnetIds ? chosen.computeSubnetIds.split(",") : [subnetId];
 }
 
 async function buildOf({ config: { container }, sandbox, endpoint }: Session): Promise<Facts["build"]> {

@@ -3,19 +3,20 @@ import { awsWords, classify, hintFor, isAwsError, isDenied } from "../aws/errors
 import { type Identity, whoAmI } from "../aws/facts.ts";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
-import { resolveConfig } from "../config/resolve.ts";
+import { checkConfig, resolveConfig } from "../config/resolve.ts";
 import type { Clock } from "../engine/clock.ts";
 import { Engine } from "../engine/engine.ts";
 import { AbortedError, BootstrapError } from "../engine/errors.ts";
 import type { Graph } from "../engine/graph.ts";
 import { lock } from "../engine/lock.ts";
-import { Manifest } from "../engine/manifest.ts";
+import { Manifest, type Pins } from "../engine/manifest.ts";
 import { manifestFile } from "../engine/manifest-file.ts";
 import { KINDS } from "../steps/index.ts";
 import { openView } from "../ui/open-view.ts";
 import type { View } from "../ui/view.ts";
 import { WORKLOADS_FOLDER } from "../workloads.ts";
 import { isAlive, ourselves } from "./alive.ts";
+import { chosenBefore } from "./chosen.ts";
 import { colors } from "./colors.ts";
 import { confirmAtTerminal } from "./confirm.ts";
 import { type Reach, reach } from "./connection.ts";
@@ -30,6 +31,8 @@ export interface Session {
   readonly cloud: Cloud;
   readonly clock: Clock;
   readonly manifest: Manifest;
+  /** What was chosen before; the manifest's pins, or where it lacks them what lives. */
+  readonly chosen: Pins;
   readonly sandbox: boolean;
   /** What stands for AWS, where somebody said so. */
   readonly endpoint?: string | undefined;
@@ -40,11 +43,11 @@ export interface Session {
   engine(graph: Graph<Cloud>): Engine<Cloud>;
 }
 
-/** Opens, works, closes, whatever happens. A verb that only looks takes no lock. */
+/** Opens, works, closes, whatever happens. A verb that only looks takes no lock; one that chooses keeps to earlier choices. */
 export async function withSession<T>(
   verb: string,
   flags: Flags,
-  { locked }: { readonly locked: boolean },
+  { locked, chooses }: { readonly locked: boolean; readonly chooses: boolean },
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const signal = stopOnSignals();
@@ -58,8 +61,7 @@ export async function withSession<T>(
   const closing: (() => Promise<void> | void)[] = [() => world.close()];
   try {
     const region = asked ?? loaded.values.region ?? (await world.defaultRegion());
-    // Refuses an impossible region before anything is asked of it.
-    resolveConfig(loaded, region);
+    checkConfig(loaded, region);
     const path = `.bootstrap/${loaded.values.name}.${region}${world.sandbox ? ".sandbox" : ""}`;
     const kind = flags.json ? "json" : process.stdout.isTTY && process.stdout.columns > 0 ? "listr" : "lines";
     const view = openView(kind, {
@@ -81,16 +83,21 @@ export async function withSession<T>(
       account: identity.account,
       region,
     });
-    const config = resolveConfig(loaded, region, manifest.pins);
-    return await inWords(work, {
-      ...{ flags, config, identity, cloud, clock: world.clock, manifest, signal, view },
-      ...{ sandbox: world.sandbox, endpoint: world.endpoint, confirm: confirmAtTerminal(flags, signal) },
-      engine: (graph) =>
-        new Engine<Cloud>({
-          ...{ name: config.name, region, cloud, kinds: KINDS, graph, manifest, clock: world.clock, signal },
-          ...{ errors: { trouble: classify, denied: isDenied, words: awsWords, hint: hintFor }, emit: view.onEvent },
-          ...{ repair: flags.repair ?? false, keepTemporaries: flags.keepBuilder ?? false },
-        }),
+    return await inWords(signal, async () => {
+      const { name, filesystem } = loaded.values;
+      const place = { name, region, cloud, manifest, lustre: filesystem.enabled };
+      const chosen = chooses ? await chosenBefore(place) : manifest.pins;
+      const config = resolveConfig(loaded, region, chosen);
+      return work({
+        ...{ flags, config, identity, cloud, clock: world.clock, manifest, chosen, signal, view },
+        ...{ sandbox: world.sandbox, endpoint: world.endpoint, confirm: confirmAtTerminal(flags, signal) },
+        engine: (graph) =>
+          new Engine<Cloud>({
+            ...{ name: config.name, region, cloud, kinds: KINDS, graph, manifest, clock: world.clock, signal },
+            ...{ errors: { trouble: classify, denied: isDenied, words: awsWords, hint: hintFor }, emit: view.onEvent },
+            ...{ repair: flags.repair ?? false, keepTemporaries: flags.keepBuilder ?? false },
+          }),
+      });
     });
   } finally {
     for (const close of closing) await close();
@@ -98,12 +105,12 @@ export async function withSession<T>(
 }
 
 /** What AWS answers outside of a step is said in its own words, and not taken for a bug; a retry cut short by Ctrl-C is neither. */
-async function inWords<T>(work: (session: Session) => Promise<T>, session: Session): Promise<T> {
+async function inWords<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
-    return await work(session);
+    return await work();
   } catch (cause) {
     if (!isAwsError(cause)) throw cause;
-    if (session.signal.aborted) throw new AbortedError();
+    if (signal.aborted) throw new AbortedError();
     const hint = hintFor(cause) ?? "run the same command again";
     throw new BootstrapError("aws", `asking AWS: ${awsWords(cause)}`, { hint, cause });
   }

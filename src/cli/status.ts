@@ -6,7 +6,7 @@ import { withSession } from "./session.ts";
 
 /** What there is beside what should be: `decide` for every node, without acting. */
 export function status(flags: Flags): Promise<void> {
-  return withSession("status", flags, { locked: false }, async (session) => {
+  return withSession("status", flags, { locked: false, chooses: true }, async (session) => {
     const graph = environment(session.config, await readFacts(session));
     const plan = await session.engine(graph).plan();
     sayPlan(session, plan);

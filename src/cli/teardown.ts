@@ -15,7 +15,7 @@ import { type Session, withSession } from "./session.ts";
 
 /** Stops the costs. Needs neither config nor manifest: what carries the environment's tags is found, shown and removed. */
 export function teardown(flags: Flags): Promise<void> {
-  return withSession("teardown", flags, { locked: !flags.dryRun }, takeDown);
+  return withSession("teardown", flags, { locked: !flags.dryRun, chooses: false }, takeDown);
 }
 
 /** Looks, shows, asks, removes, and looks again. */

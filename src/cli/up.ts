@@ -12,7 +12,7 @@ import { type Session, withSession } from "./session.ts";
 
 /** Makes what is missing, mends what drifted, changes what the config changed. */
 export function up(flags: Flags): Promise<void> {
-  return withSession("up", flags, { locked: !flags.dryRun }, async (session) => {
+  return withSession("up", flags, { locked: !flags.dryRun, chooses: true }, async (session) => {
     const facts = await readFacts(session);
     await bringUp(session, facts, () => undefined);
   });

@@ -87,21 +87,37 @@ const WITHOUT_PERSISTENT_2: ReadonlySet<string> = new Set([
   "sa-east-1",
 ]);
 
+/** What AWS's table lists for its youngest regions, and nothing else. */
+const SMALL_REGIONS: Readonly<Record<string, readonly DeploymentType[]>> = {
+  "ap-east-2": ["PERSISTENT_2"],
+  "ap-southeast-5": ["PERSISTENT_2"],
+  "ap-southeast-7": ["PERSISTENT_2"],
+  "ca-west-1": ["PERSISTENT_2"],
+  "mx-central-1": ["PERSISTENT_2"],
+  "il-central-1": ["PERSISTENT_2", "SCRATCH_2"],
+};
+
 /**
- * What a region has. `only` is a rule and refuses everything else; `first` is merely our choice where the config
- * makes none, since AWS fills such gaps without a word.
+ * What a region has. `offers` is a rule and refuses everything else; `first` and `newest` are merely our choice where
+ * the config makes none, since AWS fills gaps without a word: what the config names there is FSx's to refuse.
  */
 interface RegionOffer {
+  readonly offers: readonly Offer[];
   readonly first: DeploymentType;
-  readonly only?: readonly DeploymentType[];
-  readonly lustreVersions: readonly LustreVersion[];
+  readonly newest: LustreVersion;
 }
 
 export function regionOffer(region: string): RegionOffer {
-  if (region.startsWith("cn-")) {
-    return { first: "PERSISTENT_1", only: ["PERSISTENT_1"], lustreVersions: ["2.10", "2.12"] };
-  }
-  return { first: WITHOUT_PERSISTENT_2.has(region) ? "PERSISTENT_1" : "PERSISTENT_2", lustreVersions: ALL_VERSIONS };
+  // China's guide speaks of PERSISTENT_1 and of versions up to 2.12.
+  if (region.startsWith("cn-")) return { offers: OFFERS, first: "PERSISTENT_1", newest: "2.12" };
+  const types = SMALL_REGIONS[region];
+  const offers = types
+    ? OFFERS.filter(({ deploymentType }) => types.includes(deploymentType)).map((offer) => ({
+        ...offer,
+        throughputsPerTiB: offer.throughputsPerTiB.filter((throughput) => throughput <= 250),
+      }))
+    : OFFERS;
+  return { offers, first: WITHOUT_PERSISTENT_2.has(region) ? "PERSISTENT_1" : "PERSISTENT_2", newest: "2.15" };
 }
 
 /** Addresses of its subnet that a file system takes: one for metadata, and one for each server of so much data. */

@@ -1,44 +1,69 @@
 import type { FilesystemConfig } from "./config.ts";
-import { type LustreVersion, MOUNTS, nearestCapacities, OFFERS, regionOffer } from "./filesystem-rules.ts";
+import { type LustreVersion, MOUNTS, nearestCapacities, type Offer, regionOffer } from "./filesystem-rules.ts";
 import type { Problem } from "./problem.ts";
 import type { CompleteConfig } from "./schema.ts";
 
 /** Keys whose value is chosen here where the config has none; a pin that still fits comes before our choice. */
-export const PINNED = ["deploymentType", "capacityGiB", "throughputPerTiB", "lustreVersion"] as const;
+export const PINNED = [
+  "deploymentType",
+  "storageType",
+  "capacityGiB",
+  "throughputPerTiB",
+  "lustreVersion",
+  "driveCache",
+] as const;
 
 export type Pins = Readonly<Record<string, string>>;
+
+interface Circumstances {
+  readonly region: string;
+  readonly os: keyof typeof MOUNTS;
+  readonly pins: Pins;
+}
 
 /** Fills the open keys of a file system by what AWS offers there, or says which of the given ones cannot be had. */
 export function resolveFilesystem(
   wanted: CompleteConfig["filesystem"],
-  { region, os, pins }: { readonly region: string; readonly os: keyof typeof MOUNTS; readonly pins: Pins },
+  { region, os, pins }: Circumstances,
 ): FilesystemConfig | readonly Problem[] {
   const here = regionOffer(region);
   const at = (key: keyof CompleteConfig["filesystem"], text: string): Problem => ({ path: ["filesystem", key], text });
   const pinned = <V>(key: (typeof PINNED)[number], allowed: readonly V[]): V | undefined =>
     allowed.find((value) => String(value) === pins[`filesystem.${key}`]);
 
-  const types = here.only ?? [...new Set(OFFERS.map(({ deploymentType }) => deploymentType))];
+  const types = [...new Set(here.offers.map(({ deploymentType }) => deploymentType))];
+  const withStorage = here.offers.filter(({ storageType }) => storageType === (wanted.storageType ?? storageType));
   const first = wanted.storageType === "HDD" ? "PERSISTENT_1" : here.first;
-  const deploymentType = wanted.deploymentType ?? pinned("deploymentType", types) ?? first;
+  const before = pinned(
+    "deploymentType",
+    withStorage.map(({ deploymentType }) => deploymentType),
+  );
+  const deploymentType = wanted.deploymentType ?? before ?? first;
+  if (wanted.deploymentType === undefined && !types.includes(deploymentType)) {
+    return [at("storageType", `there is no HDD in ${region}`)];
+  }
   if (!types.includes(deploymentType)) {
     return [at("deploymentType", `${deploymentType} is not offered in ${region}; allowed there: ${types.join(", ")}`)];
   }
 
-  const ofType = OFFERS.filter((offer) => offer.deploymentType === deploymentType);
-  const offers = ofType.filter(({ storageType }) => storageType === wanted.storageType);
+  const ofType = here.offers.filter((offer) => offer.deploymentType === deploymentType);
+  const storageTypes = [...new Set(ofType.map(({ storageType }) => storageType))];
+  const storageType = wanted.storageType ?? pinned("storageType", storageTypes) ?? "SSD";
+  const offers = ofType.filter((offer) => offer.storageType === storageType);
   if (offers.length === 0) {
-    const allowed = ofType.map(({ storageType }) => storageType).join(", ");
-    return [at("storageType", `${deploymentType} has no ${wanted.storageType}; allowed: ${allowed}`)];
+    return [at("storageType", `${deploymentType} has no ${storageType}; allowed: ${storageTypes.join(", ")}`)];
   }
 
   const problems: Problem[] = [];
-  const kind = `${deploymentType} ${wanted.storageType}`;
+  const kind = `${deploymentType} ${storageType}`;
   const throughputs = offers.flatMap(({ throughputsPerTiB }) => throughputsPerTiB);
   const throughputPerTiB = wanted.throughputPerTiB ?? pinned("throughputPerTiB", throughputs) ?? throughputs[0];
   if (throughputPerTiB !== undefined && !throughputs.includes(throughputPerTiB)) {
     problems.push(
-      at("throughputPerTiB", `${kind} has no ${throughputPerTiB} MB/s/TiB; ${allowedThroughputs(kind, throughputs)}`),
+      at(
+        "throughputPerTiB",
+        `${kind} has no ${throughputPerTiB} MB/s/TiB; ${allowedThroughputs(here.offers, kind, throughputs)}`,
+      ),
     );
   }
 
@@ -55,24 +80,26 @@ export function resolveFilesystem(
     );
   }
 
-  const offered = offer!.lustreVersions.filter((version) => here.lustreVersions.includes(version));
+  const offered = offer!.lustreVersions;
   const versions = offered.filter((version) => (MOUNTS[os] as readonly LustreVersion[]).includes(version));
-  const lustreVersion = wanted.lustreVersion ?? pinned("lustreVersion", versions) ?? versions.at(-1)!;
+  const newest = versions.findLast((version) => Number(version) <= Number(here.newest)) ?? versions.at(-1)!;
+  // Another one is never chosen for a file system that is there: that would raise it for good.
+  const lustreVersion = wanted.lustreVersion ?? pinned("lustreVersion", offered) ?? newest;
   if (!versions.includes(lustreVersion)) {
     const why = offered.includes(lustreVersion)
       ? `the Lustre client of ${os} cannot mount ${lustreVersion}`
-      : `${deploymentType} in ${region} has no ${lustreVersion}`;
-    problems.push(at("lustreVersion", `${why}; allowed: ${versions.join(", ")}`));
+      : `${deploymentType} has no ${lustreVersion}`;
+    const until = wanted.lustreVersion === undefined ? ", which the file system has" : "";
+    problems.push(at("lustreVersion", `${why}${until}; allowed: ${versions.join(", ")}`));
   }
 
-  if (wanted.driveCache && wanted.storageType !== "HDD")
-    problems.push(at("driveCache", "goes with storageType HDD only"));
+  if (wanted.driveCache && storageType !== "HDD") problems.push(at("driveCache", "goes with storageType HDD only"));
   if (wanted.kmsKeyId && !offer!.takesKmsKey) {
     problems.push(at("kmsKeyId", `${deploymentType} takes no key of yours; PERSISTENT_1 and PERSISTENT_2 do`));
   }
   if (problems.length > 0) return problems;
 
-  const { storageType, compression, kmsKeyId, mountPoint, directories } = wanted;
+  const { compression, kmsKeyId, mountPoint, directories } = wanted;
   return {
     deploymentType,
     storageType,
@@ -81,16 +108,35 @@ export function resolveFilesystem(
     lustreVersion,
     metadataMode: deploymentType === "PERSISTENT_2" && lustreVersion === "2.15" ? "AUTOMATIC" : undefined,
     compression,
-    driveCache: storageType === "HDD" ? (wanted.driveCache ?? "NONE") : undefined,
+    driveCache: storageType === "HDD" ? (wanted.driveCache ?? pinned("driveCache", DRIVE_CACHES) ?? "NONE") : undefined,
     kmsKeyId,
     mountPoint,
     directories,
   };
 }
 
-function allowedThroughputs(kind: string, throughputs: readonly number[]): string {
+/** Whether there are choices that an earlier run may have made under which the given keys can be had. */
+export function fitsSomeChoice(
+  wanted: CompleteConfig["filesystem"],
+  { region, os }: Pick<Circumstances, "region" | "os">,
+): boolean {
+  return regionOffer(region).offers.some(({ deploymentType, storageType, throughputsPerTiB }) =>
+    [undefined, ...throughputsPerTiB].some((throughput) => {
+      const pins = {
+        "filesystem.deploymentType": deploymentType,
+        "filesystem.storageType": storageType,
+        ...(throughput !== undefined && { "filesystem.throughputPerTiB": String(throughput) }),
+      };
+      return "capacityGiB" in resolveFilesystem(wanted, { region, os, pins });
+    }),
+  );
+}
+
+const DRIVE_CACHES = ["NONE", "READ"] as const;
+
+function allowedThroughputs(here: readonly Offer[], kind: string, throughputs: readonly number[]): string {
   const byKind = new Map<string, readonly number[]>();
-  for (const { deploymentType, storageType, throughputsPerTiB } of OFFERS) {
+  for (const { deploymentType, storageType, throughputsPerTiB } of here) {
     const other = `${deploymentType} ${storageType}`;
     byKind.set(other, [...(byKind.get(other) ?? []), ...throughputsPerTiB]);
   }

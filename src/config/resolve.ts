@@ -6,6 +6,13 @@ import { partitionOf } from "./partitions.ts";
 import { brokenRules } from "./rules.ts";
 import type { CompleteConfig } from "./schema.ts";
 
+/** Refuses what is wrong whatever was chosen before, so that nothing is asked of AWS for it. */
+export function checkConfig({ values, refuse }: LoadedConfig, region: string): void {
+  partitionOf(region);
+  const problems = brokenRules(values, { region });
+  if (problems.length > 0) throw refuse(problems);
+}
+
 /**
  * Closes what depends on the region. `pins` are those of an earlier run, so that what was chosen then stays chosen.
  * Throws `ConfigError` with every problem at once.

@@ -1,4 +1,4 @@
-import { type Pins, resolveFilesystem } from "./filesystem.ts";
+import { fitsSomeChoice, type Pins, resolveFilesystem } from "./filesystem.ts";
 import { partitionOf } from "./partitions.ts";
 import type { Problem } from "./problem.ts";
 import type { CompleteConfig, Section } from "./schema.ts";
@@ -6,7 +6,11 @@ import type { CompleteConfig, Section } from "./schema.ts";
 /** What keys must be to one another; a rule is not asked when a key is broken that would lead it astray. */
 interface Rule {
   readonly dependsOn: readonly string[];
-  check(config: CompleteConfig, region: string | undefined, pins: Pins): readonly (Problem | false | undefined)[];
+  check(
+    config: CompleteConfig,
+    region: string | undefined,
+    pins: Pins | undefined,
+  ): readonly (Problem | false | undefined)[];
 }
 
 const at = (section: Section, key: string, text: string): Problem => ({ path: [section, key], text });
@@ -16,7 +20,8 @@ const RULES: readonly Rule[] = [
     dependsOn: ["filesystem.enabled", "filesystem.deploymentType", "filesystem.storageType", "machineImage.os"],
     check({ filesystem, machineImage: { os } }, region, pins) {
       if (!filesystem.enabled || region === undefined) return [];
-      const resolved = resolveFilesystem(filesystem, { region, os, pins });
+      if (pins === undefined && fitsSomeChoice(filesystem, { region, os })) return [];
+      const resolved = resolveFilesystem(filesystem, { region, os, pins: pins ?? {} });
       return "capacityGiB" in resolved ? [] : resolved;
     },
   },
@@ -108,12 +113,12 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Without a region, what depends on it is left for later. */
+/** Without a region, what depends on it is left for later; without pins, what an earlier run's choices may mend. */
 export function brokenRules(
   config: CompleteConfig,
   {
     region,
-    pins = {},
+    pins,
     broken = new Set(),
   }: {
     readonly region: string | undefined;

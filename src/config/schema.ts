@@ -92,7 +92,7 @@ const filesystem = object({
   deploymentType: choice(["SCRATCH_2", "PERSISTENT_1", "PERSISTENT_2"])
     .optional()
     .describe("Default: PERSISTENT_2 where the region has it, else PERSISTENT_1 (all of China)."),
-  storageType: choice(["SSD", "HDD"]).describe("HDD goes with PERSISTENT_1 only."),
+  storageType: choice(["SSD", "HDD"]).optional().describe("HDD goes with PERSISTENT_1 only. Default: SSD."),
   capacityGiB: whole(1200, 2_147_483_647, "GiB")
     .optional()
     .describe(

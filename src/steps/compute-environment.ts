@@ -44,6 +44,7 @@ export interface ComputeEnvironmentOutput {
   readonly arn: string;
   readonly computeEnvironmentName: string;
   readonly ecsClusterArn?: string | undefined;
+  readonly subnetIds: readonly string[];
 }
 
 /** Where jobs run; changed in place, and machines are replaced only when their jobs are done. */
@@ -70,6 +71,7 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
           arn: live.computeEnvironmentArn!,
           computeEnvironmentName: live.computeEnvironmentName!,
           ecsClusterArn: live.ecsClusterArn,
+          subnetIds: [...(live.computeResources?.subnets ?? [])].sort(),
         },
         drift: inputs && driftFrom(inputs, live),
       },

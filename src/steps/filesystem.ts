@@ -1,4 +1,5 @@
 import {
+  type AdministrativeAction,
   CreateFileSystemCommand,
   DeleteFileSystemCommand,
   type FileSystem,
@@ -37,6 +38,18 @@ export interface FilesystemOutput {
   readonly mountName: string;
   readonly arn: string;
   readonly subnetId: string;
+  readonly vpcId?: string | undefined;
+  readonly shape: FilesystemShape;
+}
+
+/** What was chosen for it, as it lives, or will when a growth under way is done; a lost manifest is made good from it. */
+export interface FilesystemShape {
+  readonly deploymentType?: string | undefined;
+  readonly storageType?: string | undefined;
+  readonly capacityGiB?: number | undefined;
+  readonly throughputPerTiB?: number | undefined;
+  readonly lustreVersion?: string | undefined;
+  readonly driveCache?: string | undefined;
 }
 
 /** FSx for Lustre: holds data, grows in place, never shrinks. */
@@ -47,14 +60,20 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
   // Made in minutes, grown in up to an hour.
   pace: { expectMs: 90_000, everyMs: 5_000, timeoutMs: 90 * 60_000 },
 
-  fixed: ({ subnetId, securityGroupIds, deploymentType, storageType, driveCache, kmsKeyId }) => ({
-    subnetId,
-    securityGroupIds: [...securityGroupIds].sort(),
-    deploymentType,
-    storageType,
-    driveCache,
-    kmsKeyId,
-  }),
+  fixed({ subnetId, securityGroupIds, deploymentType, storageType, driveCache, kmsKeyId, throughputPerTiB }) {
+    return {
+      ...{
+        subnetId,
+        securityGroupIds: [...securityGroupIds].sort(),
+        deploymentType,
+        storageType,
+        driveCache,
+        kmsKeyId,
+      },
+      // FSx changes the throughput of SSD only.
+      ...(storageType === "HDD" && { throughputPerTiB }),
+    };
+  },
 
   async find(context) {
     const { cloud, inputs } = context;
@@ -174,11 +193,40 @@ function condition(live: FileSystem, drift: readonly Drift[] | undefined): Pick<
   return { state, detail: lifecycle };
 }
 
-function outputOf({ FileSystemId, DNSName, LustreConfiguration, ResourceARN, SubnetIds }: FileSystem) {
+function outputOf(live: FileSystem): FilesystemOutput | undefined {
+  const { FileSystemId, DNSName, LustreConfiguration, ResourceARN, SubnetIds, VpcId } = live;
   const [subnetId] = SubnetIds ?? [];
   const mountName = LustreConfiguration?.MountName;
   if (!FileSystemId || !DNSName || !mountName || !ResourceARN || !subnetId) return undefined;
-  return { fileSystemId: FileSystemId, dnsName: DNSName, mountName, arn: ResourceARN, subnetId };
+  return {
+    ...{ fileSystemId: FileSystemId, dnsName: DNSName, mountName, arn: ResourceARN, subnetId, vpcId: VpcId },
+    shape: shapeOf(live),
+  };
+}
+
+/** A version that is being raised may yet be rolled back, so it counts when it is there. */
+function shapeOf({ StorageType, FileSystemTypeVersion, LustreConfiguration, ...live }: FileSystem): FilesystemShape {
+  const target = updates(live).find(isRunning)?.TargetFileSystemValues;
+  return {
+    deploymentType: LustreConfiguration?.DeploymentType,
+    storageType: StorageType,
+    capacityGiB: target?.StorageCapacity ?? live.StorageCapacity,
+    throughputPerTiB:
+      target?.LustreConfiguration?.PerUnitStorageThroughput ?? LustreConfiguration?.PerUnitStorageThroughput,
+    lustreVersion: FileSystemTypeVersion,
+    driveCache: LustreConfiguration?.DriveCacheType,
+  };
+}
+
+/** The newest first. */
+function updates({ AdministrativeActions = [] }: FileSystem): AdministrativeAction[] {
+  return AdministrativeActions.filter(
+    ({ AdministrativeActionType }) => AdministrativeActionType === "FILE_SYSTEM_UPDATE",
+  ).sort((a, b) => Number(b.RequestTime ?? 0) - Number(a.RequestTime ?? 0));
+}
+
+function isRunning({ Status }: AdministrativeAction): boolean {
+  return Status === "PENDING" || Status === "IN_PROGRESS";
 }
 
 /** Security groups are not among what AWS tells of a file system, so they cannot drift. */

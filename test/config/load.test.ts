@@ -7,7 +7,7 @@ import { parse } from "yaml";
 import type { Config } from "../../src/config/config.ts";
 import { jsonSchema } from "../../src/config/json-schema.ts";
 import { type LoadOptions, loadConfig } from "../../src/config/load.ts";
-import { resolveConfig } from "../../src/config/resolve.ts";
+import { checkConfig, resolveConfig } from "../../src/config/resolve.ts";
 import { ConfigError } from "../../src/engine/errors.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -299,13 +299,46 @@ describe("what the region decides", () => {
     expect(filesystem).toMatchObject({ deploymentType: "PERSISTENT_1", capacityGiB: 1800, driveCache: "NONE" });
   });
 
-  test("China refuses what it does not offer", async () => {
-    const yaml = "filesystem:\n  deploymentType: PERSISTENT_2";
-    expect(await refusal(yaml, "cn-north-1")).toBe(
-      "lab.yaml:2: filesystem.deploymentType: PERSISTENT_2 is not offered in cn-north-1; allowed there: PERSISTENT_1",
-    );
-    expect(await refusal("filesystem: { lustreVersion: '2.15' }", "cn-north-1")).toMatch(
-      /PERSISTENT_1 in cn-north-1 has no 2\.15; allowed: 2\.12$/,
+  test("China's PERSISTENT_2 and 2.15 are left for FSx to refuse, where the config names them", async () => {
+    const named = await resolved("filesystem: { deploymentType: PERSISTENT_2, lustreVersion: '2.15' }", "cn-north-1");
+    expect(named.filesystem).toMatchObject({ throughputPerTiB: 125, lustreVersion: "2.15", metadataMode: "AUTOMATIC" });
+    const half = await resolved("filesystem: { deploymentType: PERSISTENT_2 }", "cn-north-1");
+    expect(half.filesystem).toMatchObject({ lustreVersion: "2.12", metadataMode: undefined });
+  });
+
+  // https://docs.aws.amazon.com/fsx/latest/LustreGuide/using-fsx-lustre.html, the table of regions
+  test.each(["ap-east-2", "ap-southeast-5", "ap-southeast-7", "ca-west-1", "mx-central-1", "il-central-1"])(
+    "%s has PERSISTENT_2 at 125 and 250, and no PERSISTENT_1",
+    async (region) => {
+      expect((await resolved("filesystem: { throughputPerTiB: 250 }", region)).filesystem).toMatchObject({
+        deploymentType: "PERSISTENT_2",
+      });
+      expect(await refusal("filesystem: { throughputPerTiB: 500 }", region)).toMatch(/no 500 MB.*allowed: 125, 250/);
+      expect(await refusal("filesystem: { deploymentType: PERSISTENT_1 }", region)).toMatch(
+        /PERSISTENT_1 is not offered in .*; allowed there: /,
+      );
+      expect(await refusal("filesystem: { storageType: HDD }", region)).toMatch(/storageType: there is no HDD in/);
+    },
+  );
+
+  test("of the youngest regions only Tel Aviv has SCRATCH_2", async () => {
+    const yaml = "filesystem: { deploymentType: SCRATCH_2 }";
+    expect((await resolved(yaml, "il-central-1")).filesystem).toMatchObject({ deploymentType: "SCRATCH_2" });
+    expect(await refusal(yaml, "ca-west-1")).toMatch(/allowed there: PERSISTENT_2$/);
+  });
+
+  test("keys that only another choice fits are refused when what was chosen before is known", async () => {
+    const loaded = await load("filesystem: { throughputPerTiB: 200 }", { overrides: { region: REGION } });
+    expect(() => checkConfig(loaded, REGION)).not.toThrow();
+    expect(() => resolveConfig(loaded, REGION)).toThrow(/PERSISTENT_2 SSD has no 200/);
+    const pins = { "filesystem.deploymentType": "PERSISTENT_1" };
+    expect(resolveConfig(loaded, REGION, pins).filesystem).toMatchObject({ throughputPerTiB: 200 });
+  });
+
+  test("a version that lives and that the image cannot mount is refused, not raised", async () => {
+    const pins = { "filesystem.deploymentType": "PERSISTENT_1", "filesystem.lustreVersion": "2.10" };
+    await expect(resolved("{}", REGION, pins)).rejects.toThrow(
+      "filesystem.lustreVersion: the Lustre client of al2023 cannot mount 2.10, which the file system has; allowed: 2.12, 2.15",
     );
   });
 
@@ -313,6 +346,7 @@ describe("what the region decides", () => {
     const first = await resolved("filesystem: { capacityGiB: 2400 }");
     expect(first.pins).toEqual({
       "filesystem.deploymentType": "PERSISTENT_2",
+      "filesystem.storageType": "SSD",
       "filesystem.capacityGiB": "2400",
       "filesystem.throughputPerTiB": "125",
       "filesystem.lustreVersion": "2.15",

@@ -8,7 +8,7 @@ import {
   DescribeSubnetsCommand,
   RevokeSecurityGroupIngressCommand,
 } from "@aws-sdk/client-ec2";
-import { DescribeFileSystemsCommand } from "@aws-sdk/client-fsx";
+import { DescribeFileSystemsCommand, UpdateFileSystemCommand } from "@aws-sdk/client-fsx";
 import {
   AttachRolePolicyCommand,
   DetachRolePolicyCommand,
@@ -97,6 +97,58 @@ describe("up", () => {
     expect(writes).toEqual([]);
     expect(new Set(summary?.outcomes.values())).toEqual(new Set(["adopted"]));
     expect((await site.up()).plan.idle).toBe(true);
+  });
+
+  it.each([
+    ["SCRATCH_2 of 2400 GiB", "{ deploymentType: SCRATCH_2, capacityGiB: 2400 }", "{}"],
+    ["PERSISTENT_1 at 200", "{ deploymentType: PERSISTENT_1, throughputPerTiB: 200, lustreVersion: '2.12' }", "{}"],
+    [
+      "PERSISTENT_1 at 200, which the config still names",
+      "{ deploymentType: PERSISTENT_1, throughputPerTiB: 200 }",
+      "{ throughputPerTiB: 200 }",
+    ],
+    ["HDD with a cache", "{ storageType: HDD, throughputPerTiB: 40, capacityGiB: 3600, driveCache: READ }", "{}"],
+    [
+      "HDD, of which the config still names the capacity",
+      "{ storageType: HDD, throughputPerTiB: 40 }",
+      "{ capacityGiB: 1800 }",
+    ],
+    ["an older version and more throughput", "{ lustreVersion: '2.12', throughputPerTiB: 250 }", "{}"],
+  ])("leaves the file system as it lives when config and manifest no longer say: %s", async (_what, before, after) => {
+    expect((await site.up(`filesystem: ${before}`)).summary?.failures).toEqual([]);
+    expect((await site.up(`filesystem: ${after}`)).writes).toEqual([]);
+    site.store = new Site().store;
+    const { summary, writes } = await site.up(`filesystem: ${after}`);
+    expect([summary?.failures, writes]).toEqual([[], []]);
+    expect((await site.up(`filesystem: ${after}`)).plan.idle).toBe(true);
+  });
+
+  it("takes a growth under way for the capacity that is wanted when the manifest is lost meanwhile", async () => {
+    await site.up();
+    const { FileSystems } = await site.lab.cloud.fsx.send(new DescribeFileSystemsCommand({}));
+    const FileSystemId = FileSystems![0]!.FileSystemId;
+    await site.lab.cloud.fsx.send(new UpdateFileSystemCommand({ FileSystemId, StorageCapacity: 2400 }));
+    site.store = new Site().store;
+    const { summary } = await site.up();
+    expect(summary?.failures).toEqual([]);
+    expect((await site.up()).plan.nodes.flatMap(({ drift = [] }) => drift)).toEqual([]);
+  });
+
+  it("leaves nodes where they run when config and manifest no longer say", async () => {
+    const { Subnets } = await site.lab.cloud.ec2.send(new DescribeSubnetsCommand({}));
+    const two = Subnets!.filter(
+      ({ DefaultForAz, AvailabilityZone }) => DefaultForAz && /[bc]$/.test(AvailabilityZone!),
+    );
+    const subnetIds = two.map(({ SubnetId }) => SubnetId).join(", ");
+    for (const bare of ["filesystem: { enabled: false }", ""]) {
+      site = new Site("us-east-1", site.lab);
+      await site.up(`compute: { subnetIds: [${subnetIds}] }\n${bare}`);
+      expect((await site.up(bare)).writes).toEqual([]);
+      site.store = new Site().store;
+      expect((await site.up(bare)).writes).toEqual([]);
+      expect((await site.up(bare)).plan.idle).toBe(true);
+      await site.teardown();
+    }
   });
 
   it("makes exactly the launch template again that was deleted behind its back", async () => {

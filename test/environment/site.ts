@@ -5,6 +5,7 @@ import type { Cloud } from "../../src/aws/clients.ts";
 import { awsWords, classify, hintFor, isDenied } from "../../src/aws/errors.ts";
 import { whoAmI } from "../../src/aws/facts.ts";
 import { bakeTargets, factsForBake } from "../../src/cli/bake-ami.ts";
+import { chosenBefore } from "../../src/cli/chosen.ts";
 import { readFacts } from "../../src/cli/facts.ts";
 import type { Flags } from "../../src/cli/flags.ts";
 import type { Session } from "../../src/cli/session.ts";
@@ -104,11 +105,13 @@ export class Site {
     const identity = await whoAmI(cloud);
     const { name } = loaded.values;
     const manifest = await Manifest.open(this.store, { name, account: identity.account, region: this.region });
-    const config = resolveConfig(loaded, this.region, manifest.pins);
+    const place = { name, region: this.region, cloud, manifest, lustre: loaded.values.filesystem.enabled };
+    const chosen = await chosenBefore(place);
+    const config = resolveConfig(loaded, this.region, chosen);
     const events: Event[] = [];
     const { signal } = new AbortController();
     const session: Session = {
-      ...{ flags, config, identity, cloud, clock, manifest, signal, sandbox: true },
+      ...{ flags, config, identity, cloud, clock, manifest, chosen, signal, sandbox: true },
       view: { onEvent: (event) => events.push(event), close: async () => {} },
       engine: (graph) =>
         new Engine<Cloud>({

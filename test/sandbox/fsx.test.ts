@@ -163,6 +163,20 @@ describe("a new file system", () => {
     await create({ LustreConfiguration: { DeploymentType: "PERSISTENT_1", PerUnitStorageThroughput: 50 } });
   });
 
+  it("is only PERSISTENT_2 at 125 and 250 in the youngest regions, and scratch in Tel Aviv", async () => {
+    await begin("ca-west-1");
+    const persistent1 = { DeploymentType: "PERSISTENT_1", PerUnitStorageThroughput: 50 } as const;
+    const scratch = { DeploymentType: "SCRATCH_2", PerUnitStorageThroughput: undefined } as const;
+    for (const LustreConfiguration of [persistent1, scratch]) {
+      expect(await wordsOf(create({ LustreConfiguration }))).toMatch(/is not supported in region ca-west-1/);
+    }
+    const fast = create({ LustreConfiguration: { DeploymentType: "PERSISTENT_2", PerUnitStorageThroughput: 500 } });
+    expect(await wordsOf(fast)).toMatch(/^InvalidPerUnitStorageThroughput: .*Valid values are 125, 250\./);
+    await create();
+    await begin("il-central-1");
+    await create({ LustreConfiguration: scratch });
+  });
+
   it("with EFA needs a group that is wholly open to itself", async () => {
     const efa = { EfaEnabled: true, MetadataConfiguration: { Mode: "AUTOMATIC" } } as const;
     expect(await wordsOf(create({ LustreConfiguration: efa }))).toMatch(/^InvalidNetworkSettings: .*all ports/);

@@ -41,6 +41,11 @@ describe("filesystem", () => {
       mountName: live.LustreConfiguration!.MountName,
       arn: live.ResourceARN,
       subnetId: inputs.subnetId,
+      vpcId: live.VpcId,
+      shape: {
+        ...{ deploymentType: "PERSISTENT_2", storageType: "SSD", capacityGiB: 1200 },
+        ...{ throughputPerTiB: 125, lustreVersion: "2.15", driveCache: undefined },
+      },
     });
   });
 
@@ -176,6 +181,8 @@ describe("filesystem", () => {
     expect(fixed({ subnetId: "subnet-0" })).not.toBe(fixed({}));
     expect(fixed({ securityGroupIds: ["sg-1", "sg-2"] })).toBe(fixed({ securityGroupIds: ["sg-2", "sg-1"] }));
     expect(fixed({ capacityGiB: 2400, throughputPerTiB: 250, compression: "NONE" })).toBe(fixed({}));
+    const hdd = { storageType: "HDD", driveCache: "NONE" } as const;
+    expect(fixed({ ...hdd, throughputPerTiB: 40 })).not.toBe(fixed({ ...hdd, throughputPerTiB: 12 }));
   });
 
   it("shows a failed one with AWS's reason", async () => {

@@ -91,7 +91,7 @@ export function updateFileSystem(
   const change = changeIn(input, fileSystem);
   const { lifecycle, id } = fileSystem;
   if (lifecycle !== "AVAILABLE") throw badRequest(`Cannot update file system ${id} while in ${lifecycle} state.`);
-  checkChange(fileSystem, change);
+  checkChange(call, fileSystem, change);
   const fate = call.fate();
   const doom = fate?.kind === "fail" ? (fate.reason ?? "An internal error occurred during the update.") : undefined;
   const took = fate?.ms ?? updateMs(call, change);
@@ -225,7 +225,11 @@ function changeIn(input: UpdateFileSystemCommandInput, fileSystem: FileSystemSta
   return Object.fromEntries(given) as Change;
 }
 
-function checkChange(fileSystem: FileSystemState, { capacityGiB, throughputPerTiB, version, metadata }: Change): void {
+function checkChange(
+  call: Call,
+  fileSystem: FileSystemState,
+  { capacityGiB, throughputPerTiB, version, metadata }: Change,
+): void {
   const { deploymentType, storageType, actions } = fileSystem;
   if (capacityGiB !== undefined) {
     if (actions.some(({ type, status }) => type === "STORAGE_OPTIMIZATION" && status !== "COMPLETED")) {
@@ -241,7 +245,7 @@ function checkChange(fileSystem: FileSystemState, { capacityGiB, throughputPerTi
       throw badRequest(`StorageCapacity ${capacityGiB} is not valid for deployment type ${deploymentType}.`);
     }
   }
-  if (throughputPerTiB !== undefined) checkThroughputChange(deploymentType, storageType, throughputPerTiB);
+  if (throughputPerTiB !== undefined) checkThroughputChange(deploymentType, storageType, throughputPerTiB, call);
   if (version !== undefined && !(Number(version) > Number(fileSystem.version))) {
     throw badRequest(`Lustre version ${version} is not newer than the current version ${fileSystem.version}.`);
   }

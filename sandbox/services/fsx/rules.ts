@@ -49,13 +49,30 @@ const RULES: Readonly<Record<LustreDeploymentType, DeploymentRule>> = {
 const NO_PERSISTENT_2 = new Set([
   "af-south-1",
   "ap-northeast-3",
+  "ap-south-2",
+  "ap-southeast-3",
+  "ap-southeast-4",
+  "eu-central-2",
   "eu-south-1",
+  "eu-south-2",
   "eu-west-3",
+  "me-central-1",
   "me-south-1",
   "sa-east-1",
   "us-gov-east-1",
   "us-gov-west-1",
 ]);
+
+/** Regions with PERSISTENT_2 at no more than this throughput, and what they have beside it. */
+const SMALL_THROUGHPUT = 250;
+const SMALL_REGIONS: Readonly<Record<string, readonly LustreDeploymentType[]>> = {
+  "ap-east-2": [],
+  "ap-southeast-5": [],
+  "ap-southeast-7": [],
+  "ca-west-1": [],
+  "il-central-1": ["SCRATCH_1", "SCRATCH_2"],
+  "mx-central-1": [],
+};
 
 export interface Resolved {
   readonly deploymentType: LustreDeploymentType;
@@ -79,7 +96,7 @@ export function resolve(input: CreateFileSystemCommandInput, call: Call): Resolv
   }
   checkMetadata(input, deploymentType);
   const version = versionOf(input, deploymentType, rule.versions, call);
-  checkThroughput(deploymentType, storageType, storage, lustre.PerUnitStorageThroughput);
+  checkThroughput(deploymentType, storageType, inRegion(storage, call), lustre.PerUnitStorageThroughput);
   checkCapacity(input, deploymentType, storageType, storage);
   checkDrive(input, storageType);
   if (storageType === "INTELLIGENT_TIERING") checkTiering(input);
@@ -113,6 +130,7 @@ export function checkThroughputChange(
   deploymentType: LustreDeploymentType,
   storageType: StorageType,
   throughputPerTiB: number,
+  call: Call,
 ): void {
   const rule = RULES[deploymentType].storage[storageType];
   if (storageType === "HDD" || rule?.throughputs === undefined) {
@@ -121,7 +139,12 @@ export function checkThroughputChange(
         `${storageType}.`,
     );
   }
-  checkThroughput(deploymentType, storageType, rule, throughputPerTiB);
+  checkThroughput(deploymentType, storageType, inRegion(rule, call), throughputPerTiB);
+}
+
+function inRegion(rule: StorageRule, { region }: Call): StorageRule {
+  if (!(region in SMALL_REGIONS)) return rule;
+  return { ...rule, throughputs: rule.throughputs?.filter((throughput) => throughput <= SMALL_THROUGHPUT) };
 }
 
 /** One metadata server and the object servers that hold the capacity: each takes an address of the subnet. */
@@ -135,10 +158,13 @@ export function serverCount({ deploymentType, storageType }: Resolved, input: Cr
 }
 
 function checkDeployment(deploymentType: LustreDeploymentType, { partition, region }: Call): void {
+  const beside = SMALL_REGIONS[region];
   const missing =
     partition === "aws-cn"
       ? deploymentType !== "PERSISTENT_1"
-      : deploymentType === "PERSISTENT_2" && NO_PERSISTENT_2.has(region);
+      : deploymentType === "PERSISTENT_2"
+        ? NO_PERSISTENT_2.has(region)
+        : beside !== undefined && !beside.includes(deploymentType);
   if (missing) throw badRequest(`Deployment type ${deploymentType} is not supported in region ${region}.`);
 }
 

@@ -1,0 +1,61 @@
+import type { Cloud } from "../aws/clients.ts";
+import type { Manifest, Pins } from "../engine/manifest.ts";
+import type { Found } from "../engine/step.ts";
+import { ami } from "../steps/ami.ts";
+import { computeEnvironment } from "../steps/compute-environment.ts";
+import { filesystem } from "../steps/filesystem.ts";
+import { securityGroup } from "../steps/security-group.ts";
+
+interface Place {
+  readonly name: string;
+  readonly region: string;
+  readonly cloud: Cloud;
+  readonly manifest: Manifest;
+  /** Whether the environment is to have a file system. */
+  readonly lustre: boolean;
+}
+
+/** What was chosen before: as the manifest has it, and what that lacks as it lives. */
+export async function chosenBefore(place: Place): Promise<Pins> {
+  const { pins } = place.manifest;
+  const whole = pins.subnetId && pins.baseImage && (!place.lustre || pins["filesystem.deploymentType"]);
+  return whole ? pins : { ...(await chosenByWhatLives(place)), ...pins };
+}
+
+async function chosenByWhatLives({ name, region, cloud }: Place): Promise<Pins> {
+  const context = { name, region, cloud };
+  const [disks, images, groups, environments] = await Promise.all([
+    filesystem.find(context),
+    ami.find(context),
+    securityGroup.find(context),
+    computeEnvironment.find(context),
+  ]);
+  const disk = newest(disks)?.output;
+  const image = newest(images)?.output;
+  const computing = newest(environments)?.output?.subnetIds;
+  const subnetId = disk?.subnetId ?? computing?.[0];
+  return stated({
+    vpcId: newest(groups)?.output?.vpcId ?? disk?.vpcId,
+    subnetId,
+    computeSubnetIds: computing?.join() === subnetId ? undefined : computing?.join(),
+    baseImage: image?.baseImageId,
+    forcedAt: image?.forcedAt,
+    ...Object.fromEntries(Object.entries(disk?.shape ?? {}).map(([key, value]) => [`filesystem.${key}`, value])),
+  });
+}
+
+function stated(values: Readonly<Record<string, string | number | undefined>>): Pins {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]])),
+  );
+}
+
+function newest<O>(found: readonly Found<O>[]): Found<O> | undefined {
+  return found
+    .filter(({ owned, output }) => owned && output !== undefined)
+    .sort(
+      (a, b) =>
+        Number(b.state === "ready") - Number(a.state === "ready") ||
+        (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0),
+    )[0];
+}
