@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Fate } from "./service.ts";
+import { watchedFile } from "./watched-file.ts";
 
 /** Which calls a scripted fault hits. Names are globs (`Describe*`); left out, they mean every one. */
 interface Aim {
@@ -85,16 +85,7 @@ function globMatches(glob: string, text: string): boolean {
 
 /** Reads `faults.json` of a world's folder, again whenever it changes; no file, no faults. */
 export function faultsIn(folder: string): () => readonly Fault[] {
-  const path = join(folder, "faults.json");
-  let stamp: number | undefined;
-  let faults: readonly Fault[] = [];
-  return () => {
-    const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-    if (changed === undefined) faults = [];
-    else if (changed !== stamp) faults = parseFaults(readFileSync(path, "utf8"), path);
-    stamp = changed;
-    return faults;
-  };
+  return watchedFile<readonly Fault[], readonly Fault[]>(join(folder, "faults.json"), parseFaults, []);
 }
 
 function parseFaults(text: string, path: string): readonly Fault[] {

@@ -1,4 +1,5 @@
 import { makeCall } from "./call.ts";
+import { authorize, type CallerPolicy } from "./caller/authorize.ts";
 import { type CallRecord, kindOf, redacted } from "./calls.ts";
 import type { SandboxClock } from "./clock.ts";
 import { type Fault, faultsThatHit } from "./faults.ts";
@@ -26,6 +27,8 @@ export interface SandboxOptions {
   /** Asked at every request. */
   readonly faults?: () => readonly Fault[];
   readonly log?: (record: CallRecord) => void;
+  /** What the caller may do, asked at every request; undefined: everything. */
+  readonly caller?: () => CallerPolicy | undefined;
   readonly services?: readonly Service[];
 }
 
@@ -49,7 +52,8 @@ export class ConnectionReset extends Error {
 type Answer = { readonly response: WireResponse; readonly slowMs: number } | { readonly reset: true };
 
 /** Start here: an AWS that answers requests out of a world kept in a store. */
-export function createSandbox({ store, clock, faults = () => [], log, services = SERVICES }: SandboxOptions): Sandbox {
+export function createSandbox(options: SandboxOptions): Sandbox {
+  const { store, clock, faults = () => [], log, caller = () => undefined, services = SERVICES } = options;
   let requests = 0;
   let settled: Moment | undefined;
 
@@ -65,7 +69,7 @@ export function createSandbox({ store, clock, faults = () => [], log, services =
       const moment = { world, region, serial: world.serial, now: clock.now() };
       const answering = new Answering(wire, region, wireRequest, world, moment.now, random);
       try {
-        const answer = answering.run(isSame(moment, settled) ? [] : services, faults(), log);
+        const answer = answering.run(isSame(moment, settled) ? [] : services, faults(), caller(), log);
         settled = moment;
         return answer;
       } catch (error) {
@@ -128,6 +132,7 @@ class Answering {
   run(
     services: readonly Service[],
     faults: readonly Fault[],
+    caller: CallerPolicy | undefined,
     log: ((record: CallRecord) => void) | undefined,
   ): { readonly changed: boolean; readonly result: Answer } {
     const wire = this.#wire;
@@ -161,6 +166,7 @@ class Answering {
         const handler = wire.service.operations[name];
         if (handler === undefined) throw unknownOperation(wire, name);
         validate(wire, name, decoded);
+        if (caller) authorize(caller, service, name, decoded.input, call);
         response = encode(wire, operation, handler(decoded.input, call), requestId);
         if (blow !== undefined) {
           outcome = blow.error.code;

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { callerPolicyIn } from "./caller/authorize.ts";
 import { callsIn } from "./calls.ts";
 import { DEFAULT_SPEED, type SandboxClock, VirtualClock } from "./clock.ts";
 import { faultsIn } from "./faults.ts";
@@ -14,6 +16,8 @@ export interface SandboxSettings {
   readonly speed?: number | undefined;
   /** Default: any free port. */
   readonly port?: number | undefined;
+  /** The file with the caller's policy; default: `caller-policy.json` in the folder, where there is one. */
+  readonly callerPolicy?: string | undefined;
 }
 
 export interface RunningSandbox {
@@ -24,14 +28,22 @@ export interface RunningSandbox {
 }
 
 /** Serves the world in a folder to every AWS client, on 127.0.0.1. */
-export async function startSandbox({ folder, speed, port = 0 }: SandboxSettings): Promise<RunningSandbox> {
+export async function startSandbox({
+  folder,
+  speed,
+  port = 0,
+  callerPolicy = join(folder, "caller-policy.json"),
+}: SandboxSettings): Promise<RunningSandbox> {
   const store = openStore(folder, speed);
   await store.exclusively(() => {
     const { clock } = store;
     if (speed !== undefined && speed !== clock.speed) clock.setSpeed(speed);
     return { changed: true, result: undefined };
   });
-  const sandbox = createSandbox({ store, clock: store.clock, faults: faultsIn(folder), log: callsIn(folder) });
+  const sandbox = createSandbox({
+    ...{ store, clock: store.clock, faults: faultsIn(folder), log: callsIn(folder) },
+    caller: callerPolicyIn(callerPolicy),
+  });
   const closing = new AbortController();
   const server = createServer((incoming, outgoing) => {
     serve(sandbox, incoming, closing.signal).then(

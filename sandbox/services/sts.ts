@@ -1,13 +1,17 @@
 import type { Call, Service } from "../service.ts";
 
+export function callerArn({ account, partition }: Call): string {
+  return `arn:${partition}:iam::${account}:user/sandbox`;
+}
+
 /** Whoever signs is the account's one user: the sandbox knows no other credentials. */
 export const sts: Service = {
   name: "sts",
   client: () => import("@aws-sdk/client-sts"),
   operations: {
-    GetCallerIdentity: (_input: unknown, { account, partition }: Call) => ({
-      Account: account,
-      Arn: `arn:${partition}:iam::${account}:user/sandbox`,
+    GetCallerIdentity: (_input: unknown, call: Call) => ({
+      Account: call.account,
+      Arn: callerArn(call),
       UserId: "AIDASANDBOXSANDBOX234",
     }),
   },

@@ -22,6 +22,7 @@ export interface Flags {
 export interface SandboxFlags {
   readonly port: number;
   readonly speed?: number;
+  readonly callerPolicy?: string;
   readonly advance?: string;
 }
 

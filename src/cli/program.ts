@@ -47,6 +47,7 @@ export function program(verbs: Verbs): Command {
     .description("serve an AWS of this machine's own, for trying out and for other AWS clients")
     .option("--port <number>", "on 127.0.0.1", wholeNumber(0, 65_535), 4566)
     .option("--speed <factor>", "its seconds in one of ours", factor)
+    .option("--caller-policy <file>", "an IAM policy: all that whoever calls may do; default: everything")
     .option("--advance <time>", "move its clock on by 30d, 12h or 90m, and end")
     .action((flags: SandboxFlags) => verbs.sandbox(flags));
 

@@ -1,10 +1,11 @@
+import { existsSync } from "node:fs";
 import { BootstrapError, ConfigError } from "../engine/errors.ts";
 import { SANDBOX_FOLDER } from "./connection.ts";
 import type { SandboxFlags } from "./flags.ts";
 import { stopOnSignals } from "./stop.ts";
 
 /** Serves the sandbox until Ctrl-C, or moves its clock on. */
-export async function sandbox({ port, speed, advance }: SandboxFlags): Promise<void> {
+export async function sandbox({ port, speed, callerPolicy, advance }: SandboxFlags): Promise<void> {
   const { advanceSandbox, startSandbox } = await import("../../sandbox/start.ts");
   if (advance !== undefined) {
     const now = await advanceSandbox({ folder: SANDBOX_FOLDER, ms: duration(advance) });
@@ -12,14 +13,15 @@ export async function sandbox({ port, speed, advance }: SandboxFlags): Promise<v
     return;
   }
   const signal = stopOnSignals();
-  const { endpoint, clock, close } = await startSandbox({ folder: SANDBOX_FOLDER, port, speed }).catch(
-    (cause: Error) => {
-      throw new BootstrapError("sandbox", `serving on 127.0.0.1:${port}: ${cause.message}`, {
-        hint: "another program may have that port: choose one with --port, or any free one with --port 0",
-        cause,
-      });
-    },
-  );
+  if (callerPolicy !== undefined && !existsSync(callerPolicy))
+    throw new ConfigError(`--caller-policy ${callerPolicy}: no such file`, "bootstrap policy up > up.json writes one");
+  const settings = { folder: SANDBOX_FOLDER, port, speed, callerPolicy };
+  const { endpoint, clock, close } = await startSandbox(settings).catch((cause: Error) => {
+    throw new BootstrapError("sandbox", `serving on 127.0.0.1:${port}: ${cause.message}`, {
+      hint: "another program may have that port: choose one with --port, or any free one with --port 0",
+      cause,
+    });
+  });
   process.stdout.write(
     [
       `an AWS of this machine's own is at ${endpoint}, where ${clock.speed} seconds pass in one. For other AWS clients:`,

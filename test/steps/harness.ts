@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { CallerPolicy } from "../../sandbox/caller/authorize.ts";
 import type { CallRecord } from "../../sandbox/calls.ts";
 import type { Fault } from "../../sandbox/faults.ts";
 import { inProcess } from "../../sandbox/in-process.ts";
@@ -18,6 +19,8 @@ export interface Lab {
   readonly calls: readonly CallRecord[];
   /** May be added to at any time. */
   readonly faults: Fault[];
+  /** What the caller may do from now on; undefined: everything. */
+  may(policy: CallerPolicy | undefined): void;
   readonly notes: string[];
   /** The same world and clock, from another region. */
   at(region: string): Lab;
@@ -52,7 +55,8 @@ export function lab(region = "us-east-1", options: LabOptions = {}): Lab {
     calls.push(record);
     onCall(record);
   };
-  const sandbox = createSandbox({ store, clock: time, faults: () => faults, log });
+  let caller: CallerPolicy | undefined;
+  const sandbox = createSandbox({ store, clock: time, faults: () => faults, log, caller: () => caller });
   const at = (where: string): Lab => ({ ...world, at, region: where, cloud: reach(where) });
   const reach = (where: string) =>
     connect({
@@ -64,6 +68,9 @@ export function lab(region = "us-east-1", options: LabOptions = {}): Lab {
     });
   const world = {
     ...{ clock, calls, faults, notes: [] },
+    may: (policy: CallerPolicy | undefined) => {
+      caller = policy;
+    },
     writesSince: (count: number) =>
       calls
         .slice(count)

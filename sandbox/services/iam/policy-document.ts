@@ -1,12 +1,13 @@
 import { Refusal } from "../../service.ts";
+import { type Condition, isMet, type Keys, matches } from "./conditions.ts";
 
-interface Statement {
+export interface Statement {
   readonly Effect: "Allow" | "Deny";
-  readonly Principal?: unknown;
   readonly actions: readonly string[];
   readonly notActions: readonly string[] | undefined;
   readonly resources: readonly string[];
   readonly notResources: readonly string[] | undefined;
+  readonly condition: Condition;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -63,8 +64,19 @@ export function trustedServices(trust: string): readonly string[] {
 
 /** Whether policies, taken together, allow an action; conditions are taken as met. */
 export function policiesAllow(documents: readonly string[], action: string, resource: string): boolean {
-  const hits = documents.flatMap(parsed).filter((statement) => covers(statement, action, resource));
-  return hits.length > 0 && hits.every(({ Effect }) => Effect === "Allow");
+  return decide(documents.flatMap(parsed), action, resource) === "allowed";
+}
+
+/** IAM's own words for the three ends of an evaluation. */
+export type Decision = "allowed" | "explicitDeny" | "implicitDeny";
+
+/** What statements say of an action on a resource; without keys, conditions are taken as met. */
+export function decide(statements: readonly Statement[], action: string, resource: string, keys?: Keys): Decision {
+  const hits = statements.filter(
+    (statement) => covers(statement, action, resource) && (keys === undefined || isMet(statement.condition, keys)),
+  );
+  if (hits.some(({ Effect }) => Effect === "Deny")) return "explicitDeny";
+  return hits.length > 0 ? "allowed" : "implicitDeny";
 }
 
 function covers(statement: Statement, action: string, resource: string): boolean {
@@ -72,19 +84,21 @@ function covers(statement: Statement, action: string, resource: string): boolean
   const actionFits = notActions
     ? !notActions.some((pattern) => matches(pattern.toLowerCase(), action.toLowerCase()))
     : actions.some((pattern) => matches(pattern.toLowerCase(), action.toLowerCase()));
-  const resourceFits = notResources
+  if (!actionFits) return false;
+  return notResources
     ? !notResources.some((pattern) => matches(pattern, resource))
     : resources.some((pattern) => matches(pattern, resource));
-  return actionFits && resourceFits;
 }
 
-function parsed(document: string): Statement[] {
+/** A policy about what may be done, ready to be asked. */
+export function parsed(document: string): Statement[] {
   return statementsIn(document).map((statement) => ({
     Effect: statement.Effect as Statement["Effect"],
     actions: texts(statement.Action),
     notActions: "NotAction" in statement ? texts(statement.NotAction) : undefined,
     resources: texts(statement.Resource),
     notResources: "NotResource" in statement ? texts(statement.NotResource) : undefined,
+    condition: (statement.Condition ?? {}) as Condition,
   }));
 }
 
@@ -157,14 +171,6 @@ function checkResource(resource: string, partition: string): void {
   if (!matches(inPartition, partition)) {
     throw malformed(`Partition "${inPartition}" is not valid for resource "${resource}".`);
   }
-}
-
-function matches(pattern: string, value: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${source}$`, "s").test(value);
 }
 
 function texts(value: unknown): readonly string[] {
