@@ -31,9 +31,11 @@ export const ec2: Table = {
       "DescribeInstanceTypeOfferings",
       "DescribeInstanceTypes",
       "DescribeInstances",
+      "DescribeInternetGateways",
       "DescribeLaunchTemplateVersions",
       "DescribeLaunchTemplates",
       "DescribeNetworkInterfaces",
+      "DescribeNatGateways",
       "DescribeRegions",
       "DescribeRouteTables",
       "DescribeSecurityGroupRules",
@@ -49,6 +51,43 @@ export const ec2: Table = {
     ],
     ANYTHING,
   ),
+  // What people build a network with: each thing that is named, or else one that is to be made.
+  ...alike(
+    [
+      "AssociateRouteTable",
+      "AttachInternetGateway",
+      "CreateInternetGateway",
+      "CreateNatGateway",
+      "CreateRoute",
+      "CreateRouteTable",
+      "CreateSubnet",
+      "CreateVpc",
+      "CreateVpcEndpoint",
+      "DeleteInternetGateway",
+      "DeleteNatGateway",
+      "DeleteRoute",
+      "DeleteRouteTable",
+      "DeleteSubnet",
+      "DeleteVpc",
+      "DeleteVpcEndpoints",
+      "DetachInternetGateway",
+      "DisassociateRouteTable",
+      "ModifyAvailabilityZoneGroup",
+      "ModifyEbsDefaultKmsKeyId",
+      "ModifySubnetAttribute",
+      "ModifyVpcAttribute",
+      "ReplaceRoute",
+      "ReplaceRouteTableAssociation",
+      "ResetEbsDefaultKmsKeyId",
+    ],
+    (input: Readonly<Record<string, unknown>>, call) => {
+      const named = Object.entries(input).flatMap(([member, value]) =>
+        /Ids?$/.test(member) ? [value].flat().map((id) => on(call, String(id))) : [],
+      );
+      return named.length > 0 ? named : ANYTHING;
+    },
+  ),
+
   DescribeVpcAttribute: ({ VpcId = "" }: OfThings, call: Call) => [on(call, VpcId)],
 
   ...alike(
@@ -149,13 +188,17 @@ const TYPES: Readonly<Record<string, string>> = {
   ami: "image",
   eni: "network-interface",
   i: "instance",
+  igw: "internet-gateway",
   lt: "launch-template",
+  nat: "natgateway",
+  rtb: "route-table",
   sg: "security-group",
   sgr: "security-group-rule",
   snap: "snapshot",
   subnet: "subnet",
   vol: "volume",
   vpc: "vpc",
+  vpce: "vpc-endpoint",
 };
 
 function arnOf({ partition, region, account }: Call, type: string, id: string): string {
