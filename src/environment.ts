@@ -142,7 +142,8 @@ export function environment(config: Config, facts: Facts): Graph<Cloud> {
       ? graph.add("spot-service-role", serviceLinkedRole, { inputs: () => SERVICE_LINKED_ROLES.spot })
       : undefined;
   const computing = graph.add("compute-environment", computeEnvironment, {
-    needs: { group, nodeProfile, image, template, ...(spotRole && { spotRole }) },
+    // Its machines write to the log group until they are gone.
+    needs: { group, nodeProfile, image, template, log, ...(spotRole && { spotRole }) },
     inputs: ({ group, nodeProfile, image, template }) => ({
       purchase: purchase.kind,
       bidPercentage: purchase.kind === "spot" ? purchase.bidPercentage : undefined,
@@ -265,7 +266,8 @@ function builderWith(
   },
 ) {
   const machine = graph.add(ids.instance, instance, {
-    needs: { group, profile },
+    // Its agent makes the log group again while it is shut down: that one goes after it.
+    needs: { group, profile, log },
     inputs: ({ group, profile }) => ({
       imageId: facts.baseImageId,
       instanceType: machineImage.builderInstanceType,

@@ -107,6 +107,13 @@ describe.each(FORMS)("an environment %s", (_what, wish) => {
     }
   });
 
+  it("has a log group that goes after every machine that writes to it", async () => {
+    const graph = await graphOf(wish);
+    const writers = graph.nodes.filter(({ step }) => ["instance", "compute-environment"].includes(step.kind));
+    expect(writers.length).toBeGreaterThan(1);
+    expect(writers.filter(({ needs }) => !needs.includes("log-group")).map(({ id }) => id)).toEqual([]);
+  });
+
   it("never lets a lasting node lean on a temporary one", async () => {
     const graph = await graphOf(wish);
     const lasting = graph.nodes.filter(({ id }) => graph.ownerOf(id) === undefined);

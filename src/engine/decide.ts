@@ -44,9 +44,10 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
   const foreign = can.shared ? undefined : found.find(({ owned }) => !owned);
   if (foreign) {
     const { ref, hint = "rename or remove it, or choose another name for this environment" } = foreign;
-    const reason = foreign.hint
-      ? `${ref} is the one that was made for this node, and its tags are gone`
-      : `${ref} has our name but not our tags, so it is somebody else's`;
+    const reason =
+      foreign.hint && record?.ref === ref
+        ? `${ref} is the one that was made for this node, and its tags are gone`
+        : `${ref} has our name but not our tags, so it is somebody else's`;
     return { do: "refuse", found: foreign, reason, hint };
   }
 

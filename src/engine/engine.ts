@@ -7,7 +7,17 @@ import { AbortedError, BootstrapError, StepError } from "./errors.ts";
 import type { Listener, Outcome, PlannedNode } from "./events.ts";
 import type { Graph, Node } from "./graph.ts";
 import { JournalError, type Manifest } from "./manifest.ts";
-import { isHidden, label, lateArrivals, removeAll, type Survey, survey, type Thing, type Unseen } from "./removal.ts";
+import {
+  cameBack,
+  isHidden,
+  label,
+  lateArrivals,
+  removeAll,
+  type Survey,
+  survey,
+  type Thing,
+  type Unseen,
+} from "./removal.ts";
 import { isAborted, note, type Run, stepError, surveyError } from "./run.ts";
 import { all, once } from "./schedule.ts";
 import type { Found, Step } from "./step.ts";
@@ -461,6 +471,7 @@ export class Engine<Cloud> {
   async down(things: readonly Thing<Cloud>[]): Promise<Removal<Cloud>> {
     const run = this.#run;
     const failures = await removeAll(run, things);
+    failures.push(...(await removeAll(run, await cameBack(run, things))));
     const { things: left, unseen } = await survey(run);
     if (left.length === 0 && unseen.every(({ byName }) => byName)) await run.manifest.remove();
     return { left, unseen, failures };

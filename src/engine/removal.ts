@@ -132,6 +132,24 @@ export async function removeAll<Cloud>(run: Run<Cloud>, things: readonly Thing<C
   return failures;
 }
 
+/** What others made again under a name of ours after it was removed, while they were ending: without tags no look at ours shows it. */
+export async function cameBack<Cloud>(run: Run<Cloud>, removed: readonly Thing<Cloud>[]): Promise<Thing<Cloud>[]> {
+  const again = await all(
+    removed
+      .filter(({ step }) => step.comesBack)
+      .map(async ({ step, found: { ref, node } }) => {
+        const look = run.calls.readPatiently(paceOf(step).everyMs, () => find(run, step, node));
+        const found = await look.catch((error: unknown) => {
+          // Said by the look at everything that follows.
+          if (!run.errors.denied(error)) throw error;
+          return [];
+        });
+        return found.filter((thing) => thing.ref === ref && !thing.owned).map((thing) => ({ step, found: thing }));
+      }),
+  );
+  return again.flat();
+}
+
 /** What a thing is called in a list of them: its node, and its ref where the node has several. */
 export function label<Cloud>(things: readonly Thing<Cloud>[], { found }: Thing<Cloud>): string {
   const several = things.filter((other) => other.found.node === found.node).length > 1;

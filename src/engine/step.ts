@@ -32,7 +32,7 @@ export interface Found<O = unknown> {
   readonly state: State;
   /** Environment, region and node tags all match; a same-named thing without them is not ours. */
   readonly owned: boolean;
-  /** Of one that is not owned and yet `known`: the exact command that gives its tags back. */
+  /** Of one that is not owned, the exact command: where it is `known`, to give its tags back; else to be rid of it. */
   readonly hint?: string | undefined;
   /** Which inputs it was made from. */
   readonly fingerprint?: string | undefined;
@@ -112,6 +112,8 @@ export interface Step<I, O, T = unknown, Cloud = unknown> {
   readonly protect?: true;
   /** Its `update` can bring a failed one back, so that it need not be made anew. */
   readonly mendsFailed?: true;
+  /** Others that are still ending may make it again under its name, without our tags: `teardown` looks for that too. */
+  readonly comesBack?: true;
   /** A change makes a new version beside the old ones, which is nothing to ask about. */
   readonly versioned?: true;
   readonly pace?: Pace;

@@ -10,8 +10,8 @@ import {
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf } from "../aws/drift.ts";
 import { orNothing } from "../aws/errors.ts";
-import { fingerprintTags, fromTags, tagsOf } from "../aws/tags.ts";
-import type { Step } from "../engine/step.ts";
+import { ENV_TAG, fingerprintTags, fromTags, NODE_TAG, REGION_TAG, tagsOf } from "../aws/tags.ts";
+import type { FindContext, Step } from "../engine/step.ts";
 
 export interface LogGroupInputs {
   /** One of the numbers CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90 … */
@@ -30,6 +30,8 @@ export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
   kind: "log-group",
   singular: true,
   repeatable: true,
+  // An agent that is being shut down makes the group that it writes to again.
+  comesBack: true,
   pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
 
   fixed: ({ kmsKeyId }) => ({ kmsKeyId }),
@@ -42,10 +44,12 @@ export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
     const arn = live.arn!.replace(/:\*$/, "");
     const answer = await orNothing(cloud.logs.send(new ListTagsForResourceCommand({ resourceArn: arn })));
     if (!answer) return [];
+    const origin = fromTags(context, answer.tags ?? {});
     return [
       {
         ref: logGroupName,
-        ...fromTags(context, answer.tags ?? {}),
+        ...origin,
+        ...(!origin.owned && { hint: hintFor(context, logGroupName, arn) }),
         state: "ready",
         createdAt: live.creationTime === undefined ? undefined : new Date(live.creationTime),
         output: { logGroupName, arn },
@@ -79,9 +83,21 @@ export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
   },
 };
 
+/** What to type over a group that has our name and not our tags. */
+function hintFor({ name, node, region, known = {} }: Seeker, logGroupName: string, arn: string): string {
+  if (known[logGroupName] !== undefined) {
+    const tags = [`${ENV_TAG}=${name}`, `${REGION_TAG}=${region}`, `${NODE_TAG}=${node ?? known[logGroupName]}`];
+    return `put the tags back: aws logs tag-resource --region ${region} --resource-arn ${arn} --tags ${tags.join(",")}`;
+  }
+  const command = `aws logs delete-log-group --region ${region} --log-group-name ${logGroupName}`;
+  return `if nobody needs it (an agent that was shut down late may have made it): ${command}`;
+}
+
 function nameOf(name: string): string {
   return `/bootstrap/${name}`;
 }
+
+type Seeker = FindContext<LogGroupInputs, Cloud>;
 
 async function groupNamed({ logs }: Cloud, logGroupName: string): Promise<LogGroup | undefined> {
   for await (const page of paginateDescribeLogGroups({ client: logs }, { logGroupNamePrefix: logGroupName })) {

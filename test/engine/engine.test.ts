@@ -696,6 +696,34 @@ describe("teardown", () => {
   });
 });
 
+describe("a name under which others make a thing again while they are ending", () => {
+  async function downWith(kind: "log" | "queue") {
+    const graph = new Graph<ToyCloud>();
+    graph.add("log", toyStep("log", { comesBack: true }), { inputs: () => ({}) });
+    graph.add("queue", toyStep("queue"), { inputs: () => ({}) });
+    graph.add("group", toyStep("group", { goesMs: 60_000 }), { inputs: () => ({}) });
+    const first = await toyRun(cloud, store, graph);
+    await first.engine.up(await first.engine.plan());
+    const { ref } = cloud.live.find((thing) => thing.kind === kind)!;
+    cloud.after = (call) => {
+      if (call !== `destroy ${kind}` || cloud.things.some(({ owned }) => !owned)) return;
+      cloud.things.push(toyThing({ ref, kind, owned: false, visibleAt: cloud.clock.now() + 30_000 }));
+    };
+    const { engine } = await toyRun(cloud, store, graph);
+    return engine.down((await engine.everything()).things);
+  }
+
+  it("is free after teardown, which looks there once more when all the rest is gone", async () => {
+    expect(await downWith("log")).toMatchObject({ left: [], failures: [] });
+    expect(kinds()).toEqual([]);
+  });
+
+  it("is looked at for such a kind only: elsewhere what stands there then is somebody else's", async () => {
+    expect(await downWith("queue")).toMatchObject({ left: [], failures: [] });
+    expect(kinds()).toEqual(["queue"]);
+  });
+});
+
 describe("what one may not look at", () => {
   const deny = (kind: string) => {
     cloud.before = (call) => {

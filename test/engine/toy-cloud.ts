@@ -95,6 +95,7 @@ export interface ToyOptions {
   readonly deaf?: true;
   /** Why the cloud gave up on the last change. */
   readonly failure?: () => Failure | undefined;
+  readonly comesBack?: true;
   /** What is made turns out to have failed. */
   readonly fails?: boolean;
 }

@@ -2,6 +2,7 @@ import {
   CreateLogGroupCommand,
   DeleteRetentionPolicyCommand,
   DescribeLogGroupsCommand,
+  UntagResourceCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
 import { beforeEach, describe, expect, it } from "vitest";
 import { logGroup } from "../../src/steps/log-group.ts";
@@ -60,7 +61,18 @@ describe("log-group", () => {
   it("does not own one of the same name without our tags", async () => {
     await world.cloud.logs.send(new CreateLogGroupCommand({ logGroupName: "/bootstrap/lab" }));
     const context = contextOf(world, logGroup, { inputs });
-    expect(await logGroup.find(context)).toMatchObject([{ ref: "/bootstrap/lab", owned: false }]);
+    const command = "aws logs delete-log-group --region us-east-1 --log-group-name /bootstrap/lab";
+    const hint = expect.stringContaining(command) as string;
+    expect(await logGroup.find(context)).toMatchObject([{ ref: "/bootstrap/lab", owned: false, hint }]);
+  });
+
+  it("says how to put the tags back on one that the journal knows", async () => {
+    const { context, ref, found } = await make(world, logGroup, { inputs });
+    const tagKeys = ["bootstrap:env", "bootstrap:node", "bootstrap:region"];
+    await world.cloud.logs.send(new UntagResourceCommand({ resourceArn: found.output.arn, tagKeys }));
+    const [seen] = await logGroup.find({ ...context, known: { [ref]: "log-group" } });
+    const tags = "bootstrap:env=lab,bootstrap:region=us-east-1,bootstrap:node=log-group";
+    expect(seen).toMatchObject({ owned: false, hint: expect.stringContaining(`--tags ${tags}`) as string });
   });
 
   it("removes it once, and does not mind that it is gone", async () => {
