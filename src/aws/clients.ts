@@ -15,10 +15,25 @@ export interface Connection {
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
   readonly useFipsEndpoint?: boolean | undefined;
   readonly useDualstackEndpoint?: boolean | undefined;
+  /** In place of the network. */
   readonly requestHandler?: FSxClientConfig["requestHandler"];
+  readonly patience?: Patience | undefined;
   /** Waits between retries, on the engine's clock. */
   sleep(ms: number): Promise<void>;
 }
+
+/** Until when a silent network is believed; in milliseconds, of the wall. */
+export interface Patience {
+  readonly connectMs: number;
+  /** From the request to the answer, and between two parts of it. */
+  readonly answerMs: number;
+}
+
+/**
+ * The SDK itself waits for ever: a laptop that slept or changed its network is left with connections on which nothing
+ * will ever come. What runs out is tried again on a new one.
+ */
+const PATIENCE: Patience = { connectMs: 5_000, answerMs: 60_000 };
 
 /** One client for each service, made at first use. The only place that makes clients. */
 export interface Cloud {
@@ -45,10 +60,18 @@ const CLIENTS = {
   sts: STSClient,
 } as const;
 
-export function connect({ sleep, ...given }: Connection): Cloud {
+export function connect({
+  sleep,
+  patience: { connectMs, answerMs } = PATIENCE,
+  requestHandler = {
+    ...{ connectionTimeout: connectMs, socketTimeout: answerMs, requestTimeout: answerMs },
+    throwOnRequestTimeout: true,
+  },
+  ...given
+}: Connection): Cloud {
   // A client takes a key that is there for a choice, also when nothing stands under it.
   const chosen = Object.entries(given).filter(([, value]) => value !== undefined);
-  const config = { retryStrategy: retryOn(sleep), ...Object.fromEntries(chosen) };
+  const config = { retryStrategy: retryOn(sleep), requestHandler, ...Object.fromEntries(chosen) };
   const made = new Map<string, { destroy(): void }>();
   const cloud = {
     destroy() {
