@@ -19,6 +19,8 @@ export interface Times {
   /** What was added to it afterwards is known to whoever checks it: a group's rules to FSx, a profile's role to EC2. */
   readonly spread?: Span;
   readonly gone?: Span;
+  /** Of a machine that is imaged. */
+  readonly stopped?: Span;
 }
 
 /** A world in memory that notes, after each request, what AWS is going to have ready and when; nobody asks it anything. */
@@ -57,6 +59,9 @@ export class WatchedStore extends MemoryStore {
       if (nextAt !== undefined) this.#note(id, { made: { askedAt: createdAt, readyAt: nextAt } });
     }
     for (const { id, state, nextAt } of Object.values(ec2?.instances ?? {})) {
+      if (state === "stopping" && !this.times.get(id)?.stopped) {
+        this.#note(id, { stopped: { askedAt: this.#clock.now(), readyAt: nextAt! } });
+      }
       if (state !== "shutting-down" || this.times.get(id)?.gone) continue;
       this.#note(id, { gone: { askedAt: this.#clock.now(), readyAt: nextAt! } });
     }

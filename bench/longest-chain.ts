@@ -34,7 +34,12 @@ export function longestChain<Cloud>(
       made.get(need)!,
       ...spread(graph.node(need)!, node, made.get(need)!, timesOf(need)),
     ]);
-    made.set(id, { what: id, span: timesOf(id)?.made, after });
+    // What is imaged is stopped before, when all is done that had to be.
+    const stopped = [...temporaries.values()].flatMap((held) => {
+      const span = timesOf(held)?.stopped;
+      return span ? [{ what: `${held} stopped`, span, after }] : [];
+    });
+    made.set(id, { what: id, span: timesOf(id)?.made, after: [...after, ...stopped] });
   }
   const removed = graph.nodes.flatMap(({ id, temporaries }) =>
     [...temporaries.values()].map((held) => ({

@@ -119,10 +119,14 @@ interface AwsError extends Error {
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
+/** Ours to say while AWS is still at what has to be done first: the same verb again. */
+export class NotYet extends Error {}
+
 /** Start here: what an error from the SDK means for the one who called. */
 export function classify(error: unknown): Trouble {
   // Our own no, said before anything was sent.
   if (error instanceof BootstrapError) return "refused";
+  if (error instanceof NotYet) return "busy";
   if (error instanceof Error && NOT_SENT.has(error.name)) return "refused";
   if (!isAwsError(error)) return "unknown";
   const { name, message } = error;

@@ -182,7 +182,7 @@ async function send<Cloud>(
 ): Promise<void> {
   const { manifest, calls, errors, signal } = run;
   const { id, step } = node;
-  const { everyMs } = paceOf(step);
+  const { everyMs, earlyMs: forMs } = paceOf(step);
   const before = manifest.get(id);
   const context: CreateContext<unknown, unknown, Cloud> = {
     ...{ name: run.name, region: run.region, cloud: run.cloud, node: id, inputs, temporaries, signal },
@@ -198,7 +198,7 @@ async function send<Cloud>(
     let ref: string;
     try {
       // 2. the one call that makes it and carries its tags
-      ref = await calls.change({ everyMs, note: context.note }, () => step.create(context));
+      ref = await calls.change({ everyMs, ...(forMs && { forMs }), note: context.note }, () => step.create(context));
     } catch (error) {
       if (isAborted(error)) throw error;
       const trouble = errors.trouble(error);
@@ -266,7 +266,8 @@ export async function untilSeen<Cloud>(
 async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wanted }: Look): Promise<readonly Found[]> {
   const { manifest, calls, clock, emit, signal } = run;
   const { id, step } = node;
-  const { expectMs, everyMs, timeoutMs } = paceOf(step);
+  const { expectMs, everyMs, wakeMs, timeoutMs: usualMs } = paceOf(step);
+  const timeoutMs = step.timeoutMs?.(inputs) ?? usualMs;
   const startedAt = clock.elapsed();
   const record = manifest.get(id)!;
   const context = {
@@ -279,6 +280,7 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
   /** AWS gave up on it before: `--repair` asks for the same once more. */
   let lostBefore: string | undefined;
   const nudged = new Map<string, { readonly times: number; readonly at: number }>();
+  let awake = wakeMs === undefined || !step.wake;
   let cursor: string | undefined;
 
   try {
@@ -346,6 +348,16 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
             });
           continue;
         }
+      }
+
+      if (!awake && one?.state === "pending" && waitedMs > wakeMs!) {
+        const did = await calls
+          .change({ everyMs, alsoLost: true, note: context.note }, () => step.wake!(context, one))
+          .catch((error: unknown) => {
+            throw isAborted(error) ? error : stepError(run, node, "waking", error, one.ref);
+          });
+        if (did !== undefined) context.note(did);
+        awake = did !== undefined;
       }
 
       // Of what stands there, and is nudged, the nudges are counted.

@@ -89,6 +89,10 @@ export interface Pace {
   readonly expectMs: number;
   readonly everyMs: number;
   readonly timeoutMs: number;
+  /** How long its create may be told that it is only early; without it: three minutes. */
+  readonly earlyMs?: number;
+  /** A thing that is still pending after so long is told to `wake`, once in a run. */
+  readonly wakeMs?: number;
   /** Of its removal; without it: the same. */
   readonly removeTimeoutMs?: number;
 }
@@ -117,6 +121,8 @@ export interface Step<I, O, T = unknown, Cloud = unknown> {
   /** A change makes a new version beside the old ones, which is nothing to ask about. */
   readonly versioned?: true;
   readonly pace?: Pace;
+  /** Where patience depends on what was asked for: in place of the pace's. */
+  timeoutMs?(inputs: I): number;
   /** What cannot be changed in place; without it: all of the inputs. */
   fixed?(inputs: I): unknown;
   /** Every live thing of the node, in any order; an empty list when there is none. */
@@ -125,6 +131,8 @@ export interface Step<I, O, T = unknown, Cloud = unknown> {
   create(context: CreateContext<I, T, Cloud>): Promise<string>;
   /** A nudge: puts right what `found.drift` names, or, where nothing drifts, writes the fingerprint tag. Safe to repeat. */
   update?(context: StepContext<I, Cloud>, found: Found<O>): Promise<void>;
+  /** Stirs a thing that may be asleep, where that can help; answers in words what it did. Safe to repeat. */
+  wake?(context: StepContext<I, Cloud>, found: Found<O>): Promise<string | undefined>;
   /** A nudge: the next thing for `found.state`. Called until `find` is empty. */
   destroy?(context: FindContext<I, Cloud>, found: Found<O>): Promise<void>;
   /** Why a thing that `find` no longer shows is gone for good, where the cloud still knows. */

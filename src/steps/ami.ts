@@ -3,15 +3,17 @@ import {
   DeleteSnapshotCommand,
   DeregisterImageCommand,
   DescribeImagesCommand,
+  DescribeInstancesCommand,
   type Image,
   type ImageState,
   paginateDescribeImages,
   paginateDescribeSnapshots,
   type Snapshot,
   type SnapshotState,
+  StopInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import type { Cloud } from "../aws/clients.ts";
-import { isUnsupported, orNothing } from "../aws/errors.ts";
+import { isUnsupported, NotYet, orNothing } from "../aws/errors.ts";
 import { stateFrom } from "../aws/state.ts";
 import {
   BASE_IMAGE_TAG,
@@ -50,7 +52,7 @@ export interface AmiTemporaries {
 export const ami: Step<AmiInputs, AmiOutput, AmiTemporaries, Cloud> = {
   kind: "ami",
   repeatable: true,
-  pace: { expectMs: 90_000, everyMs: 5_000, timeoutMs: 60 * 60_000 },
+  pace: { expectMs: 90_000, everyMs: 5_000, timeoutMs: 60 * 60_000, earlyMs: 15 * 60_000 },
 
   async find(context) {
     const [images, snapshots] = await Promise.all([ownImages(context), ownSnapshots(context)]);
@@ -69,11 +71,12 @@ export const ami: Step<AmiInputs, AmiOutput, AmiTemporaries, Cloud> = {
       [BASE_IMAGE_TAG]: inputs.baseImageId,
       ...(inputs.forcedAt !== undefined && { [FORCED_TAG]: inputs.forcedAt }),
     });
+    await demandStopped(cloud, temporaries.builder.instanceId);
     const { ImageId } = await cloud.ec2.send(
       new CreateImageCommand({
         InstanceId: temporaries.builder.instanceId,
         Name: uniqueName(context),
-        // AWS reboots the builder, so that its file systems are whole.
+        // Of one that runs all the same AWS would make its file systems whole by a reboot.
         NoReboot: false,
         TagSpecifications: [
           { ResourceType: "image", Tags },
@@ -104,6 +107,18 @@ export const ami: Step<AmiInputs, AmiOutput, AmiTemporaries, Cloud> = {
 };
 
 type Seeker = FindContext<AmiInputs, Cloud>;
+
+/**
+ * Nothing writes any more to a builder that is stopped, and its file systems are whole. Stopped from outside it is not
+ * ended, although it ends itself when it is shut down from within:
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_ChangingInstanceInitiatedShutdownBehavior.html.
+ */
+async function demandStopped({ ec2 }: Cloud, id: string): Promise<void> {
+  const { Reservations } = await ec2.send(new DescribeInstancesCommand({ InstanceIds: [id] }));
+  const word = Reservations?.[0]?.Instances?.[0]?.State?.Name;
+  if (word === "running") await ec2.send(new StopInstancesCommand({ InstanceIds: [id] }));
+  if (word === "running" || word === "stopping") throw new NotYet(`${id} is being stopped before it is imaged`);
+}
 
 async function ownImages(context: Seeker): Promise<Image[]> {
   const all: Image[] = [];

@@ -31,6 +31,9 @@ export const command: Step<CommandInputs, CommandOutput, unknown, Cloud> = {
   kind: "command",
   pace: { expectMs: 0, everyMs: 3_000, timeoutMs: 60 * 60_000 },
 
+  // Whatever comes of it, SSM says so by then.
+  timeoutMs: ({ timeoutSeconds }) => (DELIVERY_SECONDS + timeoutSeconds) * 1_000 + 5 * 60_000,
+
   async find({ cloud, inputs, name, node }) {
     if (!inputs) return [];
     const newest = (await commandsOn(cloud, inputs.instanceId))

@@ -4,6 +4,7 @@ import {
   type Instance,
   type InstanceStateName,
   paginateDescribeInstances,
+  RebootInstancesCommand,
   RunInstancesCommand,
   type Tag,
   TerminateInstancesCommand,
@@ -36,7 +37,12 @@ export interface InstanceOutput {
 export const instance: Step<InstanceInputs, InstanceOutput, unknown, Cloud> = {
   kind: "instance",
   repeatable: true,
-  pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 10 * 60_000 },
+  // An agent whose role was refused once, because it was too young, sleeps for up to 30 minutes:
+  // https://github.com/aws/amazon-ssm-agent (core/app/credentialrefresher).
+  pace: {
+    ...{ expectMs: 0, everyMs: 2_000, wakeMs: 5 * 60_000 },
+    ...{ timeoutMs: 40 * 60_000, removeTimeoutMs: 10 * 60_000 },
+  },
 
   async find(context) {
     const { cloud, node } = context;
@@ -104,11 +110,20 @@ export const instance: Step<InstanceInputs, InstanceOutput, unknown, Cloud> = {
     return one?.State?.Name === "terminated" ? (one.StateReason?.Message ?? "terminated") : undefined;
   },
 
+  /** An agent that starts anew asks again at once. The fuse is lit at each boot. */
+  async wake({ cloud }, { ref, detail = "" }) {
+    if (!detail.startsWith(WAITING)) return undefined;
+    await cloud.ec2.send(new RebootInstancesCommand({ InstanceIds: [ref] }));
+    return `${ref} runs, and its SSM agent is not heard of: rebooted once, because an agent may sleep for half an hour`;
+  },
+
   async destroy({ cloud }, { ref, state }) {
     if (state === "deleting") return;
     await orNothing(cloud.ec2.send(new TerminateInstancesCommand({ InstanceIds: [ref] })));
   },
 };
+
+const WAITING = "running, waiting for the SSM agent";
 
 const STATE: Readonly<Record<Exclude<InstanceStateName, "terminated">, State>> = {
   pending: "pending",
@@ -126,7 +141,7 @@ function condition(
   if (state === "failed") return { state, detail: StateReason?.Message ? `${name}: ${StateReason.Message}` : name };
   if (state === "ready" && !reachable) {
     const way = PublicIpAddress ? "" : "; it has no public address, so its subnet needs a NAT gateway or VPC endpoints";
-    return { state: "pending", detail: `running, waiting for the SSM agent${way}` };
+    return { state: "pending", detail: `${WAITING}${way}` };
   }
   return { state, detail: name };
 }

@@ -696,6 +696,64 @@ describe("teardown", () => {
   });
 });
 
+describe("a thing that may be asleep", () => {
+  async function upWith(wokenBy: (tries: number) => string | undefined) {
+    const step = toyStep("agent", { takesMs: 20 * 60_000 });
+    let tries = 0;
+    const graph = new Graph<ToyCloud>();
+    graph.add(
+      "agent",
+      {
+        ...step,
+        pace: { expectMs: 0, everyMs: 5_000, timeoutMs: 30 * 60_000, wakeMs: 5 * 60_000 },
+        async wake({ cloud: world }, { ref }) {
+          const did = wokenBy(++tries);
+          if (did) for (const thing of world.live) if (thing.ref === ref) thing.readyAt = world.clock.now() + 60_000;
+          return did;
+        },
+      },
+      { inputs: () => ({}) },
+    );
+    const startedAt = cloud.clock.now();
+    const { engine, events } = await toyRun(cloud, store, graph);
+    const { failures } = await engine.up(await engine.plan());
+    const notes = events.flatMap((event) => (event.type === "note" ? [event.text] : []));
+    return { failures, notes, tries, tookMs: cloud.clock.now() - startedAt };
+  }
+
+  it("is woken once when it has been waited for long enough, and said so", async () => {
+    const { failures, notes, tries, tookMs } = await upWith(() => "woken");
+    expect([failures, tries, notes.filter((text) => text === "woken")]).toEqual([[], 1, ["woken"]]);
+    expect(tookMs).toBeGreaterThan(5 * 60_000);
+    expect(tookMs).toBeLessThan(7 * 60_000);
+  });
+
+  it("is asked again while it cannot be woken yet", async () => {
+    expect(await upWith((tries) => (tries < 4 ? undefined : "woken"))).toMatchObject({ failures: [], tries: 4 });
+  });
+});
+
+describe("a step that says how long it may take", () => {
+  it("is believed in place of the pace of its kind, which others keep", async () => {
+    const graph = new Graph<ToyCloud>();
+    const pace = { expectMs: 0, everyMs: 60_000, timeoutMs: 60_000 };
+    const slow = { ...toyStep("command", { takesMs: 2 * 3600_000 }), pace };
+    graph.add(
+      "long",
+      { ...slow, timeoutMs: ({ hours }) => Number(hours) * 3600_000 },
+      { inputs: () => ({ hours: 3 }) },
+    );
+    graph.add(
+      "short",
+      { ...slow, timeoutMs: ({ hours }) => Number(hours) * 3600_000 },
+      { inputs: () => ({ hours: 1 }) },
+    );
+    const { engine } = await toyRun(cloud, store, graph);
+    const { failures } = await engine.up(await engine.plan());
+    expect(failures.map(({ message }) => message)).toEqual([expect.stringMatching(/\(short\): .* after 60 min/)]);
+  });
+});
+
 describe("a name under which others make a thing again while they are ending", () => {
   async function downWith(kind: "log" | "queue") {
     const graph = new Graph<ToyCloud>();

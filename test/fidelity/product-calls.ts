@@ -6,6 +6,7 @@ import {
   AuthorizeSecurityGroupIngressCommand,
   CreateTagsCommand,
   DescribeSecurityGroupsCommand,
+  RevokeSecurityGroupEgressCommand,
 } from "@aws-sdk/client-ec2";
 import { PutImageScanningConfigurationCommand, PutImageTagMutabilityCommand } from "@aws-sdk/client-ecr";
 import {
@@ -48,6 +49,7 @@ export async function productCalls(): Promise<ProductCalls> {
 
   const global = new Site();
   global.lab.faults.push({ service: "ec2", operation: "CreateImage", nth: 1, fate: { kind: "fail", reason: "no" } });
+  global.lab.faults.push({ operation: "DescribeInstanceInformation", nth: 1, fate: { kind: "late" } });
   await up(global);
   await up(global);
   await up(global);
@@ -89,6 +91,8 @@ async function tamper({ lab }: Site): Promise<void> {
   const UserIdGroupPairs = [{ GroupId }];
   const IpPermissions = [{ IpProtocol: "tcp", FromPort: 22, ToPort: 22, UserIdGroupPairs }];
   await ec2.send(new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions }));
+  const out = { IpProtocol: "-1", IpRanges: [{ CidrIp: "0.0.0.0/0" }] };
+  await ec2.send(new RevokeSecurityGroupEgressCommand({ GroupId, IpPermissions: [out] }));
   const repositoryName = "demux/bcl2fastq";
   await ecr.send(
     new PutImageScanningConfigurationCommand({ repositoryName, imageScanningConfiguration: { scanOnPush: false } }),

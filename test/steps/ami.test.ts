@@ -6,9 +6,10 @@ import {
   type Image,
 } from "@aws-sdk/client-ec2";
 import { beforeEach, describe, expect, it } from "vitest";
+import { classify } from "../../src/aws/errors.ts";
 import { tagRecord } from "../../src/aws/tags.ts";
 import { type AmiInputs, ami } from "../../src/steps/ami.ts";
-import { contextOf, destroyAll, type Lab, lab, make, seeker } from "./harness.ts";
+import { contextOf, destroyAll, early, type Lab, lab, make, seeker } from "./harness.ts";
 import { builder } from "./network.ts";
 
 describe("ami", () => {
@@ -27,13 +28,15 @@ describe("ami", () => {
   const snapshots = async () =>
     (await world.cloud.ec2.send(new DescribeSnapshotsCommand({ OwnerIds: ["self"] }))).Snapshots ?? [];
 
-  it("makes image and snapshots in one call, all of them tagged with what they were made from", async () => {
+  it("images a builder that is stopped, in one call, image and snapshots tagged with what they were made from", async () => {
     const before = world.calls.length;
     const { context, ref, found } = await make(world, ami, {
       ...placed,
       inputs: { ...placed.inputs, forcedAt: "2026-11-21T07:00:00Z" },
     });
-    expect(world.writesSince(before)).toEqual(["CreateImage"]);
+    expect(world.writesSince(before)).toEqual(["StopInstances", "CreateImage"]);
+    const sent = world.calls.find(({ operation, outcome }) => operation === "CreateImage" && outcome === "ok");
+    expect(sent!.input).toMatchObject({ NoReboot: false });
     expect(found).toMatchObject({ ref, owned: true, fingerprint: context.fingerprint });
     expect(found.output).toMatchObject({
       imageId: ref,
@@ -49,7 +52,15 @@ describe("ami", () => {
     const { Reservations } = await world.cloud.ec2.send(
       new DescribeInstancesCommand({ InstanceIds: [placed.temporaries.builder.instanceId] }),
     );
-    expect(Reservations![0]!.Instances![0]!.State!.Name).toBe("running");
+    expect(Reservations![0]!.Instances![0]!.State!.Name).toBe("stopped");
+  });
+
+  it("is not asked for while the builder is still stopping", async () => {
+    const context = contextOf(world, ami, placed);
+    const before = world.calls.length;
+    const said = async () => classify(await ami.create(context).catch((error: unknown) => error));
+    expect([await said(), await said()]).toEqual(["busy", "busy"]);
+    expect(world.writesSince(before)).toEqual(["StopInstances"]);
   });
 
   it("is taken, not made twice, when the same attempt is sent again", async () => {
@@ -66,7 +77,7 @@ describe("ami", () => {
       for (const image of Images) if (image.State === "pending") delete image.BlockDeviceMappings;
       return answer;
     });
-    await ami.create(context);
+    await early(world, () => ami.create(context));
     for (let round = 0; round < 1_000; round++) {
       const found = await ami.find(context);
       expect(found.length).toBeLessThanOrEqual(1);
@@ -111,6 +122,21 @@ describe("ami", () => {
     expect(left).toMatchObject({ state: "failed", owned: true, ref: expect.stringMatching(/^snap-/) });
     await destroyAll(world, ami, seeker(context));
     expect(await snapshots()).toEqual([]);
+  });
+
+  it("counts a snapshot that is still being written as on its way, because its image may not be visible yet", async () => {
+    const context = contextOf(world, ami, placed);
+    world.cloud.ec2.middlewareStack.add((next) => async (args) => {
+      const answer = await next(args);
+      const output = answer.output as { Images?: Image[] };
+      if (output.Images) output.Images = [];
+      return answer;
+    });
+    await early(world, () => ami.create(context));
+    await world.clock.sleep(10_000);
+    const found = await ami.find(context);
+    expect(found.map(({ state }) => state)).toEqual(found.map(() => "pending"));
+    expect(found.length).toBeGreaterThan(0);
   });
 
   it("shows a failed image with AWS's reason", async () => {

@@ -5,6 +5,14 @@ import { type CommandInputs, command } from "../../src/steps/command.ts";
 import { contextOf, early, type Lab, lab, make, seeker, settle } from "./harness.ts";
 import { builder } from "./network.ts";
 
+it("is waited for as long as SSM lets its script run, and no less", () => {
+  const timeoutMs = command.timeoutMs!({
+    ...{ instanceId: "i-0", script: "", logGroupName: "l" },
+    timeoutSeconds: 7_200,
+  });
+  expect(timeoutMs).toBeGreaterThan(7_200_000);
+});
+
 describe("command", () => {
   let world: Lab;
   let inputs: CommandInputs;

@@ -56,6 +56,31 @@ describe("instance", () => {
     expect([...said]).toContainEqual(expect.stringMatching(/^running, waiting for the SSM agent/));
   });
 
+  it("is woken by a reboot when its agent sleeps, and only when it runs", async () => {
+    world.faults.push({ operation: "DescribeInstanceInformation", fate: { kind: "late" } });
+    const context = contextOf(world, instance, { inputs });
+    await early(world, () => instance.create(context));
+    await world.clock.sleep(2_000);
+    const before = world.calls.length;
+    expect(await instance.wake!(context, (await instance.find(context))[0]!)).toBeUndefined();
+    await world.clock.sleep(5 * 60_000);
+    const [asleep] = await instance.find(context);
+    expect(asleep).toMatchObject({ state: "pending", detail: expect.stringMatching(/^running, waiting/) as string });
+    expect(await instance.wake!(context, asleep!)).toContain(`${asleep!.ref} runs, and its SSM agent is not heard of`);
+    expect(world.writesSince(before)).toEqual(["RebootInstances"]);
+    await world.clock.sleep(2 * 60_000);
+    await instance.find(context);
+    await world.clock.sleep(2 * 60_000);
+    expect(await instance.find(context)).toMatchObject([{ ref: asleep!.ref, state: "ready" }]);
+  });
+
+  it("is waited for longer than an agent can sleep that nobody wakes", async () => {
+    world.faults.push({ operation: "DescribeInstanceInformation", fate: { kind: "late", ms: 30 * 60_000 } });
+    const startedAt = world.clock.now();
+    await make(world, instance, { inputs });
+    expect(instance.pace!.timeoutMs).toBeGreaterThan(world.clock.now() - startedAt);
+  });
+
   it("says what a subnet without public addresses needs, while the agent is not online", async () => {
     const { Subnets } = await world.cloud.ec2.send(
       new DescribeSubnetsCommand({ Filters: [{ Name: "map-public-ip-on-launch", Values: ["false"] }] }),

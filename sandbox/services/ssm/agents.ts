@@ -3,7 +3,7 @@ import type {
   DescribeInstanceInformationCommandOutput,
   InstanceInformation,
 } from "@aws-sdk/client-ssm";
-import { type Call, Refusal } from "../../service.ts";
+import { type Call, type Fate, Refusal } from "../../service.ts";
 import type { Answer } from "../answer.ts";
 import { image } from "../ec2/images.ts";
 import { reaches } from "../ec2/reach.ts";
@@ -26,21 +26,27 @@ export function isOnline(call: Call, instance: Instance): boolean {
   return (ssmState(call).agents[instance.id]?.onlineFrom ?? NEVER) <= call.now;
 }
 
-/** Takes note of instances that have started; `fate` may say that an agent never shows up. */
-export function noticeAgents(call: Call, fate: () => boolean): void {
+/** As the agent's own source has it: 25 minutes and some, when it was refused at its first try. */
+const SLEEP_MS = 26 * 60_000;
+
+/** Takes note of instances that have started; `fate` may say that an agent never shows up, or sleeps first. */
+export function noticeAgents(call: Call, fate: () => Fate | undefined): void {
   const { agents } = ssmState(call);
   for (const instance of Object.values(ec2Slice(call).instances)) {
-    const { id, state, runningAt } = instance;
+    const { id, state, runningAt, rebootedAt = 0 } = instance;
     if (state === "terminated") delete agents[id];
     if (state !== "running" || runningAt === undefined) continue;
     const known = agents[id];
-    if (known?.runningAt === runningAt && known.onlineFrom !== undefined) continue;
+    const woken = known?.asleep && rebootedAt > runningAt && rebootedAt < known.onlineFrom!;
+    if (known?.runningAt === runningAt && known.onlineFrom !== undefined && !woken) continue;
     if (!maySignIn(call, instance)) {
       agents[id] = { runningAt, deniedAt: call.now };
       continue;
     }
-    const from = Math.max(runningAt, known?.deniedAt ?? 0);
-    agents[id] = { runningAt, onlineFrom: fate() ? NEVER : from + call.between(20_000, 90_000) };
+    const from = Math.max(runningAt, known?.deniedAt ?? 0, woken ? rebootedAt : 0);
+    const { kind, ms = SLEEP_MS } = (woken ? undefined : fate()) ?? {};
+    if (kind === "late") agents[id] = { runningAt, onlineFrom: from + ms, asleep: true };
+    else agents[id] = { runningAt, onlineFrom: kind === "never" ? NEVER : from + call.between(20_000, 90_000) };
   }
 }
 
@@ -54,7 +60,7 @@ export function describeInstanceInformation(
   input: DescribeInstanceInformationCommandInput,
   call: Call,
 ): Answer<DescribeInstanceInformationCommandOutput> {
-  noticeAgents(call, () => call.fate()?.kind === "never");
+  noticeAgents(call, () => call.fate());
   const wanted = filtersIn(input);
   const { agents } = ssmState(call);
   const known = Object.values(ec2Slice(call).instances).filter(

@@ -19,7 +19,7 @@ export function sendCommand(input: SendCommandCommandInput, call: Call): Answer<
   if (instanceIds.length === 0 && !input.Targets?.length) {
     throw new Refusal("ValidationException", "At least one of InstanceIds and Targets must be specified.");
   }
-  noticeAgents(call, () => false);
+  noticeAgents(call, () => undefined);
   const unready = instanceIds.filter((id) => {
     const instance = ec2Slice(call).instances[id];
     return instance === undefined || !isOnline(call, instance);

@@ -7,6 +7,8 @@ export interface AgentState {
   /** Until when its role was seen not to allow it; it tries again by itself. */
   readonly deniedAt?: number | undefined;
   readonly onlineFrom?: number | undefined;
+  /** It sleeps until then, and a reboot wakes it. */
+  readonly asleep?: true | undefined;
 }
 
 export type InvocationStatus =
