@@ -261,6 +261,8 @@ function builderWith(
   { group, log }: Ground,
   profile: Handle<InstanceProfileOutput>,
   script: {
+    /** What else its work depends on than the script. */
+    readonly purpose?: string | undefined;
     readonly needs: Readonly<Record<string, Handle<unknown>>>;
     render(needs: Readonly<Record<string, unknown>>): string;
   },
@@ -276,6 +278,7 @@ function builderWith(
       instanceProfileArn: profile.arn,
       userData: builderUserData({ hours: machineImage.fuseHours }),
       rootGiB: machineImage.rootGiB,
+      purpose: script.purpose,
     }),
   });
   const work = graph.add(ids.command, command, {
@@ -299,7 +302,12 @@ function machineImageBaked(site: Site, ground: Ground) {
     inlinePolicy: policy(...answerSystemsManager(), ...writeLogs(logGroupArn(place, config.name))),
   });
   const ids = { instance: "builder", command: "provision" };
-  const { machine, work } = builderWith(site, ids, ground, profile, { needs: {}, render: () => recipe });
+  const { machine, work } = builderWith(site, ids, ground, profile, {
+    // Another recipe, or another bake of the same, begins on a machine that nothing was done to.
+    purpose: fingerprintOf([recipe, facts.forcedAt ?? null]),
+    needs: {},
+    render: () => recipe,
+  });
   return graph.add("ami", ami, {
     inputs: () => ({
       baseImageId: facts.baseImageId,

@@ -8,6 +8,7 @@ import type { Cloud } from "../src/aws/clients.ts";
 import { loadConfig } from "../src/config/load.ts";
 import { partitionOf } from "../src/config/partitions.ts";
 import { resolveConfig } from "../src/config/resolve.ts";
+import { fingerprintOf } from "../src/engine/fingerprint.ts";
 import type { Graph, Node } from "../src/engine/graph.ts";
 import { environment, type Facts } from "../src/environment.ts";
 import { KINDS } from "../src/steps/index.ts";
@@ -33,9 +34,10 @@ interface Wish {
   readonly yaml?: string;
   readonly builder?: "instance" | "docker";
   readonly build?: boolean;
+  readonly forcedAt?: string;
 }
 
-async function graphOf({ region = REGIONS[0]!, yaml = "", builder = "instance", build = true }: Wish = {}) {
+async function graphOf({ region = REGIONS[0]!, yaml = "", builder = "instance", build = true, forcedAt }: Wish = {}) {
   const file = join(folder, `${createHash("sha256").update(yaml).digest("hex")}.yaml`);
   writeFileSync(file, yaml);
   const loaded = await loadConfig({
@@ -45,7 +47,7 @@ async function graphOf({ region = REGIONS[0]!, yaml = "", builder = "instance", 
     ...{ account: "123456789012", partition: partitionOf(region).id },
     ...{ vpcId: "vpc-0123456789abcdef0", subnetId: "subnet-0123456789abcdef0", baseImageId: "ami-0123456789abcdef0" },
     computeSubnetIds: ["subnet-0123456789abcdef0"],
-    forcedAt: undefined,
+    forcedAt,
     instanceTypes: [
       { instanceType: "c5d.9xlarge", vcpus: 36, memoryMiB: 73_728, architecture: "x86_64", diskSizesGB: [900] },
     ],
@@ -124,6 +126,16 @@ describe.each(FORMS)("an environment %s", (_what, wish) => {
       ).toEqual([]);
     }
   });
+});
+
+it("has another builder for each recipe and each forced bake, and the same one for the same", async () => {
+  const needs = new Map(Object.entries({ "security-group": { groupId: "sg-1" }, "builder-profile": { arn: "arn" } }));
+  const builderOf = async (wish: Wish) => fingerprintOf(nodeOf(await graphOf(wish), "builder").inputs(needs));
+  const builders = await Promise.all(
+    [{}, {}, { forcedAt: "2026-11-21" }, { yaml: "machineImage: { packages: [htop] }" }].map(builderOf),
+  );
+  expect(builders[1]).toBe(builders[0]);
+  expect(new Set(builders).size).toBe(3);
 });
 
 it("knows each kind once in the order of removal, and can remove it", () => {

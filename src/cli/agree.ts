@@ -1,6 +1,7 @@
 import type { Cloud } from "../aws/clients.ts";
 import type { Plan } from "../engine/engine.ts";
 import { AbortedError, RefusedError, StepError } from "../engine/errors.ts";
+import type { Graph } from "../engine/graph.ts";
 import { throwAll } from "./fail.ts";
 import type { Session } from "./session.ts";
 
@@ -19,14 +20,17 @@ export function refuse({ nodes }: Plan<Cloud>): void {
  * Asks before something is replaced, or removed because nothing uses it any more. New versions of what is versioned,
  * and a new image from `bake-ami`, are what the verbs are for.
  */
-export async function agree(session: Session, { nodes, removals, targets }: Plan<Cloud>): Promise<void> {
+export async function agree(
+  session: Session,
+  graph: Pick<Graph<Cloud>, "node">,
+  { nodes, removals, targets }: Plan<Cloud>,
+): Promise<void> {
   if (session.flags.yes) return;
   const replaced = nodes
     .filter(({ verdict, node }) => verdict === "replace" && !targets?.has(node))
     .map(({ node, ref, reason }) => `replace ${node}${ref ? ` (${ref})` : ""}: ${reason}`);
-  const known = new Set(nodes.map(({ node }) => node));
   const dropped = removals
-    .filter(({ found }) => !known.has(found.node))
+    .filter(({ found }) => !graph.node(found.node))
     .map(({ step, found }) => `remove ${step.kind} ${found.ref}: nothing in the config speaks of it`);
   const losses = [...replaced, ...dropped];
   if (losses.length === 0) return;

@@ -42,7 +42,7 @@ export async function bringUp(
     say(session, ["nothing to do", ...unlooked].join("\n"), { type: "summary", idle: true, unseen: plan.unseen });
     return;
   }
-  await agree(session, plan);
+  await agree(session, graph, plan);
   view.onEvent({ type: "planned", at: clock.now(), nodes: plan.nodes });
   await report(session, graph, await act(session, facts, engine, plan));
 }
@@ -59,8 +59,7 @@ export async function act(
 ): Promise<Summary> {
   const { manifest } = session;
   if (plan.targets) return engine.up(plan);
-  await manifest.pin({ ...pinsOf(session, facts), ...manifest.pins });
-  const summary = await engine.up(plan);
+  const summary = await engine.up(plan, { ...pinsOf(session, facts), ...manifest.pins });
   if (summary.failures.length === 0) await manifest.pin(pinsOf(session, facts));
   return summary;
 }

@@ -59,12 +59,13 @@ export async function look<Cloud>(
 }
 
 export function verdictOf<Cloud>(
-  { manifest }: Run<Cloud>,
+  { manifest, graph }: Run<Cloud>,
   { id, step }: Node<Cloud>,
   { found, wanted }: Look,
 ): Verdict {
   const can = {
     ...step,
+    temporary: graph.ownerOf(id) !== undefined,
     update: step.update !== undefined,
     destroy: step.destroy !== undefined,
   };
@@ -128,7 +129,11 @@ export async function bring<Cloud>(
 
       case "clear":
       case "wait":
-        said(run, node, verdict.do === "clear" ? "removing the failed one" : "waiting for the old one to go");
+        said(
+          run,
+          node,
+          verdict.do === "clear" ? `removing the old one: ${verdict.reason}` : "waiting for the old one to go",
+        );
         if (verdict.do === "clear") await remove(run, node, verdict.found);
         else await untilGone(run, node, verdict.found);
         await lookAgain();
@@ -144,6 +149,7 @@ export async function bring<Cloud>(
           await lookAgain();
           break;
         }
+        await refuseSecondTry(run, node, seen);
         said(run, node, verdict.do === "create" ? "creating" : "creating its replacement");
         outcome = verdict.do === "create" ? "created" : "replaced";
         const temporaries = await around.temporaries();
@@ -193,7 +199,7 @@ async function send<Cloud>(
   };
 
   // 1. the intent is on disk before the call
-  await manifest.put(id, intent);
+  await manifest.putAll({ [id]: intent, ...spent(run, id) });
   for (let sends = 1, lost = before?.token === intent.token; ; sends++) {
     let ref: string;
     try {
@@ -221,6 +227,29 @@ async function send<Cloud>(
   }
 }
 
+/** What was made for an attempt of this node, and must serve no other: on record as used. */
+function spent<Cloud>(
+  { graph, manifest }: Run<Cloud>,
+  owner: string | undefined,
+): Readonly<Record<string, StepRecord>> {
+  const held = owner === undefined ? [] : [...graph.node(owner)!.temporaries.values()];
+  return Object.fromEntries(
+    held.flatMap((id) => {
+      const record = manifest.get(id);
+      return record?.phase === "ready" ? [[id, { ...record, phase: "destroying" as const }]] : [];
+    }),
+  );
+}
+
+/** Work that failed on a temporary thing while nobody looked is told, and not done again on what it left behind. */
+async function refuseSecondTry<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { found, wanted }: Look): Promise<void> {
+  const owner = run.graph.ownerOf(node.id);
+  const tried = found.find(({ state, fingerprint }) => state === "failed" && fingerprint === wanted.fingerprint);
+  if (!tried || owner === undefined || node.step.destroy) return;
+  await run.manifest.putAll(spent(run, owner));
+  throw failed(node, tried, run.manifest.get(node.id) ?? { phase: "creating" });
+}
+
 /** Resolves an open intent: by sending the same create again where that is safe, else by waiting whether it shows up. */
 async function confirm<Cloud>(
   run: Run<Cloud>,
@@ -229,19 +258,33 @@ async function confirm<Cloud>(
   intent: StepRecord,
   around: Surroundings,
 ): Promise<readonly Found[]> {
-  const { id, step } = node;
-  if (
+  const { id, step, temporaries } = node;
+  const isResent =
     intent.phase === "creating" &&
     intent.ref === undefined &&
-    step.repeatable &&
-    intent.fingerprint === seen.wanted.fingerprint
-  ) {
+    step.repeatable === true &&
+    intent.fingerprint === seen.wanted.fingerprint;
+  if (isResent) {
+    // What it was made with may be used up, and it may only be out of sight.
+    const found = temporaries.size > 0 ? await untilSeen(run, node, seen.inputs, intent) : [];
+    if (found.some((thing) => isIntended(intent, thing))) return found;
     await send(run, node, seen, await around.temporaries(), intent);
   }
   const record = run.manifest.get(id) ?? intent;
   const found = await untilSeen(run, node, seen.inputs, record);
-  if (!found.some((thing) => isIntended(record, thing))) await run.manifest.drop(id);
+  if (found.some((thing) => isIntended(record, thing))) return found;
+  // AWS has just named it, so it is somewhere, unless AWS knows better.
+  if (isResent && (record.ref !== undefined || temporaries.size > 0) && !(await isGone(run, node, record))) {
+    throw notSeen(node, record);
+  }
+  await run.manifest.drop(id);
   return found;
+}
+
+async function isGone<Cloud>(run: Run<Cloud>, { id, step }: Node<Cloud>, { ref }: StepRecord): Promise<boolean> {
+  if (!step.whyGone || ref === undefined) return false;
+  const context = { name: run.name, region: run.region, node: id, cloud: run.cloud };
+  return (await run.calls.readPatiently(paceOf(step).everyMs, () => step.whyGone!(context, ref))) !== undefined;
 }
 
 /** Polls until what the record speaks of shows up, or the grace is over. */
@@ -317,7 +360,10 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
           node: id,
           ref: one.ref,
         });
-      if (one?.state === "failed" && !step.mendsFailed) throw failed(node, one, record);
+      if (one?.state === "failed" && !step.mendsFailed) {
+        await manifest.putAll(spent(run, run.graph.ownerOf(id)));
+        throw failed(node, one, record);
+      }
 
       if (one && one.state !== "pending") {
         const lost = (one.drift ?? []).find(({ failed }) => failed !== undefined);
@@ -499,7 +545,7 @@ function said<Cloud>({ emit, clock }: Run<Cloud>, { id }: Node<Cloud>, doing: st
 function failed<Cloud>(
   { id, step }: Node<Cloud>,
   { ref, detail }: Pick<Found, "ref" | "detail">,
-  { phase }: StepRecord,
+  { phase }: Pick<StepRecord, "phase">,
 ): StepError {
   const stays = step.mendsFailed || (step.protect && phase !== "creating");
   return new StepError(`waiting for ${step.kind} (${id}): ${ref} failed: ${detail ?? "no reason given"}`, {

@@ -16,6 +16,8 @@ export interface Wanted {
 export type Can = Pick<Step<unknown, unknown>, "shared" | "singular" | "protect" | "mendsFailed" | "versioned"> & {
   readonly update: boolean;
   readonly destroy: boolean;
+  /** It lives only while another node is being made, and is good for one attempt at that. */
+  readonly temporary?: boolean;
 };
 
 export type Verdict =
@@ -61,6 +63,9 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
     }
   }
 
+  if (one && can.temporary && can.destroy && !isUnused(record, one)) {
+    return { do: "clear", found: one, reason: "it may have been used before" };
+  }
   if (one?.state === "failed") {
     const reason = failure(one);
     if (can.mendsFailed) return { do: "update", found: one, reason };
@@ -78,7 +83,11 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
   if (one?.state === "ready") {
     const drift = toMend(one, wanted);
     if (drift.length > 0 && can.update) return { do: "update", found: one, reason: fields(drift) };
-    const known = record?.phase === "ready" && record.ref === one.ref && record.fingerprint === wanted.fingerprint;
+    const known =
+      record?.phase === "ready" &&
+      record.ref === one.ref &&
+      record.fingerprint === wanted.fingerprint &&
+      record.inputs !== null;
     if (known || can.shared) return { do: "keep", found: one, reason: leftAlone(one) };
     return { do: "adopt", found: one, reason: "ours by its tags" };
   }
@@ -107,6 +116,7 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
         hint: "take the change back, or run bootstrap teardown and then bootstrap up",
       };
     }
+    if (can.temporary && can.destroy) return { do: "clear", found: other, reason: changed };
     if (can.versioned) return { do: "create", reason: `a new version (${changed})` };
     return { do: "replace", reason: changed };
   }
@@ -155,7 +165,7 @@ export function toMend(thing: Found, { fingerprint, repair }: Wanted): readonly 
 const RANK: Readonly<Record<State, number>> = { ready: 0, pending: 1, failed: 2, deleting: 3 };
 
 /** The one the record speaks of, unless a better one is there: ready before pending before failed, the newest first. */
-function best(record: StepRecord | undefined, things: readonly Found[]): Found | undefined {
+export function best(record: StepRecord | undefined, things: readonly Found[]): Found | undefined {
   const byRank = (a: Found, b: Found) =>
     RANK[a.state] - RANK[b.state] ||
     Number(record !== undefined && isIntended(record, b)) - Number(record !== undefined && isIntended(record, a)) ||
@@ -167,6 +177,11 @@ function best(record: StepRecord | undefined, things: readonly Found[]): Found |
 /** What an open attempt of ours made has never been used; everything else of a protecting kind may have been. */
 function mayHoldData(record: StepRecord | undefined, thing: Found, { protect }: Can): boolean {
   return protect === true && !(record?.phase === "creating" && isIntended(record, thing));
+}
+
+/** Of a temporary thing, the journal must tell that it was made for the attempt at hand: `destroying` says it was used. */
+function isUnused(record: StepRecord | undefined, thing: Found): boolean {
+  return record !== undefined && record.phase !== "destroying" && isIntended(record, thing);
 }
 
 function refuseData(found: Found, reason: string): Verdict {
@@ -204,7 +219,7 @@ function changes(record: StepRecord | undefined, { inputs }: Wanted): string {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
     (name) => canonical(before[name] ?? null) !== canonical(after[name] ?? null),
   );
-  if (record === undefined || names.length === 0) return "made from other inputs";
+  if (!record?.inputs || names.length === 0) return "made from other inputs";
   return names
     .map((name) => {
       const [was, is] = [before[name], after[name]].map((value) => (value === undefined ? "none" : canonical(value)));

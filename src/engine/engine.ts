@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import { type Brought, bring, GRACE_MS, type Look, look, verdictOf } from "./bring.ts";
 import { Calls, type CloudErrors } from "./calls.ts";
 import type { Clock } from "./clock.ts";
-import { wantedOne } from "./decide.ts";
+import { best, wantedOne } from "./decide.ts";
 import { AbortedError, BootstrapError, StepError } from "./errors.ts";
 import type { Listener, Outcome, PlannedNode } from "./events.ts";
 import type { Graph, Node } from "./graph.ts";
-import { JournalError, type Manifest } from "./manifest.ts";
+import { JournalError, type Manifest, type Pins, type StepRecord } from "./manifest.ts";
 import {
   cameBack,
   isHidden,
@@ -127,7 +127,9 @@ export class Engine<Cloud> {
     return manifest.records.some(([id, { phase }]) => {
       const owner = graph.ownerOf(id);
       if (targets && !targets.has(owner ?? id)) return false;
-      return phase !== "ready" || (owner !== undefined && !keepTemporaries);
+      if (owner === undefined) return phase !== "ready";
+      // One that is kept although it was used is done with.
+      return !keepTemporaries || phase === "creating" || phase === "updating";
     });
   }
 
@@ -175,8 +177,11 @@ export class Engine<Cloud> {
     return { planned: said, look: seen, output: found?.output };
   }
 
-  /** Acts on a plan just made: a node is looked at again only if something it needs was changed. */
-  async up(plan: Plan<Cloud>): Promise<Summary> {
+  /**
+   * Acts on a plan just made: a node is looked at again only if something it needs was changed. The pins are written
+   * down before anything is made.
+   */
+  async up(plan: Plan<Cloud>, pins?: Pins): Promise<Summary> {
     const run = this.#run;
     const { graph, manifest, clock, emit, signal } = run;
     const failures: BootstrapError[] = [];
@@ -185,7 +190,7 @@ export class Engine<Cloud> {
     const done = new Map<string, Brought & { readonly look: Look }>();
     const { things: strangers } = manifest.fresh ? await this.#survey() : NOTHING;
     const doubtUntil = strangers.length > 0 ? clock.elapsed() + GRACE_MS : 0;
-    for (const thing of strangers) await this.#remember(thing);
+    if (pins || strangers.length > 0) await manifest.putAll(this.#recordsOf(strangers), pins);
 
     const released: Promise<BootstrapError[]>[] = [];
 
@@ -401,15 +406,30 @@ export class Engine<Cloud> {
     return nodes.filter(({ id }) => scope.has(id));
   }
 
-  /** With the manifest lost, what no node speaks of is written down, so that later runs look for it too. */
-  async #remember({ step, found }: Thing<Cloud>): Promise<void> {
-    const { graph, manifest, clock } = this.#run;
-    if (graph.node(found.node) || manifest.get(found.node)) return;
-    await manifest.put(found.node, {
-      ...{ kind: step.kind, needs: [], phase: "ready", inputs: null, ref: found.ref },
-      ...{ fingerprint: found.fingerprint ?? "", token: found.token ?? randomUUID() },
-      at: new Date(clock.now()).toISOString(),
-    });
+  /**
+   * With the manifest lost, everything that is there is written down in its first write: a second run, which finds a
+   * manifest, asks for nothing that neither it nor the graph speaks of.
+   */
+  #recordsOf(strangers: readonly Thing<Cloud>[]): Readonly<Record<string, StepRecord>> {
+    const { graph, clock } = this.#run;
+    const nodes = new Set(strangers.map(({ found }) => found.node));
+    return Object.fromEntries(
+      [...nodes].map((id) => {
+        const things = strangers.filter(({ found }) => found.node === id);
+        const {
+          ref,
+          fingerprint = "",
+          token = randomUUID(),
+        } = best(
+          undefined,
+          things.map(({ found }) => found),
+        )!;
+        const { kind } = things.find(({ found }) => found.ref === ref)!.step;
+        const phase = graph.ownerOf(id) === undefined ? ("ready" as const) : ("destroying" as const);
+        const at = new Date(clock.now()).toISOString();
+        return [id, { kind, needs: [], phase, inputs: null, ref, fingerprint, token, at }];
+      }),
+    );
   }
 
   /** Things of ours whose node the graph no longer has; looked for only where there can be any. */

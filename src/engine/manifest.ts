@@ -9,6 +9,7 @@ const stepRecord = z.object({
   /** Edges, so that the order of removal survives a change of code. */
   needs: z.array(z.string()).readonly(),
   phase: z.enum(["creating", "updating", "ready", "destroying"]),
+  /** Null of a thing that was found when the manifest had been lost. */
   inputs: z.unknown(),
   fingerprint: z.string(),
   token: z.string(),
@@ -86,8 +87,13 @@ export class Manifest {
   }
 
   /** Resolves when the record, and the pins that go with it, are on disk. */
-  put(node: string, record: StepRecord, pins: Pins = {}): Promise<void> {
-    return this.#write({ pins: { ...this.#file.pins, ...pins }, steps: { ...this.#file.steps, [node]: record } });
+  put(node: string, record: StepRecord, pins?: Pins): Promise<void> {
+    return this.putAll({ [node]: record }, pins);
+  }
+
+  /** The same of several in one write: all of them are on disk, or none. */
+  putAll(records: Readonly<Record<string, StepRecord>>, pins: Pins = {}): Promise<void> {
+    return this.#write({ pins: { ...this.#file.pins, ...pins }, steps: { ...this.#file.steps, ...records } });
   }
 
   pin(pins: Pins): Promise<void> {

@@ -158,7 +158,8 @@ export function label<Cloud>(things: readonly Thing<Cloud>[], { found }: Thing<C
 
 function leansOn<Cloud>({ manifest, kinds }: Run<Cloud>, one: Thing<Cloud>, other: Thing<Cloud>): boolean {
   const records = [manifest.get(one.found.node), manifest.get(other.found.node)];
-  if (records[0] && records[1]) return records[0].needs.includes(other.found.node);
+  // Of what was written down because a manifest was lost, the edges are not known.
+  if (records[0]?.inputs && records[1]?.inputs) return records[0].needs.includes(other.found.node);
   const place = ({ step }: Thing<Cloud>) => kinds.findIndex(({ kind }) => kind === step.kind);
   return place(one) < place(other);
 }

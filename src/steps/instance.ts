@@ -27,6 +27,8 @@ export interface InstanceInputs {
   /** Without it: as large as the image's. */
   readonly rootGiB?: number | undefined;
   readonly kmsKeyId?: string | undefined;
+  /** What is to be done on it: a machine for something else is another machine. */
+  readonly purpose?: string | undefined;
 }
 
 export interface InstanceOutput {

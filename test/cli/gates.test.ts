@@ -1,4 +1,6 @@
+import { DescribeImagesCommand, RunInstancesCommand } from "@aws-sdk/client-ec2";
 import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { bakeTargets, factsForBake } from "../../src/cli/bake-ami.ts";
 import { readFacts } from "../../src/cli/facts.ts";
 import type { Flags } from "../../src/cli/flags.ts";
 import type { Session } from "../../src/cli/session.ts";
@@ -53,6 +55,23 @@ function expectUntouched({ writes, journal }: Awaited<ReturnType<typeof type>>):
   expect(writes).toEqual([]);
   expect(journal).toBe(standing.manifest);
 }
+
+it("bake-ami removes without a question what an interrupted up left of the other builder, which the config speaks of", async () => {
+  const desk = deskAt(standing, { oversleep: 10 });
+  const { ec2 } = desk.site.lab.cloud;
+  const { Images } = await ec2.send(new DescribeImagesCommand({ Owners: ["self"] }));
+  const own = { "bootstrap:env": "demux", "bootstrap:region": "us-east-1", "bootstrap:node": "image-builder" };
+  const Tags = Object.entries(own).map(([Key, Value]) => ({ Key, Value }));
+  const TagSpecifications = [{ ResourceType: "instance" as const, Tags }];
+  const launch = { ImageId: Images![0]!.ImageId!, InstanceType: "m5.large" as const, MinCount: 1, MaxCount: 1 };
+  await ec2.send(new RunInstancesCommand({ ...launch, TagSpecifications }));
+  await desk.site.lab.clock.sleep(60_000);
+  const { session } = await desk.site.open();
+  const stdout = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  onTestFinished(() => stdout.mockRestore());
+  await bringUp(session, await factsForBake(session), bakeTargets);
+  expect(writesAt(desk)).toContain("TerminateInstances");
+});
 
 describe("teardown, where nobody can be asked", () => {
   it.each<[string, Flags]>([

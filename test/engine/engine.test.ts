@@ -262,6 +262,21 @@ describe("up", () => {
     expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
   });
 
+  it("keeps the intent when the cloud names what it made and never shows it, so that no second one is made", async () => {
+    cloud.after = (call) => {
+      if (call !== "create disk") return;
+      Object.assign(cloud.live.at(-1)!, { visibleAt: Number.POSITIVE_INFINITY });
+      throw new ToyError("unknown", "connection reset");
+    };
+    await up();
+    cloud.after = () => {};
+    const disk = cloud.live.find(({ kind }) => kind === "disk")!;
+    const { manifest, summary } = await up();
+    expect(summary.failures[0]?.message).toBe(`waiting for disk (disk): ${disk.ref} has not shown up after 120 s`);
+    expect(manifest.get("disk")).toMatchObject({ phase: "creating", ref: disk.ref });
+    expect(kinds().filter((kind) => kind === "disk")).toEqual(["disk"]);
+  });
+
   it("keeps the intent when a later send is refused after an answer was lost", async () => {
     let sends = 0;
     cloud.before = (call) => {
@@ -590,6 +605,167 @@ describe("up", () => {
     const { summary } = await up();
     expect(summary.failures[0]?.message).toContain("somebody else's");
     expect(cloud.live.some(({ ref }) => ref === "queue-0")).toBe(true);
+  });
+});
+
+describe("a builder", () => {
+  const machines = () => cloud.live.filter(({ kind }) => kind === "machine").map(({ ref }) => ref);
+  const imagedFrom: string[] = [];
+
+  /** A lab that writes down which machine each image was made from, and does its work by a command that cannot be removed. */
+  function bakery({ work = {}, failsWork = false }: { work?: ToyInputs; failsWork?: boolean } = {}): Graph<ToyCloud> {
+    const graph = new Graph<ToyCloud>();
+    const builder = graph.add("builder", toyStep("machine", { takesMs: 30_000, repeatable: true }), {
+      inputs: () => ({ work: JSON.stringify(work) }),
+    });
+    const { destroy: _destroy, ...command } = toyStep("command", { takesMs: 60_000, fails: failsWork });
+    const provision = graph.add("provision", command, {
+      needs: { builder },
+      inputs: ({ builder }) => ({ machine: builder.ref, ...work }),
+    });
+    const image = toyStep("image", { takesMs: 240_000 });
+    const create: typeof image.create = (context) => {
+      imagedFrom.push((context.temporaries as { builder: { ref: string } }).builder.ref);
+      return image.create(context);
+    };
+    graph.add("image", { ...image, create }, { inputs: () => work, temporary: { builder, provision } });
+    return graph;
+  }
+
+  const bake = async (options: Parameters<typeof bakery>[0] = {}, keepTemporaries = false) => {
+    const run = await toyRun(cloud, store, bakery(options), { keepTemporaries });
+    return { ...run, summary: await run.engine.up(await run.engine.plan()) };
+  };
+  const untilCalled = async (call: string) => {
+    const { engine, stop } = await toyRun(cloud, store, bakery());
+    cloud.after = (made) => {
+      if (made === call) setImmediate(() => stop.abort());
+    };
+    await expect(engine.up(await engine.plan())).rejects.toThrow("stopped");
+    cloud.after = () => {};
+  };
+
+  beforeEach(() => {
+    imagedFrom.length = 0;
+  });
+
+  it("that was kept is not imaged again when its image is gone", async () => {
+    await bake({}, true);
+    const [kept] = machines();
+    cloud.things = cloud.things.filter(({ kind }) => kind !== "image");
+    const { summary } = await bake({}, true);
+    expect(summary.failures).toEqual([]);
+    expect(imagedFrom).toEqual([kept, expect.not.stringMatching(kept!)]);
+    expect(machines()).not.toContain(kept);
+  });
+
+  it("that is for other work is ended before the next begins, though it is to be kept", async () => {
+    await bake({}, true);
+    await bake({ work: { packages: "htop" } }, true);
+    expect(new Set(imagedFrom).size).toBe(2);
+    expect(machines()).toEqual([imagedFrom[1]]);
+    const begun = cloud.changes.lastIndexOf("create builder");
+    expect(cloud.changes.slice(0, begun)).toContain("destroy builder");
+  });
+
+  it("is not imaged again when the image failed while nobody looked", async () => {
+    await untilCalled("create image");
+    Object.assign(cloud.live.find(({ kind }) => kind === "image")!, { state: "failed" });
+    expect((await bake()).summary.failures).toEqual([]);
+    expect(new Set(imagedFrom).size).toBe(2);
+    expect([machines(), kinds().filter((kind) => kind === "image")]).toEqual([[], ["image"]]);
+  });
+
+  it("is not imaged again when the image was asked for and never came", async () => {
+    cloud.before = (call) => {
+      if (call === "create image") throw new ToyError("unknown", "connection reset");
+    };
+    await bake({}, true);
+    cloud.before = () => {};
+    imagedFrom.length = 0;
+    const [used] = machines();
+    expect((await bake({}, true)).summary.failures).toEqual([]);
+    expect(imagedFrom).toEqual([expect.not.stringMatching(used!)]);
+  });
+
+  it("is gone on with while its work goes on", async () => {
+    await untilCalled("create provision");
+    const [begun] = machines();
+    expect((await bake()).summary.failures).toEqual([]);
+    expect([imagedFrom, cloud.changes.filter((call) => call === "create provision").length]).toEqual([[begun], 1]);
+  });
+
+  it("whose work failed while nobody looked is told of, and no second try is made on it", async () => {
+    await untilCalled("create provision");
+    const [begun] = machines();
+    Object.assign(cloud.things.find(({ kind }) => kind === "command")!, { state: "failed" });
+    const told = await bake({}, true);
+    expect(told.summary.failures[0]?.message).toContain("no capacity in zone-a");
+    expect(imagedFrom).toEqual([]);
+    expect((await bake({}, true)).summary.failures).toEqual([]);
+    expect(imagedFrom).toEqual([expect.not.stringMatching(begun!)]);
+  });
+
+  it("whose work failed is not tried again on, though it was kept for a look", async () => {
+    const { summary } = await bake({ failsWork: true }, true);
+    expect(summary.failures.length).toBe(1);
+    const [kept] = machines();
+    expect((await bake({}, true)).summary.failures).toEqual([]);
+    expect([imagedFrom, machines()]).toEqual([[expect.not.stringMatching(kept!)], [imagedFrom[0]]]);
+  });
+
+  it("of which nobody knows what was done to it is not used, when the manifest is gone", async () => {
+    await untilCalled("create provision");
+    const [unknown] = machines();
+    store = memoryStore();
+    expect((await bake()).summary.failures).toEqual([]);
+    expect([imagedFrom, machines()]).toEqual([[expect.not.stringMatching(unknown!)], []]);
+  });
+});
+
+describe("a manifest that is lost", () => {
+  const small = async () => toyRun(cloud, store, groupOnly(), { kinds: kindsOf(lab()) });
+
+  it("leaves nothing unknown that only a later config drops, also when only some nodes were brought since", async () => {
+    await up();
+    store = memoryStore();
+    const bake = await toyRun(cloud, store, lab());
+    expect((await bake.engine.up(await bake.engine.plan(new Set(["image", "queue"])))).failures).toEqual([]);
+    for (let times = 0; times < 2; times++) {
+      const { engine } = await small();
+      const { left } = await engine.up(await engine.plan());
+      expect(left).toEqual([expect.stringContaining("disk disk-2 (disk)")]);
+      expect(kinds()).toEqual(["disk", "group"]);
+    }
+    expect((await (await small()).engine.plan()).left.map(({ found }) => found.ref)).toEqual(["disk-2"]);
+  });
+
+  it("is begun anew with everything that is there in its first write, beside the pins", async () => {
+    await up();
+    store = memoryStore();
+    const { engine } = await small();
+    await engine.up(await engine.plan(), { vpc: "vpc-1" });
+    const first = JSON.parse(store.writes[0]!);
+    expect(Object.keys(first.steps).sort()).toEqual(["disk", "group", "image", "queue"]);
+    expect(first.steps.disk).toMatchObject({ kind: "disk", phase: "ready", ref: "disk-2" });
+    expect(first.pins).toEqual({ vpc: "vpc-1" });
+  });
+
+  it("is adopted from by the run after one that was killed right after that write", async () => {
+    await up();
+    store = memoryStore();
+    const dying = await toyRun(cloud, store, lab());
+    const plan = await dying.engine.plan();
+    const write = store.write.bind(store);
+    store.write = (text) => (store.writes.length > 0 ? new Promise(() => {}) : write(text));
+    void dying.engine.up(plan);
+    while (store.writes.length === 0) await new Promise(setImmediate);
+    store = memoryStore(store.text);
+    const before = cloud.changes.length;
+    const { engine } = await small();
+    const { left } = await engine.up(await engine.plan());
+    expect(left).toEqual([expect.stringContaining("disk-2")]);
+    expect(cloud.changes.slice(before).some((call) => call.startsWith("create"))).toBe(false);
   });
 });
 
