@@ -27,17 +27,26 @@ type Seeker = Pick<FindContext<unknown, unknown>, "name" | "region" | "node">;
 export function tagsOf({ name, region, node, fingerprint, fixedFingerprint, token, now }: Maker): Tags {
   return {
     Name: `${name}-${node}`,
-    [ENV_TAG]: name,
-    [REGION_TAG]: region,
-    [NODE_TAG]: node,
-    [FINGERPRINT_TAG]: fingerprint,
-    [FIXED_TAG]: fixedFingerprint,
+    ...idTags({ name, region, node, fingerprint, fixedFingerprint }),
     [MADE_TAG]: `${now.toISOString().replace(/\.\d+Z$/, "Z")} ${VERSION} ${tail(token)}`,
   };
 }
 
+/** Those without which a thing is not known again. */
+export function idTags({ name, region, node, ...made }: Omit<Maker, "token" | "now">): Tags {
+  return { ...ownerTags({ name, region, node }), ...fingerprintTags(made) };
+}
+
+/** Those that say whose it is. */
+export function ownerTags({ name, region, node }: Pick<Maker, "name" | "region" | "node">): Tags {
+  return { [ENV_TAG]: name, [REGION_TAG]: region, [NODE_TAG]: node };
+}
+
 /** Written last by an update: from now on the thing counts as made from these inputs. */
-export function fingerprintTags({ fingerprint, fixedFingerprint }: Maker): Tags {
+export function fingerprintTags({
+  fingerprint,
+  fixedFingerprint,
+}: Pick<Maker, "fingerprint" | "fixedFingerprint">): Tags {
   return { [FINGERPRINT_TAG]: fingerprint, [FIXED_TAG]: fixedFingerprint };
 }
 

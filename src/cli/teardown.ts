@@ -117,7 +117,7 @@ async function agreeToLose(
   place: string,
 ): Promise<void> {
   const { flags } = session;
-  const data = things.filter(({ step }) => step.protect);
+  const data = things.filter(({ step, found }) => step.protect && found.owned);
   const refs = data.map(({ found }) => found.ref).join(", ");
   if (!session.confirm) {
     const given = flags.yes && (data.length === 0 || flags.discardData);
@@ -162,6 +162,6 @@ function inJson({ step, found }: Thing<Cloud>) {
 }
 
 function inWords({ step, found }: Thing<Cloud>): string {
-  const data = step.protect ? "  (holds data)" : "";
+  const data = !found.owned ? "  (its tags are gone: it stays)" : step.protect ? "  (holds data)" : "";
   return `  ${step.kind.padEnd(20)} ${found.ref}${data}`;
 }

@@ -173,6 +173,7 @@ function newIntent<Cloud>(
     phase: "creating",
     inputs,
     fingerprint: wanted.fingerprint,
+    fixedFingerprint: wanted.fixedFingerprint,
     token: randomUUID(),
     at: new Date(clock.now()).toISOString(),
   };

@@ -44,14 +44,7 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
     if (!Object.hasOwn(RANK, String(state))) throw new Error(`${ref} is in no state that can be decided on: ${state}`);
   }
   const foreign = can.shared ? undefined : found.find(({ owned }) => !owned);
-  if (foreign) {
-    const { ref, hint = "rename or remove it, or choose another name for this environment" } = foreign;
-    const reason =
-      foreign.hint && record?.ref === ref
-        ? `${ref} is the one that was made for this node, and its tags are gone`
-        : `${ref} has our name but not our tags, so it is somebody else's`;
-    return { do: "refuse", found: foreign, reason, hint };
-  }
+  if (foreign) return notOurs(record, foreign);
 
   const one = wantedOne(record, found, wanted, can);
   if (record && !found.some((thing) => isIntended(record, thing))) {
@@ -129,6 +122,20 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
   const leaving = found.find(({ state }) => state === "deleting");
   if (leaving) return { do: "wait", found: leaving, reason: "an older one is still being deleted" };
   return { do: "create", reason: failed ? failure(failed) : "not there" };
+}
+
+/** What has our name, or our journal's ref, and not our tags, is left alone. */
+export function notOurs(record: StepRecord | undefined, found: Found): Extract<Verdict, { do: "refuse" }> {
+  const { ref, hint = "rename or remove it, or choose another name for this environment" } = found;
+  const reason = isStripped(record, found)
+    ? `${ref} is the one that was made for this node, and its tags are gone`
+    : `${ref} has our name but not our tags, so it is somebody else's`;
+  return { do: "refuse", found, reason, hint };
+}
+
+/** Ours by the journal, and no longer by its tags. */
+export function isStripped(record: StepRecord | undefined, { ref, owned, hint }: Found): boolean {
+  return !owned && hint !== undefined && record?.ref === ref;
 }
 
 /** Is this what the record's attempt was about? By its ref, by the attempt's token, or failing both by what it is made from. */

@@ -12,6 +12,8 @@ const stepRecord = z.object({
   /** Null of a thing that was found when the manifest had been lost. */
   inputs: z.unknown(),
   fingerprint: z.string(),
+  /** Of the part that cannot be changed in place. */
+  fixedFingerprint: z.string().optional(),
   token: z.string(),
   ref: z.string().optional(),
   output: z.unknown().optional(),

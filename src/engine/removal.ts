@@ -1,5 +1,5 @@
 import { remove, untilSeen } from "./bring.ts";
-import { isIntended } from "./decide.ts";
+import { isIntended, isStripped, notOurs, refusalOf } from "./decide.ts";
 import { BootstrapError } from "./errors.ts";
 import type { StepRecord } from "./manifest.ts";
 import { find, isAborted, note, paceOf, type Run } from "./run.ts";
@@ -25,7 +25,10 @@ export interface Survey<Cloud> {
   readonly unseen: readonly Unseen[];
 }
 
-/** Everything that carries this environment's tags, of every kind, whatever the node; a kind that is denied is named. */
+/**
+ * Everything that carries this environment's tags, of every kind, whatever the node, and what holds data and is known
+ * although it lost them; a kind that is denied is named.
+ */
 export async function survey<Cloud>(run: Run<Cloud>, kinds = run.kinds): Promise<Survey<Cloud>> {
   const unseen = new Map<string, Unseen>();
   const lists = await all(
@@ -40,7 +43,8 @@ export async function survey<Cloud>(run: Run<Cloud>, kinds = run.kinds): Promise
           miss(error, false);
           return [];
         });
-      return found.filter(({ owned }) => owned).map((thing) => ({ step, found: thing }));
+      const isOurs = (thing: Found) => thing.owned || (step.protect && isStripped(run.manifest.get(thing.node), thing));
+      return found.filter(isOurs).map((thing) => ({ step, found: thing }));
     }),
   );
   return { things: lists.flat(), unseen: [...unseen.values()] };
@@ -101,6 +105,7 @@ export async function removeAll<Cloud>(run: Run<Cloud>, things: readonly Thing<C
     }
     emit({ type: "started", at: startedAt, node: label(things, one), doing: "removing" });
     try {
+      if (step.protect && !found.owned) throw refusalOf(step.kind, id, notOurs(manifest.get(id), found));
       const record = manifest.get(id);
       if (record && record.phase !== "destroying" && record.kind === step.kind && isIntended(record, found)) {
         await manifest.put(id, { ...record, phase: "destroying" });

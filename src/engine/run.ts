@@ -41,8 +41,10 @@ export function find<Cloud>(
   unlisted?: (cause: unknown) => void,
 ): Promise<readonly Found[]> {
   const known = Object.fromEntries(
-    manifest.records.flatMap(([id, { kind, ref }]) =>
-      ref !== undefined && kind === step.kind && (node === undefined || node === id) ? [[ref, id]] : [],
+    manifest.records.flatMap(([id, { kind, ref, fingerprint, fixedFingerprint }]) =>
+      ref !== undefined && kind === step.kind && (node === undefined || node === id)
+        ? [[ref, { node: id, fingerprint, fixedFingerprint }]]
+        : [],
     ),
   );
   const context: FindContext<unknown, Cloud> = {

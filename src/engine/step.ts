@@ -48,6 +48,13 @@ export interface Found<O = unknown> {
   readonly drift?: readonly Drift[] | undefined;
 }
 
+/** What the journal knows of a thing that its tags should say. */
+export interface Known {
+  readonly node: string;
+  readonly fingerprint: string;
+  readonly fixedFingerprint?: string | undefined;
+}
+
 /** What `find` and `destroy` may rely on: name and region are enough, no config and no manifest. */
 export interface FindContext<I, Cloud> {
   /** The environment's name. */
@@ -55,8 +62,8 @@ export interface FindContext<I, Cloud> {
   readonly region: string;
   /** The node to look for; undefined asks for the whole kind, whatever the node. */
   readonly node?: string | undefined;
-  /** Nodes by the refs that the journal has for them: what is shown under such a ref is ours, even if its tags were taken. */
-  readonly known?: Readonly<Record<string, string>>;
+  /** By the refs that the journal has: what is shown under one of them is ours, even if its tags were taken. */
+  readonly known?: Readonly<Record<string, Known>>;
   /** Known only when everything the node needs is there; only then can drift be told. */
   readonly inputs?: I | undefined;
   readonly cloud: Cloud;

@@ -12,8 +12,8 @@ import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
 import { orNothing, unless } from "../aws/errors.ts";
 import { stateFrom } from "../aws/state.ts";
-import { fingerprintTags, fromTags, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
-import type { Drift, Found, State, Step } from "../engine/step.ts";
+import { fingerprintTags, fromTags, idTags, ownerTags, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
+import type { Drift, FindContext, Found, State, Step } from "../engine/step.ts";
 
 export interface FilesystemInputs {
   readonly subnetId: string;
@@ -81,8 +81,8 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
     // FSx has no filter for tags.
     for await (const page of paginateDescribeFileSystems({ client: cloud.fsx }, {})) {
       for (const live of page.FileSystems ?? []) {
-        const origin = fromTags(context, tagRecord(live.Tags));
-        if (!origin.owned) continue;
+        const origin = originOf(context, live);
+        if (!origin.owned && !origin.hint) continue;
         const drift = inputs && driftFrom(inputs, live);
         found.push({
           ref: live.FileSystemId!,
@@ -157,6 +157,28 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
     await orNothing(cloud.fsx.send(new DeleteFileSystemCommand({ FileSystemId: ref })));
   },
 };
+
+/** By its tags; one that the journal knows and that lacks some of them is not to be doubled, and its tags can be given back. */
+function originOf(
+  { known, ...context }: FindContext<unknown, unknown>,
+  { FileSystemId = "", ResourceARN, Tags }: FileSystem,
+): Pick<Found, "node" | "owned" | "hint" | "fingerprint" | "fixedFingerprint" | "token"> {
+  const tags = tagRecord(Tags);
+  const origin = fromTags(context, tags);
+  const record = known?.[FileSystemId];
+  if (!record) return origin;
+  const { fingerprint = record.fingerprint, fixedFingerprint = record.fixedFingerprint } = origin;
+  const { name, region } = context;
+  const owner = { name, region, node: record.node };
+  const whole = fixedFingerprint ? idTags({ ...owner, fingerprint, fixedFingerprint }) : ownerTags(owner);
+  const lost = Object.entries(whole).filter(([key, value]) => tags[key] !== value);
+  if (lost.length === 0) return origin;
+  const given = lost.map(([key, value]) => `Key=${key},Value=${value}`).join(" ");
+  return {
+    ...{ ...origin, node: record.node, owned: false },
+    hint: `give it its tags back, then run the same command again: aws fsx tag-resource --region ${region} --resource-arn ${ResourceARN} --tags ${given}`,
+  };
+}
 
 const STATE: Readonly<Record<FileSystemLifecycle, State>> = {
   CREATING: "pending",

@@ -86,7 +86,7 @@ export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
 /** What to type over a group that has our name and not our tags. */
 function hintFor({ name, node, region, known = {} }: Seeker, logGroupName: string, arn: string): string {
   if (known[logGroupName] !== undefined) {
-    const tags = [`${ENV_TAG}=${name}`, `${REGION_TAG}=${region}`, `${NODE_TAG}=${node ?? known[logGroupName]}`];
+    const tags = [`${ENV_TAG}=${name}`, `${REGION_TAG}=${region}`, `${NODE_TAG}=${node ?? known[logGroupName].node}`];
     return `put the tags back: aws logs tag-resource --region ${region} --resource-arn ${arn} --tags ${tags.join(",")}`;
   }
   const command = `aws logs delete-log-group --region ${region} --log-group-name ${logGroupName}`;

@@ -4,6 +4,7 @@ import {
   CreateSecurityGroupCommand,
   CreateTagsCommand,
   DeleteSecurityGroupCommand,
+  DescribeNetworkInterfacesCommand,
   type IpPermission,
   paginateDescribeSecurityGroups,
   RevokeSecurityGroupIngressCommand,
@@ -11,7 +12,7 @@ import {
 } from "@aws-sdk/client-ec2";
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
-import { orNothing, unless } from "../aws/errors.ts";
+import { classify, orNothing, unless } from "../aws/errors.ts";
 import { fingerprintTags, fromTags, tagFilters, tagList, tagRecord, tagsOf, uniqueName } from "../aws/tags.ts";
 import type { Found, Step } from "../engine/step.ts";
 
@@ -111,9 +112,24 @@ export const securityGroup: Step<SecurityGroupInputs, SecurityGroupOutput, unkno
   },
 
   async destroy({ cloud }, { ref }) {
-    await orNothing(cloud.ec2.send(new DeleteSecurityGroupCommand({ GroupId: ref })));
+    await orNothing(cloud.ec2.send(new DeleteSecurityGroupCommand({ GroupId: ref }))).catch(async (error: unknown) => {
+      const users = classify(error) === "busy" ? await usersOf(cloud, ref) : [];
+      if (error instanceof Error && users.length > 0) error.message += `; it is used by ${users.join(", ")}`;
+      throw error;
+    });
   },
 };
+
+/** The interfaces in a group, in the words of those who made them; none where one may not look. */
+async function usersOf({ ec2 }: Cloud, groupId: string): Promise<string[]> {
+  const asked = new DescribeNetworkInterfacesCommand({ Filters: [{ Name: "group-id", Values: [groupId] }] });
+  const { NetworkInterfaces = [] } = await ec2.send(asked).catch(() => ({ NetworkInterfaces: [] }));
+  const users = NetworkInterfaces.map(
+    ({ NetworkInterfaceId, Description, Attachment, RequesterId }) =>
+      Attachment?.InstanceId ?? (Description || `${NetworkInterfaceId}${RequesterId ? ` of ${RequesterId}` : ""}`),
+  );
+  return [...new Set(users)].sort();
+}
 
 /** TCP ranges that the group opens to itself, as AWS tells them. */
 function selfRanges(group: SecurityGroup): PortRange[] {

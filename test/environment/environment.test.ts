@@ -8,7 +8,12 @@ import {
   DescribeSubnetsCommand,
   RevokeSecurityGroupIngressCommand,
 } from "@aws-sdk/client-ec2";
-import { DescribeFileSystemsCommand, UpdateFileSystemCommand } from "@aws-sdk/client-fsx";
+import {
+  DescribeFileSystemsCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
+  UpdateFileSystemCommand,
+} from "@aws-sdk/client-fsx";
 import {
   AttachRolePolicyCommand,
   DetachRolePolicyCommand,
@@ -286,6 +291,43 @@ describe("a changed config", () => {
     expect(summary?.left.join()).toContain("it may hold data");
     const { FileSystems } = await site.lab.cloud.fsx.send(new DescribeFileSystemsCommand({}));
     expect(FileSystems).toHaveLength(1);
+  });
+
+  it("makes no second file system when the first one's tags were taken, and gives the way back", async () => {
+    await site.up();
+    const { fsx } = site.lab.cloud;
+    const { ResourceARN, FileSystemId } = (await fsx.send(new DescribeFileSystemsCommand({}))).FileSystems![0]!;
+    const TagKeys = ["bootstrap:env", "bootstrap:region", "bootstrap:node", "bootstrap:fingerprint", "bootstrap:fixed"];
+    await fsx.send(new UntagResourceCommand({ ResourceARN, TagKeys }));
+
+    const { plan, writes, summary } = await site.up();
+    expect(writes.filter((write) => write !== "TagResource")).toEqual([]);
+    expect(summary?.failures).toMatchObject([{ code: "refused" }]);
+    const refused = plan.nodes.find(({ node }) => node === "filesystem");
+    expect(refused).toMatchObject({ verdict: "refuse", ref: FileSystemId });
+
+    const without = await site.up("filesystem: { enabled: false }", { dryRun: true });
+    expect(without.plan.left.map(({ found }) => found.ref)).toEqual([FileSystemId]);
+
+    const Tags = [...refused!.hint!.matchAll(/Key=(\S+),Value=(\S+)/g)].map(([, Key, Value]) => ({ Key, Value }));
+    await fsx.send(new TagResourceCommand({ ResourceARN, Tags }));
+    expect((await site.up()).plan.idle).toBe(true);
+  });
+
+  it("takes down all but a file system whose tags were taken, and what it stands on, and remembers both", async () => {
+    await site.up();
+    const { fsx } = site.lab.cloud;
+    const { ResourceARN, FileSystemId } = (await fsx.send(new DescribeFileSystemsCommand({}))).FileSystems![0]!;
+    await fsx.send(new UntagResourceCommand({ ResourceARN, TagKeys: ["bootstrap:env"] }));
+    const { left, failures } = await site.teardown();
+    expect(left.map(({ step }) => step.kind).sort()).toEqual(["filesystem", "security-group"]);
+    expect(failures).toMatchObject([
+      { code: "refused", hint: expect.stringContaining("Key=bootstrap:env,Value=demux") },
+    ]);
+    expect(failures[0]!.message).toContain(FileSystemId);
+
+    await fsx.send(new TagResourceCommand({ ResourceARN, Tags: [{ Key: "bootstrap:env", Value: "demux" }] }));
+    expect(await site.teardown()).toMatchObject({ left: [], failures: [] });
   });
 
   it("buys Spot when told to, with the account's own role for it", async () => {

@@ -1,4 +1,9 @@
-import { DescribeFileSystemsCommand, UpdateFileSystemCommand } from "@aws-sdk/client-fsx";
+import {
+  DescribeFileSystemsCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
+  UpdateFileSystemCommand,
+} from "@aws-sdk/client-fsx";
 import { beforeEach, describe, expect, it } from "vitest";
 import { tagRecord } from "../../src/aws/tags.ts";
 import { type FilesystemInputs, filesystem } from "../../src/steps/filesystem.ts";
@@ -64,6 +69,38 @@ describe("filesystem", () => {
     }
     expect(await filesystem.find(seeker(context, "other"))).toEqual([]);
     expect(await filesystem.find({ ...seeker(context), name: "lab2" })).toEqual([]);
+  });
+
+  it("is not doubled when its tags were taken and the journal knows it: it comes with the command that gives them back", async () => {
+    const { context, ref, found } = await make(world, filesystem, { inputs });
+    const { fingerprint, fixedFingerprint } = context;
+    const known = { [ref]: { node: "filesystem", fingerprint, fixedFingerprint } };
+    const { arn } = found.output!;
+    const untag = (...TagKeys: string[]) =>
+      world.cloud.fsx.send(new UntagResourceCommand({ ResourceARN: arn, TagKeys }));
+    const start = `aws fsx tag-resource --region us-east-1 --resource-arn ${arn} --tags `;
+
+    await untag("bootstrap:node");
+    expect(await filesystem.find(context)).toEqual([]);
+    for (const looking of [
+      { ...context, known },
+      { ...seeker(context), known },
+    ]) {
+      const [seen, ...others] = await filesystem.find(looking);
+      expect(seen).toMatchObject({ ref, node: "filesystem", owned: false, state: "ready" });
+      expect(seen!.hint).toMatch(new RegExp(`${start}Key=bootstrap:node,Value=filesystem$`));
+      expect(others).toEqual([]);
+    }
+
+    await untag("bootstrap:env", "bootstrap:region", "bootstrap:fingerprint", "bootstrap:fixed");
+    const [bare] = await filesystem.find({ ...context, known });
+    const given = bare!.hint!.slice(bare!.hint!.indexOf(start) + start.length).split(" ");
+    expect(given).toHaveLength(5);
+    const Tags = given.map((pair) => /^Key=(.*),Value=(.*)$/.exec(pair)!).map(([, Key, Value]) => ({ Key, Value }));
+    await world.cloud.fsx.send(new TagResourceCommand({ ResourceARN: arn, Tags }));
+    expect(await filesystem.find({ ...context, known })).toMatchObject([
+      { ref, owned: true, fingerprint, fixedFingerprint },
+    ]);
   });
 
   it("looks through all pages", async () => {

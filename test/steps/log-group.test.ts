@@ -70,7 +70,7 @@ describe("log-group", () => {
     const { context, ref, found } = await make(world, logGroup, { inputs });
     const tagKeys = ["bootstrap:env", "bootstrap:node", "bootstrap:region"];
     await world.cloud.logs.send(new UntagResourceCommand({ resourceArn: found.output.arn, tagKeys }));
-    const [seen] = await logGroup.find({ ...context, known: { [ref]: "log-group" } });
+    const [seen] = await logGroup.find({ ...context, known: { [ref]: { node: "log-group", fingerprint: "0" } } });
     const tags = "bootstrap:env=lab,bootstrap:region=us-east-1,bootstrap:node=log-group";
     expect(seen).toMatchObject({ owned: false, hint: expect.stringContaining(`--tags ${tags}`) as string });
   });

@@ -2,9 +2,11 @@ import {
   AuthorizeSecurityGroupEgressCommand,
   AuthorizeSecurityGroupIngressCommand,
   DescribeSecurityGroupsCommand,
+  DescribeSubnetsCommand,
   RevokeSecurityGroupEgressCommand,
   RevokeSecurityGroupIngressCommand,
 } from "@aws-sdk/client-ec2";
+import { CreateFileSystemCommand } from "@aws-sdk/client-fsx";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type SecurityGroupInputs, securityGroup } from "../../src/steps/security-group.ts";
 import { contextOf, destroyAll, type Lab, lab, make, seeker, settle } from "./harness.ts";
@@ -100,6 +102,27 @@ describe("security-group", () => {
     expect((await securityGroup.find(seeker(context))).map((one) => one.ref)).toEqual([ref]);
     await destroyAll(world, securityGroup, seeker(context, context.node));
     expect(await securityGroup.find(seeker(context))).toEqual([]);
+  });
+
+  it("names who still uses it when AWS refuses to delete it", async () => {
+    const { ref, context } = await make(world, securityGroup, { inputs });
+    await world.clock.sleep(60_000);
+    const { Subnets } = await world.cloud.ec2.send(new DescribeSubnetsCommand({}));
+    const { FileSystem } = await world.cloud.fsx.send(
+      new CreateFileSystemCommand({
+        ...{ FileSystemType: "LUSTRE", StorageCapacity: 1200, SecurityGroupIds: [ref] },
+        SubnetIds: [Subnets!.find(({ VpcId }) => VpcId === inputs.vpcId)!.SubnetId!],
+      }),
+    );
+    const [found] = await securityGroup.find(seeker(context));
+    const refused = securityGroup.destroy!(seeker(context), found!);
+    await expect(refused).rejects.toMatchObject({ name: "DependencyViolation" });
+    await expect(refused).rejects.toThrow(
+      `; it is used by Created By Amazon FSx for File System ID: ${FileSystem!.FileSystemId}`,
+    );
+    // Who may not look is told AWS's words alone.
+    world.faults.push({ operation: "DescribeNetworkInterfaces", error: { code: "UnauthorizedOperation" } });
+    await expect(securityGroup.destroy!(seeker(context), found!)).rejects.toThrow(/dependent object$/);
   });
 
   it("is not seen by another environment", async () => {
