@@ -19,6 +19,7 @@ export function makeCall(circumstances: Circumstances): Call {
     ...scopeOf(world.account, region),
     now,
     slice: (service, where, empty) => world.slice(service, where, empty),
+    table: (service, where) => world.table(service, where),
     in: (other) => makeCall({ ...circumstances, region: other }),
     random,
     between: (minMs, maxMs) => Math.round(minMs + random() * (maxMs - minMs)),

@@ -1,4 +1,4 @@
-import { appendFileSync } from "node:fs";
+import { appendFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { NormalizedSchema } from "@smithy/core/schema";
 
@@ -22,10 +22,17 @@ export function kindOf(operation: string): "read" | "write" {
   return READS.test(operation) ? "read" : "write";
 }
 
-/** Appends to `calls.jsonl` in a world's folder, one line a request. */
-export function callsIn(folder: string): (record: CallRecord) => void {
+const SIZE_LIMIT = 32 * 1024 * 1024;
+
+/** Appends to `calls.jsonl` in a world's folder, one line a request; a full one becomes `calls.1.jsonl`. */
+export function callsIn(folder: string, sizeLimit = SIZE_LIMIT): (record: CallRecord) => void {
   const path = join(folder, "calls.jsonl");
-  return (record) => appendFileSync(path, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  return (record) => {
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) >= sizeLimit) {
+      renameSync(path, join(folder, "calls.1.jsonl"));
+    }
+    appendFileSync(path, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  };
 }
 
 export function redacted(schema: NormalizedSchema, value: unknown): unknown {

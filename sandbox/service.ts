@@ -1,5 +1,7 @@
 /** The contract between the sandbox's core (wire, world, clock, faults) and its services (EC2, FSx, …). */
 
+import type { Table } from "./world.ts";
+
 /** Where a request is answered: the signature's credential scope says service and region. */
 export interface Scope {
   readonly account: string;
@@ -27,6 +29,8 @@ export interface Call extends Scope {
    * for IAM. Services read each other's slices through functions the owner exports.
    */
   slice<T extends object>(service: string, where: string, empty: () => T): T;
+  /** The same for what a service may have tens of thousands of: by id, and costing only what is changed. */
+  table<T extends object>(service: string, where: string): Table<T>;
   /** The same call seen from another region. */
   in(region: string): Call;
   /** 0 ≤ x < 1, from a seed kept in the world. */

@@ -27,6 +27,21 @@ export interface RunningSandbox {
   close(): Promise<void>;
 }
 
+/** No request that AWS takes is as long. */
+const BODY_LIMIT = 8 * 1024 * 1024;
+/** A page in a browser must not get at it by giving its own name our address. */
+const OWN_NAMES = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i;
+
+/** Answered before any service is asked. */
+class Unserved extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /** Serves the world in a folder to every AWS client, on 127.0.0.1. */
 export async function startSandbox({
   folder,
@@ -50,7 +65,10 @@ export async function startSandbox({
       ({ status, headers, body }) => outgoing.writeHead(status, { ...headers }).end(body),
       (error: unknown) => {
         if (error instanceof ConnectionReset || closing.signal.aborted) incoming.socket.destroy();
-        else outgoing.writeHead(500, { "content-type": "text/plain" }).end(`sandbox: ${messageOf(error)}\n`);
+        else if (error instanceof Unserved) {
+          const headers = { "content-type": "text/plain", connection: "close" };
+          outgoing.writeHead(error.status, headers).end(`sandbox: ${error.message}\n`);
+        } else outgoing.writeHead(500, { "content-type": "text/plain" }).end(`sandbox: ${messageOf(error)}\n`);
       },
     );
   });
@@ -91,8 +109,16 @@ function openStore(folder: string, speed: number | undefined): FolderStore {
 }
 
 async function serve(sandbox: Sandbox, incoming: IncomingMessage, signal: AbortSignal) {
+  const { host = "" } = incoming.headers;
+  if (!OWN_NAMES.test(host))
+    throw new Unserved(403, `it answers to 127.0.0.1 and localhost, not to ${host || "no name"}`);
   const chunks: Buffer[] = [];
-  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  let size = 0;
+  for await (const chunk of incoming) {
+    size += (chunk as Buffer).length;
+    if (size > BODY_LIMIT) throw new Unserved(413, `a request may have ${BODY_LIMIT} bytes`);
+    chunks.push(chunk as Buffer);
+  }
   const headers = Object.fromEntries(
     Object.entries(incoming.headers).map(([name, value]) => [name, [value].flat().join(",")]),
   );

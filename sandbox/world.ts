@@ -12,6 +12,20 @@ interface WorldFile {
   readonly slices: Record<string, object>;
 }
 
+/** What a service has very many of: kept and compared one by one, so that a call costs what it changes. */
+export interface Table<T extends object> {
+  /** To be changed in place. */
+  get(id: string): T | undefined;
+  /** To be looked at only. */
+  look(id: string): Readonly<T> | undefined;
+  /** In the order they came, to be looked at only. */
+  all(): Iterable<Readonly<T>>;
+  set(id: string, value: T): void;
+  delete(id: string): void;
+  /** Those that came, went or had a member set since this was last asked; for who keeps an index. */
+  news(): readonly string[];
+}
+
 interface Entry {
   value: object;
   /** `value` as it was last kept; undefined until someone touches it. */
@@ -26,6 +40,7 @@ export class World {
   clock: ClockState;
   readonly counts: Record<string, number>;
   readonly #slices = new Map<string, Entry>();
+  readonly #tables = new Map<string, Rows>();
   readonly #touched = new Set<string>();
   #countsText: string;
 
@@ -51,9 +66,10 @@ export class World {
 
   toText(): string {
     const { serial, seed, account, clock, counts } = this;
-    const slices = [...this.#slices].map(
-      ([key, { value, text }]) => `${JSON.stringify(key)}:${text ?? JSON.stringify(value)}`,
-    );
+    const slices = [
+      ...[...this.#slices].map(([key, { value, text }]) => `${JSON.stringify(key)}:${text ?? JSON.stringify(value)}`),
+      ...[...this.#tables].map(([key, rows]) => `${JSON.stringify(key)}:${rows.toText()}`),
+    ];
     const head = JSON.stringify({ version: VERSION, serial, seed, account, clock, counts });
     return `${head.slice(0, -1)},"slices":{${slices.join(",\n")}}}\n`;
   }
@@ -76,6 +92,17 @@ export class World {
     return entry.value as T;
   }
 
+  table<T extends object>(service: string, where: string): Table<T> {
+    const key = `${service}/${where}`;
+    let rows = this.#tables.get(key);
+    if (rows === undefined) {
+      rows = new Rows(this.#slices.get(key)?.value ?? {});
+      this.#slices.delete(key);
+      this.#tables.set(key, rows);
+    }
+    return rows as unknown as Table<T>;
+  }
+
   /** Keeps what was done to the slices since the last commit; true when that was anything at all. */
   commit(): boolean {
     let changed = false;
@@ -88,6 +115,7 @@ export class World {
       changed = true;
     }
     this.#touched.clear();
+    for (const rows of this.#tables.values()) changed = rows.commit() || changed;
     const countsText = JSON.stringify(this.counts);
     changed ||= countsText !== this.#countsText;
     this.#countsText = countsText;
@@ -97,6 +125,7 @@ export class World {
   /** After what only read: keeps slices that were begun, and takes the rest for unchanged. */
   release(): boolean {
     for (const key of this.#touched) if (this.#slices.get(key)!.text !== "") this.#touched.delete(key);
+    for (const rows of this.#tables.values()) rows.release();
     return this.commit();
   }
 
@@ -108,6 +137,118 @@ export class World {
       else this.#slices.delete(key);
     }
     this.#touched.clear();
+    for (const rows of this.#tables.values()) rows.rollback();
+  }
+}
+
+interface Row {
+  /** Undefined once it is deleted. */
+  value: object | undefined;
+  /** As it was last kept; empty for one that is new, undefined until someone touches it. */
+  text: string | undefined;
+}
+
+class Rows implements Table<object> {
+  readonly #rows = new Map<string, Row>();
+  readonly #touched = new Set<string>();
+  readonly #news = new Set<string>();
+
+  constructor(values: object) {
+    for (const [id, value] of Object.entries(values)) {
+      this.#rows.set(id, { value, text: undefined });
+      this.#news.add(id);
+    }
+  }
+
+  get(id: string): object | undefined {
+    const row = this.#rows.get(id);
+    if (row?.value === undefined) return undefined;
+    row.text ??= JSON.stringify(row.value);
+    this.#touched.add(id);
+    // A member set later, in the same call, is news as well.
+    return new Proxy(row.value, {
+      set: (target, key, value) => {
+        this.#news.add(id);
+        return Reflect.set(target, key, value);
+      },
+    });
+  }
+
+  look(id: string): object | undefined {
+    return this.#rows.get(id)?.value;
+  }
+
+  *all(): Iterable<object> {
+    for (const { value } of this.#rows.values()) if (value !== undefined) yield value;
+  }
+
+  set(id: string, value: object): void {
+    const row = this.#rows.get(id);
+    this.#rows.set(id, { value, text: row === undefined ? "" : (row.text ?? JSON.stringify(row.value)) });
+    this.#touch(id);
+  }
+
+  delete(id: string): void {
+    const row = this.#rows.get(id);
+    if (row === undefined) return;
+    row.text ??= JSON.stringify(row.value);
+    row.value = undefined;
+    this.#touch(id);
+  }
+
+  news(): readonly string[] {
+    if (this.#news.size === 0) return [];
+    const news = [...this.#news];
+    this.#news.clear();
+    return news;
+  }
+
+  commit(): boolean {
+    let changed = false;
+    for (const id of this.#touched) {
+      const row = this.#rows.get(id)!;
+      if (row.value === undefined) {
+        this.#rows.delete(id);
+        changed ||= row.text !== "";
+        continue;
+      }
+      const text = JSON.stringify(row.value);
+      if (text === row.text) continue;
+      this.#rows.set(id, { value: JSON.parse(text), text });
+      changed = true;
+    }
+    this.#touched.clear();
+    return changed;
+  }
+
+  release(): void {
+    for (const id of this.#touched) {
+      const { value, text } = this.#rows.get(id)!;
+      if (value !== undefined && text !== "") this.#touched.delete(id);
+    }
+  }
+
+  rollback(): void {
+    for (const id of this.#touched) {
+      const { text } = this.#rows.get(id)!;
+      if (text) this.#rows.set(id, { value: JSON.parse(text), text });
+      else this.#rows.delete(id);
+      this.#news.add(id);
+    }
+    this.#touched.clear();
+  }
+
+  toText(): string {
+    const rows: string[] = [];
+    for (const [id, row] of this.#rows) {
+      if (row.value !== undefined) rows.push(`${JSON.stringify(id)}:${row.text || JSON.stringify(row.value)}`);
+    }
+    return `{${rows.join(",\n")}}`;
+  }
+
+  #touch(id: string): void {
+    this.#touched.add(id);
+    this.#news.add(id);
   }
 }
 

@@ -1,6 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import {
   CreateLaunchTemplateCommand,
   CreateSecurityGroupCommand,
@@ -9,6 +11,7 @@ import {
   EC2Client,
 } from "@aws-sdk/client-ec2";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { callsIn as logIn } from "../../sandbox/calls.ts";
 import { advanceSandbox, type RunningSandbox, startSandbox } from "../../sandbox/start.ts";
 
 let folder: string;
@@ -100,6 +103,60 @@ describe("the sandbox on loopback", () => {
       body: "Action=GetCallerIdentity",
     });
     expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining("faults.json is not JSON")]);
+  });
+
+  it("answers to its own names only", async () => {
+    const { endpoint } = await start();
+    const { port } = new URL(endpoint);
+    const statusFor = (host: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        request({ port, host: "127.0.0.1", headers: { host } }, (answer) => resolve(answer.resume().statusCode))
+          .on("error", reject)
+          .end();
+      });
+    // What its own name gets is AWS's answer to a request without a signature, which is 403 as well.
+    const wordsFor = async (host: string) => {
+      const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+        request({ port, host: "127.0.0.1", headers: { host } }, resolve).on("error", reject).end();
+      });
+      return text(answer);
+    };
+    for (const name of ["127.0.0.1", `localhost:${port}`, `[::1]:${port}`]) {
+      expect(await wordsFor(name)).toContain("MissingAuthenticationToken");
+    }
+    for (const name of ["evil.example.com", `127.0.0.1.example.com:${port}`, "localhost.example.com"]) {
+      expect(await statusFor(name)).toBe(403);
+      expect(await wordsFor(name)).toBe(`sandbox: it answers to 127.0.0.1 and localhost, not to ${name}\n`);
+    }
+  });
+
+  it("takes no request that is longer than any of AWS's", async () => {
+    const { endpoint } = await start();
+    const { port } = new URL(endpoint);
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const asking = request({ port, host: "127.0.0.1", method: "POST" }, (answer) =>
+        resolve(answer.resume().statusCode),
+      );
+      // It may hang up before all is sent.
+      asking.on(
+        "error",
+        (error: NodeJS.ErrnoException) => error.code !== "EPIPE" && error.code !== "ECONNRESET" && reject(error),
+      );
+      asking.end(Buffer.alloc(9 * 1024 * 1024));
+    });
+    expect(status).toBe(413);
+    await clientOf(running[0]!).send(new DescribeVpcsCommand({}));
+  });
+
+  it("keeps its log of calls within bounds: the full one is put aside, one before that is forgotten", () => {
+    const log = logIn(folder, 200);
+    const record = { at: "", service: "s", region: "r", kind: "read", input: undefined, outcome: "ok" } as const;
+    for (let call = 0; call < 20; call++) log({ ...record, operation: `Call${call}` });
+    const linesIn = (name: string) => readFileSync(join(folder, name), "utf8").trim().split("\n");
+    const kept = [...linesIn("calls.1.jsonl"), ...linesIn("calls.jsonl")];
+    expect(kept.map((line) => JSON.parse(line).operation).at(-1)).toBe("Call19");
+    expect(kept.length).toBeLessThan(8);
+    expect(readdirSync(folder).sort()).toEqual(["calls.1.jsonl", "calls.jsonl"]);
   });
 
   it("logs every call: when, where, what, of which kind, and how it ended", async () => {

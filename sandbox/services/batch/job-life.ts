@@ -1,24 +1,26 @@
-import type { EvaluateOnExit, JobStatus } from "@aws-sdk/client-batch";
+import type { EvaluateOnExit } from "@aws-sdk/client-batch";
 import type { Call } from "../../service.ts";
 import { endpointOf, reaches, reachesInternet } from "../ec2/reach.ts";
 import { ec2Slice, type Instance } from "../ec2/slice.ts";
 import { findImage, parseReference } from "../ecr.ts";
 import { findInstanceProfile, findRole, roleAllows } from "../iam.ts";
+import { awaitedBy, jobIndex } from "./job-index.ts";
 import { jobLogTrouble, writeJobLog } from "./job-log.ts";
 import { containerInstanceArn, endNodes, newTaskArn } from "./nodes.ts";
 import { jobsOn } from "./placement.ts";
 import {
   type Attempt,
+  askedOf,
   batchState,
   type EnvironmentState,
   type JobState,
+  jobsOf,
   MINUTE_MS,
   NEVER,
   type Node,
 } from "./state.ts";
 
 const EXITED = "Essential container in task exited";
-const KEPT_MS = 7 * 24 * 60 * MINUTE_MS;
 
 /** The job's next step, as of now. */
 export function advanceJob(call: Call, job: JobState): void {
@@ -44,19 +46,23 @@ export function advanceJob(call: Call, job: JobState): void {
 
 /** Lets jobs that wait for others go on, or fail with them. */
 export function settleDependencies(call: Call): void {
-  const { jobs } = batchState(call);
-  for (const job of Object.values(jobs)) {
-    if (job.status !== "PENDING" || job.nextAt !== undefined) continue;
-    if (job.arraySize !== undefined) {
-      settleParent(call, job);
-      continue;
+  const jobs = jobsOf(call);
+  // One that fails with another may be waited for itself.
+  for (let ids = jobIndex(call).takeReleased(); ids.length > 0; ids = jobIndex(call).takeReleased()) {
+    for (const id of ids) {
+      const job = jobs.look(id);
+      if (job?.status !== "PENDING" || job.nextAt !== undefined) continue;
+      if (job.arraySize !== undefined) settleParent(call, job);
+      else if (jobs.look(job.parentId ?? "")?.status !== "SUBMITTED") settleWaiting(call, job);
     }
-    const parent = job.parentId === undefined ? undefined : jobs[job.parentId];
-    if (parent?.status === "SUBMITTED") continue;
-    const awaited = awaitedBy(call, job);
-    if (awaited.some((each) => each?.status === "FAILED")) failWaiting(call, job, "Dependent Job failed");
-    else if (awaited.every((each) => each === undefined || each.status === "SUCCEEDED")) makeRunnable(job);
   }
+}
+
+function settleWaiting(call: Call, job: Readonly<JobState>): void {
+  const jobs = jobsOf(call);
+  const awaited = awaitedBy(call, job).map((id) => jobs.look(id));
+  if (awaited.some((each) => each?.status === "FAILED")) failWaiting(call, jobs.get(job.id)!, "Dependent Job failed");
+  else if (awaited.every((each) => each === undefined || each.status === "SUCCEEDED")) makeRunnable(jobs.get(job.id)!);
 }
 
 /** A job that has not started is over at once. */
@@ -86,30 +92,6 @@ export function loseHost(call: Call, job: JobState): void {
   finishAttempt(call, job, { statusReason: `Host EC2 (instance ${instanceId}) terminated.` }, true);
 }
 
-export function arrayStatus(call: Call, { id }: JobState): Record<string, number> {
-  const counts: Record<JobStatus, number> = {
-    SUBMITTED: 0,
-    PENDING: 0,
-    RUNNABLE: 0,
-    STARTING: 0,
-    RUNNING: 0,
-    SUCCEEDED: 0,
-    FAILED: 0,
-  };
-  for (const job of Object.values(batchState(call).jobs)) {
-    if (job.parentId === id) counts[job.status] += 1;
-  }
-  return counts;
-}
-
-/** Jobs that ended more than a week ago are forgotten. */
-export function forgetOldJobs(call: Call): void {
-  const { jobs } = batchState(call);
-  for (const { id, stoppedAt } of Object.values(jobs)) {
-    if (stoppedAt !== undefined && stoppedAt < call.now - KEPT_MS) delete jobs[id];
-  }
-}
-
 function makeRunnable(job: JobState): void {
   job.status = "RUNNABLE";
   job.statusReason = undefined;
@@ -117,20 +99,13 @@ function makeRunnable(job: JobState): void {
   job.nextAt = undefined;
 }
 
-function settleParent(call: Call, job: JobState): void {
-  const { SUCCEEDED = 0, FAILED = 0 } = arrayStatus(call, job);
-  if (SUCCEEDED + FAILED < job.arraySize!) return;
+function settleParent(call: Call, { id, arraySize = 0 }: Readonly<JobState>): void {
+  const { SUCCEEDED, FAILED } = jobIndex(call).childrenOf(id);
+  if (SUCCEEDED + FAILED < arraySize) return;
+  const job = jobsOf(call).get(id)!;
   job.status = FAILED > 0 ? "FAILED" : "SUCCEEDED";
   if (FAILED > 0) job.statusReason = "Array Child Job failed";
   job.stoppedAt = call.now;
-}
-
-function awaitedBy(call: Call, job: JobState): (JobState | undefined)[] {
-  const { jobs } = batchState(call);
-  return (job.asked.dependsOn ?? []).map(({ jobId, type }) => {
-    if (type === "SEQUENTIAL") return job.arrayIndex ? jobs[`${job.parentId}:${job.arrayIndex - 1}`] : undefined;
-    return type === "N_TO_N" && job.arrayIndex !== undefined ? jobs[`${jobId}:${job.arrayIndex}`] : jobs[jobId ?? ""];
-  });
 }
 
 function start(call: Call, job: JobState): void {
@@ -180,7 +155,7 @@ function end(call: Call, job: JobState): void {
   if (fate === "reclaim" && job.attempts.length === 0) {
     const { environment, node } = placeOf(call, job);
     if (environment === undefined || node === undefined) return;
-    for (const each of jobsOn(call, environment.name, node)) loseHost(call, each);
+    for (const each of jobsOn(call, node)) loseHost(call, each);
     endNodes(call, environment, [node]);
     return;
   }
@@ -226,7 +201,7 @@ function finishAttempt(
 
 function retries(call: Call, job: JobState, outcome: Pick<Attempt, "statusReason" | "exitCode" | "reason">): boolean {
   const { body } = batchState(call).definitions[job.definitionArn] ?? {};
-  const { attempts = 1, evaluateOnExit = [] } = job.asked.retryStrategy ?? body?.retryStrategy ?? {};
+  const { attempts = 1, evaluateOnExit = [] } = askedOf(call, job).retryStrategy ?? body?.retryStrategy ?? {};
   if (job.attempts.length >= attempts) return false;
   const rule = evaluateOnExit.find((each) => ruleFits(each, outcome));
   return rule === undefined || rule.action?.toUpperCase() === "RETRY";
@@ -263,9 +238,9 @@ function runMs(call: Call, { command, fate, attempts }: JobState): number {
   return call.between(65 * MINUTE_MS, 69 * MINUTE_MS);
 }
 
-function timeoutMs(call: Call, { asked, definitionArn }: JobState): number {
-  const { body } = batchState(call).definitions[definitionArn] ?? {};
-  const seconds = asked.timeout?.attemptDurationSeconds ?? body?.timeout?.attemptDurationSeconds;
+function timeoutMs(call: Call, job: JobState): number {
+  const { body } = batchState(call).definitions[job.definitionArn] ?? {};
+  const seconds = askedOf(call, job).timeout?.attemptDurationSeconds ?? body?.timeout?.attemptDurationSeconds;
   return seconds === undefined ? NEVER - call.now : seconds * 1000;
 }
 

@@ -16,10 +16,11 @@ import type {
 import type { Call } from "../../service.ts";
 import type { Answer } from "../answer.ts";
 import { pageOf } from "../paging.ts";
-import { arrayStatus, endNow, failWaiting } from "./job-life.ts";
+import { jobIndex } from "./job-index.ts";
+import { endNow, failWaiting } from "./job-life.ts";
 import { badToken } from "./lists.ts";
 import { containerInstanceArn } from "./nodes.ts";
-import { batchState, clientException, type JobState, queueOf } from "./state.ts";
+import { askedOf, batchState, clientException, type JobState, jobsOf, queueOf } from "./state.ts";
 
 /** Running jobs only, unless a status or a filter says otherwise. */
 export function listJobs(input: ListJobsCommandInput, call: Call): Answer<ListJobsCommandOutput> {
@@ -27,15 +28,14 @@ export function listJobs(input: ListJobsCommandInput, call: Call): Answer<ListJo
   if ([jobQueue, arrayJobId, multiNodeJobId].filter((each) => each !== undefined).length !== 1) {
     throw clientException("Exactly one of jobQueue, arrayJobId and multiNodeJobId must be specified.");
   }
-  const jobs = Object.values(batchState(call).jobs);
   const queueArn = jobQueue === undefined ? undefined : queueOf(call, jobQueue)?.arn;
   if (jobQueue !== undefined && queueArn === undefined) throw clientException(`JobQueue ${jobQueue} not found.`);
-  const within = jobs.filter((job) =>
-    queueArn !== undefined ? job.queueArn === queueArn && job.parentId === undefined : job.parentId === arrayJobId,
-  );
   const status = input.jobStatus ?? (filters.length > 0 ? undefined : "RUNNING");
-  const chosen = within
+  const chosen = [...jobsOf(call).all()]
     .filter((job) => status === undefined || job.status === status)
+    .filter((job) =>
+      queueArn !== undefined ? job.queueArn === queueArn && job.parentId === undefined : job.parentId === arrayJobId,
+    )
     .filter((job) => filters.every(({ name, values = [] }) => filterFits(job, name ?? "", values)))
     .sort((a, b) => b.createdAt - a.createdAt || (a.arrayIndex ?? 0) - (b.arrayIndex ?? 0));
   const places = new Map(chosen.map((job, index) => [job, String(index).padStart(9, "0")]));
@@ -50,9 +50,8 @@ export function listJobs(input: ListJobsCommandInput, call: Call): Answer<ListJo
 
 /** Ids that are not known are left out, no error. */
 export function describeJobs(input: DescribeJobsCommandInput, call: Call): Answer<DescribeJobsCommandOutput> {
-  const { jobs } = batchState(call);
-  const asked = input.jobs!.map((idOrArn) => idOrArn.replace(/^arn:.*:job\//, ""));
-  return { jobs: call.shuffled(asked.flatMap((id) => (jobs[id] ? [detailOf(call, jobs[id])] : []))) };
+  const found = input.jobs!.flatMap((idOrArn) => jobsOf(call).look(idOrArn.replace(/^arn:.*:job\//, "")) ?? []);
+  return { jobs: call.shuffled(found.map((job) => detailOf(call, job))) };
 }
 
 /** Does nothing to a job that is past RUNNABLE. */
@@ -80,7 +79,7 @@ export function getJobQueueSnapshot(
 ): Answer<GetJobQueueSnapshotCommandOutput> {
   const queue = queueOf(call, input.jobQueue);
   if (queue === undefined) throw clientException(`JobQueue ${input.jobQueue} not found.`);
-  const waiting = Object.values(batchState(call).jobs)
+  const waiting = [...jobsOf(call).all()]
     .filter((job) => job.queueArn === queue.arn && job.status === "RUNNABLE")
     .sort((a, b) => a.createdAt - b.createdAt)
     .slice(0, 100);
@@ -89,8 +88,8 @@ export function getJobQueueSnapshot(
 }
 
 function eachJob(call: Call, ids: readonly string[], act: (job: JobState) => void) {
-  const { jobs } = batchState(call);
-  const known = ids.map((id) => ({ id, job: jobs[id.replace(/^arn:.*:job\//, "")] }));
+  const jobs = jobsOf(call);
+  const known = ids.map((id) => ({ id, job: jobs.get(id.replace(/^arn:.*:job\//, "")) }));
   for (const { job } of known) if (job !== undefined) act(job);
   return {
     successful: known.flatMap(({ id, job }) => (job === undefined ? [] : [id])),
@@ -120,16 +119,17 @@ function terminate(call: Call, job: JobState, reason: string): void {
 /** Children first: a parent ends with its last child. */
 function withChildren(call: Call, job: JobState): JobState[] {
   if (job.arraySize === undefined) return [job];
-  return [...Object.values(batchState(call).jobs).filter(({ parentId }) => parentId === job.id), job];
+  const children = Array.from({ length: job.arraySize }, (_, index) => jobsOf(call).get(`${job.id}:${index}`) ?? []);
+  return [...children.flat(), job];
 }
 
 function jobOf(call: Call, idOrArn: string | undefined): JobState {
-  const job = batchState(call).jobs[(idOrArn ?? "").replace(/^arn:.*:job\//, "")];
+  const job = jobsOf(call).get((idOrArn ?? "").replace(/^arn:.*:job\//, ""));
   if (job === undefined) throw clientException(`Job ${idOrArn} does not exist.`);
   return job;
 }
 
-function filterFits(job: JobState, name: string, values: readonly string[]): boolean {
+function filterFits(job: Readonly<JobState>, name: string, values: readonly string[]): boolean {
   const fits = (value: string, wanted: string) =>
     wanted.endsWith("*")
       ? value.toLowerCase().startsWith(wanted.slice(0, -1).toLowerCase())
@@ -152,7 +152,7 @@ function filterFits(job: JobState, name: string, values: readonly string[]): boo
   }
 }
 
-function summaryOf(call: Call, job: JobState): JobSummary {
+function summaryOf(call: Call, job: Readonly<JobState>): JobSummary {
   const last = job.attempts.at(-1);
   const { status, statusReason, startedAt, stoppedAt, arraySize, arrayIndex } = job;
   return {
@@ -168,14 +168,17 @@ function summaryOf(call: Call, job: JobState): JobSummary {
     ...(last !== undefined && {
       container: { exitCode: last.exitCode, ...(last.reason !== undefined && { reason: last.reason }) },
     }),
-    ...(arraySize !== undefined && { arrayProperties: { size: arraySize, statusSummary: arrayStatus(call, job) } }),
+    ...(arraySize !== undefined && {
+      arrayProperties: { size: arraySize, statusSummary: { ...jobIndex(call).childrenOf(job.id) } },
+    }),
     ...(arrayIndex !== undefined && { arrayProperties: { index: arrayIndex } }),
   };
 }
 
-function detailOf(call: Call, job: JobState): JobDetail {
+function detailOf(call: Call, job: Readonly<JobState>): JobDetail {
   const { body } = batchState(call).definitions[job.definitionArn] ?? {};
-  const { asked, startedAt, stoppedAt, statusReason, arraySize, arrayIndex } = job;
+  const asked = askedOf(call, job);
+  const { startedAt, stoppedAt, statusReason, arraySize, arrayIndex } = job;
   const retryStrategy = asked.retryStrategy ?? body?.retryStrategy;
   const timeout = asked.timeout ?? body?.timeout;
   return {
@@ -200,7 +203,9 @@ function detailOf(call: Call, job: JobState): JobDetail {
     jobDefinition: job.definitionArn,
     parameters: { ...body?.parameters, ...asked.parameters },
     container: containerOf(call, job, body?.containerProperties),
-    ...(arraySize !== undefined && { arrayProperties: { size: arraySize, statusSummary: arrayStatus(call, job) } }),
+    ...(arraySize !== undefined && {
+      arrayProperties: { size: arraySize, statusSummary: { ...jobIndex(call).childrenOf(job.id) } },
+    }),
     ...(arrayIndex !== undefined && { arrayProperties: { index: arrayIndex } }),
     ...(timeout && { timeout }),
     tags: { ...job.tags },
@@ -213,10 +218,11 @@ function detailOf(call: Call, job: JobState): JobDetail {
 
 function containerOf(
   call: Call,
-  job: JobState,
+  job: Readonly<JobState>,
   defined: Pick<ContainerDetail, "volumes" | "mountPoints" | "environment" | "jobRoleArn"> | undefined,
 ): ContainerDetail {
-  const { asked, node, taskArn, logStreamName } = job;
+  const { node, taskArn, logStreamName } = job;
+  const asked = askedOf(call, job);
   const last = job.attempts.at(-1);
   const over = job.status === "SUCCEEDED" || job.status === "FAILED";
   const environment = batchState(call).environments[node?.environment ?? ""];

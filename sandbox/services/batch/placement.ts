@@ -1,12 +1,13 @@
 import { type Call, Refusal } from "../../service.ts";
 import type { InstanceTypeFacts } from "../ec2/instance-types.ts";
+import { jobIndex, type Line } from "./job-index.ts";
 import { launchNode, registeredMemoryMiB } from "./nodes.ts";
 import { profileReadyAt, typesOf } from "./resources.ts";
 import {
   batchState,
   type EnvironmentState,
-  isTerminal,
   type JobState,
+  jobsOf,
   NEVER,
   type Node,
   type QueueState,
@@ -35,55 +36,66 @@ export function placeJobs(call: Call): void {
 
 /** Marks nodes that nothing runs on, from now. */
 export function noteIdle(call: Call): void {
-  for (const { name, nodes } of Object.values(batchState(call).environments)) {
+  for (const { nodes } of Object.values(batchState(call).environments)) {
     for (const node of nodes) {
-      const busy = jobsOn(call, name, node).length > 0;
+      const busy = jobIndex(call).on(node.instanceId).length > 0;
       if (busy) node.idleSince = undefined;
       else node.idleSince ??= Math.max(call.now, node.readyAt === NEVER ? call.now : node.readyAt);
     }
   }
 }
 
-export function jobsOn(call: Call, environment: string, { instanceId }: Node): JobState[] {
-  return Object.values(batchState(call).jobs).filter(
-    (job) => !isTerminal(job) && job.node?.environment === environment && job.node.instanceId === instanceId,
-  );
+export function jobsOn(call: Call, { instanceId }: Node): JobState[] {
+  return jobIndex(call)
+    .on(instanceId)
+    .map((id) => jobsOf(call).get(id)!);
 }
 
+/** First come, first served; what does not fit lets what comes after it pass. */
 function placeQueue(call: Call, queue: QueueState): void {
-  const { jobs, environments } = batchState(call);
-  const waiting = Object.values(jobs)
-    .filter(({ queueArn, status, node }) => queueArn === queue.arn && status === "RUNNABLE" && node === undefined)
-    .sort((a, b) => a.createdAt - b.createdAt || (a.arrayIndex ?? 0) - (b.arrayIndex ?? 0));
+  const all = Object.values(batchState(call).environments);
   const order = queue.order
-    .map(({ computeEnvironment }) => Object.values(environments).find(({ arn }) => arn === computeEnvironment))
+    .map(({ computeEnvironment }) => all.find(({ arn }) => arn === computeEnvironment))
     .filter((each) => each?.state === "ENABLED" && each.status === "VALID");
-  for (const job of waiting) {
+  const stuck = new Set<Line>();
+  const next = () =>
+    jobIndex(call)
+      .linesOf(queue.arn)
+      .find((line) => !stuck.has(line));
+  for (let line = next(); line !== undefined; line = next()) {
+    const job = jobsOf(call).get(line.ids[0]!)!;
     const verdicts = order.map((environment): Verdict => place(call, job, environment!));
-    settleVerdict(call, job, verdicts);
+    if (job.node !== undefined) {
+      job.statusReason = undefined;
+      job.blockedSince = undefined;
+      continue;
+    }
+    stuck.add(line);
+    tellLine(call, line, verdicts);
   }
 }
 
-function settleVerdict(call: Call, job: JobState, verdicts: readonly Verdict[]): void {
-  if (job.node !== undefined) {
-    job.statusReason = undefined;
-    job.blockedSince = undefined;
-    return;
-  }
+/** What keeps the first of a line keeps all; each is told once. */
+function tellLine(call: Call, line: Line, verdicts: readonly Verdict[]): void {
   const reasons = verdicts.flatMap((verdict) => (typeof verdict === "object" ? [verdict.blocked] : []));
-  // Only when no environment can do it is it blocked; else it waits its turn.
+  // Only when no environment can do it are they blocked; else they wait their turn.
   const reason = reasons.length > 0 && reasons.length === verdicts.length ? reasons[0] : undefined;
-  if (reason !== job.statusReason) job.blockedSince = reason === undefined ? undefined : call.now;
-  job.statusReason = reason;
+  const jobs = jobsOf(call);
+  for (const id of reason === line.reason ? line.fresh : line.ids) {
+    if (jobs.look(id)!.statusReason === reason) continue;
+    const job = jobs.get(id)!;
+    job.blockedSince = reason === undefined ? undefined : call.now;
+    job.statusReason = reason;
+  }
+  line.reason = reason;
+  line.fresh.clear();
 }
 
 function place(call: Call, job: JobState, environment: EnvironmentState): Verdict {
   if (job.node !== undefined) return "placed";
   const resources = environment.resources;
   if (resources === undefined) return "waits";
-  const free = environment.nodes.find(
-    (node) => node.readyAt !== NEVER && fitsBeside(call, environment.name, node, job),
-  );
+  const free = environment.nodes.find((node) => node.readyAt !== NEVER && fitsBeside(call, node, job));
   if (free !== undefined) return assign(call, job, environment, free);
   const max = resources.maxvCpus ?? 0;
   const fitting = typesOf(resources).filter((type) => fits(type, job));
@@ -139,9 +151,11 @@ function fits(type: InstanceTypeFacts, { vCpus, memoryMiB, gpus }: JobState): bo
   return gpus === 0 && vCpus <= type.vCpus && memoryMiB <= registeredMemoryMiB(type);
 }
 
-function fitsBeside(call: Call, environment: string, node: Node, job: JobState): boolean {
+function fitsBeside(call: Call, node: Node, job: JobState): boolean {
   if (job.gpus > 0) return false;
-  const beside = jobsOn(call, environment, node);
+  const beside = jobIndex(call)
+    .on(node.instanceId)
+    .map((id) => jobsOf(call).look(id)!);
   const vCpus = beside.reduce((sum, each) => sum + each.vCpus, job.vCpus);
   const memoryMiB = beside.reduce((sum, each) => sum + each.memoryMiB, job.memoryMiB);
   return vCpus <= node.vCpus && memoryMiB <= node.memoryMiB;

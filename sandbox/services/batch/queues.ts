@@ -12,6 +12,7 @@ import type {
 } from "@aws-sdk/client-batch";
 import type { Call } from "../../service.ts";
 import type { Answer } from "../answer.ts";
+import { noteLimits } from "./job-index.ts";
 import { listed } from "./lists.ts";
 import { typesOf } from "./resources.ts";
 import {
@@ -85,7 +86,10 @@ export function updateJobQueue(input: UpdateJobQueueCommandInput, call: Call): A
     throw clientException("A scheduling policy cannot be added to a job queue that was created without one.");
   }
   if (input.computeEnvironmentOrder) queue.order = checkedOrder(call, input.computeEnvironmentOrder);
-  if (input.jobStateTimeLimitActions) queue.limits = checkedLimits(input.jobStateTimeLimitActions);
+  if (input.jobStateTimeLimitActions) {
+    queue.limits = checkedLimits(input.jobStateTimeLimitActions);
+    noteLimits(call);
+  }
   queue.priority = input.priority ?? queue.priority;
   queue.state = input.state ?? queue.state;
   change(call, queue, "UPDATING");

@@ -1,6 +1,7 @@
 import type { Call } from "../../service.ts";
 import { findRole, releaseServiceLinkedRole } from "../iam.ts";
-import { advanceJob, failWaiting, forgetOldJobs, loseHost, settleDependencies } from "./job-life.ts";
+import { isForgotten, jobIndex, limitOf } from "./job-index.ts";
+import { advanceJob, failWaiting, loseHost, settleDependencies } from "./job-life.ts";
 import { endNodes, lostNodes } from "./nodes.ts";
 import { jobsOn, noteIdle, placeJobs } from "./placement.ts";
 import { profileReadyAt, templateVersionOf, troubleWith } from "./resources.ts";
@@ -11,6 +12,7 @@ import {
   type EnvironmentState,
   isTerminal,
   type JobState,
+  jobsOf,
   MINUTE_MS,
   NEVER,
   type Node,
@@ -24,13 +26,13 @@ const NOT_JOINED =
   "the underlying ECS Cluster. Common issues preventing instances joining are the following: VPC/Subnet configuration preventing " +
   "communication to ECS, incorrect Instance Profile policy preventing authorization to ECS, or customized AMI or " +
   "LaunchTemplate configurations affecting ECS agent.";
-const STEPS_LIMIT = 20_000;
+const STEPS_LIMIT = 200_000;
 
 /** Start here: whatever came due since the last request is done, each thing as of its own moment. */
 export function settleBatch(call: Call): void {
   const state = batchState(call);
   for (let step = 0; step < STEPS_LIMIT; step++) {
-    const due = earliest(state);
+    const due = Math.min(earliest(state), jobIndex(call).earliest());
     if (due > call.now) break;
     settleMoment(at(call, due), state);
   }
@@ -39,7 +41,6 @@ export function settleBatch(call: Call): void {
   settleDependencies(call);
   placeJobs(call);
   noteIdle(call);
-  forgetOldJobs(call);
 }
 
 function settleMoment(call: Call, state: BatchState): void {
@@ -48,9 +49,13 @@ function settleMoment(call: Call, state: BatchState): void {
     settleNodes(call, environment);
   }
   for (const queue of Object.values(state.queues)) if (isDue(call, queue.nextAt)) settleQueue(call, state, queue);
-  for (const job of Object.values(state.jobs)) {
-    if (isDue(call, job.nextAt)) advanceJob(call, job);
-    if (isDue(call, limitOf(state, job)?.at)) failWaiting(call, job, limitOf(state, job)!.reason);
+  for (const id of jobIndex(call).takeDue(call.now)) {
+    const job = jobsOf(call).get(id);
+    if (job === undefined) continue;
+    const limit = limitOf(call, job);
+    if (isForgotten(call, job)) jobsOf(call).delete(id);
+    else if (isDue(call, job.nextAt)) advanceJob(call, job);
+    else if (isDue(call, limit?.at)) failWaiting(call, job, limit!.reason);
   }
   settleDependencies(call);
   placeJobs(call);
@@ -62,7 +67,7 @@ function isDue({ now }: Call, moment: number | undefined): boolean {
 }
 
 function earliest(state: BatchState): number {
-  const { environments, queues, jobs } = state;
+  const { environments, queues } = state;
   let first = NEVER;
   const note = (moment: number | undefined) => {
     if (moment !== undefined && moment < first) first = moment;
@@ -72,10 +77,6 @@ function earliest(state: BatchState): number {
     for (const node of environment.nodes) note(endOf(environment, node));
   }
   for (const { nextAt } of Object.values(queues)) note(nextAt);
-  for (const job of Object.values(jobs)) {
-    note(job.nextAt);
-    note(limitOf(state, job)?.at);
-  }
   return first;
 }
 
@@ -97,7 +98,7 @@ function settleNodes(call: Call, environment: EnvironmentState): void {
       environment.status = "INVALID";
       environment.statusReason = NOT_JOINED;
     }
-    for (const job of jobsOn(call, environment.name, node)) loseHost(call, job);
+    for (const job of jobsOn(call, node)) loseHost(call, job);
     endNodes(call, environment, [node]);
   }
 }
@@ -136,14 +137,14 @@ function becomeValid(call: Call, environment: EnvironmentState): void {
 
 /** Waits for running jobs as long as the update policy lets it, then replaces the nodes. */
 function replaceNodes(call: Call, environment: EnvironmentState): void {
-  const { update, nodes, name } = environment;
-  const running = nodes.flatMap((node) => jobsOn(call, name, node)).filter(({ status }) => status !== "RUNNABLE");
+  const { update, nodes } = environment;
+  const running = nodes.flatMap((node) => jobsOn(call, node)).filter(({ status }) => status !== "RUNNABLE");
   if (running.length > 0 && call.now < update!.killsAt) {
     const next = Math.min(...running.map(({ nextAt = NEVER }) => nextAt), update!.killsAt);
     environment.nextAt = Math.max(call.now + 1_000, next + 1);
     return;
   }
-  for (const node of nodes) for (const job of jobsOn(call, name, node)) loseHost(call, job);
+  for (const node of nodes) for (const job of jobsOn(call, node)) loseHost(call, job);
   endNodes(call, environment, nodes);
   environment.resources = update!.resources;
   environment.templateVersion = troubleless(() => templateVersionOf(call, update!.resources));
@@ -152,9 +153,9 @@ function replaceNodes(call: Call, environment: EnvironmentState): void {
 }
 
 function finishDeletion(call: Call, environment: EnvironmentState): void {
-  const { nodes, name, serviceRole, arn } = environment;
+  const { nodes, serviceRole, arn } = environment;
   if (nodes.length > 0) {
-    for (const node of nodes) for (const job of jobsOn(call, name, node)) loseHost(call, job);
+    for (const node of nodes) for (const job of jobsOn(call, node)) loseHost(call, job);
     endNodes(call, environment, nodes);
     environment.nextAt = call.now + call.between(60_000, 120_000);
     return;
@@ -178,8 +179,8 @@ function settleQueue(call: Call, state: BatchState, queue: QueueState): void {
       queue.statusReason = "JobQueue Healthy";
       return;
     case "DELETING": {
-      const open = Object.values(state.jobs).filter((job) => job.queueArn === queue.arn && !isTerminal(job));
-      for (const job of open) endWithQueue(call, job);
+      const open = [...jobsOf(call).all()].filter((job) => job.queueArn === queue.arn && !isTerminal(job));
+      for (const { id } of open) endWithQueue(call, jobsOf(call).get(id)!);
       if (open.length > 0) {
         queue.nextAt = call.now + call.between(20_000, 40_000);
         return;
@@ -207,19 +208,10 @@ function endWithQueue(call: Call, job: JobState): void {
   }
 }
 
-/** When a job's queue takes it out for standing RUNNABLE too long, and in which words. */
-function limitOf({ queues }: BatchState, job: JobState): { at: number; reason: string } | undefined {
-  const { blockedSince, statusReason, status, queueArn } = job;
-  if (status !== "RUNNABLE" || blockedSince === undefined || statusReason === undefined) return undefined;
-  const limits = Object.values(queues).find(({ arn }) => arn === queueArn)?.limits ?? [];
-  const limit = limits.find(({ reason }) => statusReason.startsWith(reason ?? " "));
-  return limit && { at: blockedSince + limit.maxTimeSeconds! * 1000, reason: limit.reason! };
-}
-
 function watchNodes(call: Call, { environments }: BatchState): void {
   for (const environment of Object.values(environments)) {
     for (const node of lostNodes(call, environment)) {
-      for (const job of jobsOn(call, environment.name, node)) loseHost(call, job);
+      for (const job of jobsOn(call, node)) loseHost(call, job);
       environment.nodes = environment.nodes.filter((each) => each !== node);
     }
   }

@@ -7,6 +7,7 @@ import type {
   SubmitJobRequest,
 } from "@aws-sdk/client-batch";
 import { type Call, Refusal } from "../../service.ts";
+import type { Table } from "../../world.ts";
 
 export type Status = "CREATING" | "UPDATING" | "DELETING" | "DELETED" | "VALID" | "INVALID";
 
@@ -104,7 +105,8 @@ export interface JobState {
   readonly name: string;
   readonly queueArn: string;
   readonly definitionArn: string;
-  readonly asked: SubmitJobRequest;
+  /** What SubmitJob was sent; an array's children have their parent's. */
+  readonly asked?: SubmitJobRequest | undefined;
   readonly createdAt: number;
   readonly vCpus: number;
   readonly memoryMiB: number;
@@ -142,7 +144,6 @@ export interface BatchState {
   readonly definitions: Record<string, DefinitionState>;
   /** Last revision by name: numbers are never used twice. */
   readonly revisions: Record<string, number>;
-  readonly jobs: Record<string, JobState>;
   /** Until when a compute environment still counts as used by a queue that is gone, by the environment's ARN. */
   readonly ghosts: Record<string, number>;
 }
@@ -153,9 +154,17 @@ export function batchState(call: Call): BatchState {
     queues: {},
     definitions: {},
     revisions: {},
-    jobs: {},
     ghosts: {},
   }));
+}
+
+/** Jobs, by id: there may be very many. */
+export function jobsOf(call: Call): Table<JobState> {
+  return call.table<JobState>("batch-jobs", call.region);
+}
+
+export function askedOf(call: Call, { asked, parentId = "" }: Readonly<JobState>): SubmitJobRequest {
+  return asked ?? jobsOf(call).look(parentId)!.asked!;
 }
 
 export function batchArn({ partition, region, account }: Call, resource: string): string {
@@ -197,7 +206,7 @@ export function isModified({ status }: { readonly status: Status }): boolean {
   return status === "CREATING" || status === "UPDATING" || status === "DELETING";
 }
 
-export function isTerminal({ status }: JobState): boolean {
+export function isTerminal({ status }: Pick<JobState, "status">): boolean {
   return status === "SUCCEEDED" || status === "FAILED";
 }
 

@@ -2,7 +2,7 @@ import type { SubmitJobCommandInput, SubmitJobCommandOutput } from "@aws-sdk/cli
 import type { Call } from "../../service.ts";
 import type { Answer } from "../answer.ts";
 import { checkRetry, checkTimeout, findDefinition, neededBy } from "./definitions.ts";
-import { batchArn, batchState, clientException, type JobState, queueOf } from "./state.ts";
+import { batchArn, clientException, type JobState, jobsOf, queueOf } from "./state.ts";
 
 const ARRAY_LIMIT = 10_000;
 const DEPENDENCY_LIMIT = 20;
@@ -24,12 +24,13 @@ export function submitJob(input: SubmitJobCommandInput, call: Call): Answer<Subm
   if (definition === undefined) throw clientException(`JobDefinition ${input.jobDefinition} not found.`);
   check(input);
   const job = newJob(call, input, queue.arn, definition);
-  const { jobs } = batchState(call);
-  jobs[job.id] = job;
+  const jobs = jobsOf(call);
+  jobs.set(job.id, job);
   for (let index = 0; index < (job.arraySize ?? 0); index++) {
     const id = `${job.id}:${index}`;
-    jobs[id] = {
+    jobs.set(id, {
       ...job,
+      asked: undefined,
       id,
       arn: `${job.arn}:${index}`,
       arraySize: undefined,
@@ -37,7 +38,7 @@ export function submitJob(input: SubmitJobCommandInput, call: Call): Answer<Subm
       parentId: job.id,
       status: "PENDING",
       nextAt: undefined,
-    };
+    });
   }
   return { jobArn: job.arn, jobName: job.name, jobId: job.id };
 }

@@ -6,7 +6,7 @@ import type {
 } from "@aws-sdk/client-batch";
 import type { Call } from "../../service.ts";
 import type { Answer } from "../answer.ts";
-import { batchState, clientException } from "./state.ts";
+import { batchArn, batchState, clientException, jobsOf } from "./state.ts";
 
 const LIMIT = 50;
 
@@ -40,11 +40,10 @@ export function listTagsForResource(
 }
 
 function byArn(call: Call, arn: string): Tagged {
-  const { environments, queues, definitions, jobs } = batchState(call);
-  const all: readonly (readonly Tagged[])[] = [environments, queues, definitions, jobs].map((kind) =>
-    Object.values(kind),
-  );
-  const found = all.flat().find((each) => each.arn === arn);
+  const { environments, queues, definitions } = batchState(call);
+  const all: readonly (readonly Tagged[])[] = [environments, queues, definitions].map((kind) => Object.values(kind));
+  const found =
+    all.flat().find((each) => each.arn === arn) ?? jobsOf(call).get(arn.replace(batchArn(call, "job/"), ""));
   if (found === undefined) throw clientException(`The resource ${arn} does not exist.`);
   return found;
 }
