@@ -455,7 +455,7 @@ export async function remove<Cloud>(
   const { calls, clock, emit } = run;
   const { everyMs, timeoutMs: madeMs, removeTimeoutMs: timeoutMs = madeMs } = paceOf(step);
   const startedAt = clock.elapsed();
-  const context = { name: run.name, region: run.region, node: id, cloud: run.cloud };
+  const context = { name: run.name, region: run.region, node: id, cloud: run.cloud, signal: run.signal };
   const tell = (text: string) => note(run, id, text);
   let one: Found | undefined = thing;
   while (one) {

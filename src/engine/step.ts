@@ -67,6 +67,8 @@ export interface FindContext<I, Cloud> {
   /** Known only when everything the node needs is there; only then can drift be told. */
   readonly inputs?: I | undefined;
   readonly cloud: Cloud;
+  /** For verbs of many calls: when the run is stopped, no further one is begun. */
+  readonly signal?: AbortSignal;
   /** Told, by a look at a whole kind, of a list that AWS refused; what is known by name is answered all the same. */
   unlisted?(cause: unknown): void;
 }

@@ -84,16 +84,17 @@ export const jobQueue: Step<JobQueueInputs, JobQueueOutput, unknown, Cloud> = {
     await cloud.batch.send(new UpdateJobQueueCommand({ jobQueue: found.ref, ...Object.fromEntries(changed) }));
   },
 
-  async destroy({ cloud, name }, { ref }) {
+  async destroy({ cloud, name, signal }, { ref }) {
     const live = await described(cloud, ref);
     if (!live || ["pending", "deleting"].includes(condition(live).state)) return;
     if (live.state === "ENABLED") {
       await orNothing(cloud.batch.send(new UpdateJobQueueCommand({ jobQueue: ref, state: "DISABLED" })));
       return;
     }
-    const jobs = await unfinishedJobs(cloud, ref);
-    if (jobs.length > 0) await terminate(cloud, jobs, `the environment ${name} is being taken down`);
-    else await orNothing(cloud.batch.send(new DeleteJobQueueCommand({ jobQueue: ref })));
+    const told = toldBy(cloud);
+    const { untold, areLeft } = await unfinishedJobs(cloud, ref, told);
+    if (untold.length > 0) await terminate(cloud, untold, told, `the environment ${name} is being taken down`, signal);
+    else if (!areLeft) await orNothing(cloud.batch.send(new DeleteJobQueueCommand({ jobQueue: ref })));
   },
 };
 
@@ -169,19 +170,61 @@ function normal({ state, priority, computeEnvironmentOrder, jobStateTimeLimitAct
   };
 }
 
-async function unfinishedJobs({ batch }: Cloud, queue: string): Promise<string[]> {
-  const lists = UNFINISHED.map(async (jobStatus) => {
-    const ids: string[] = [];
-    // Asked for no status, Batch would answer only the running ones.
-    for await (const page of paginateListJobs({ client: batch }, { jobQueue: queue, jobStatus })) {
-      ids.push(...(page.jobSummaryList ?? []).map(({ jobId }) => jobId!));
-    }
-    return ids;
-  });
-  return (await Promise.all(lists)).flat();
+/** In one nudge; the next one comes soon. */
+const MOST_TOLD = 200;
+
+/** A job ends some time after it was told to, and is told again only so many nudges later. */
+const NUDGES_UNTIL_TOLD_AGAIN = 60;
+
+/** The jobs that were told to end, with the number of nudges since; each run has clients of its own. */
+const TOLD = new WeakMap<Cloud, Map<string, number>>();
+
+function toldBy(cloud: Cloud): Map<string, number> {
+  const before = [...(TOLD.get(cloud) ?? [])].map(([jobId, nudges]) => [jobId, nudges + 1] as const);
+  const told = new Map(before.filter(([, nudges]) => nudges < NUDGES_UNTIL_TOLD_AGAIN));
+  TOLD.set(cloud, told);
+  return told;
 }
 
-async function terminate({ batch }: Cloud, jobIds: readonly string[], reason: string): Promise<void> {
+/** Whether there are any, and of those that were not told yet as many as one nudge tells. */
+async function unfinishedJobs(
+  { batch }: Cloud,
+  queue: string,
+  told: ReadonlyMap<string, number>,
+): Promise<{ readonly untold: readonly string[]; readonly areLeft: boolean }> {
+  const untold: string[] = [];
+  let areLeft = false;
+  // Asked for no status, Batch would answer only the running ones.
+  for (const jobStatus of UNFINISHED) {
+    for await (const page of paginateListJobs({ client: batch }, { jobQueue: queue, jobStatus })) {
+      for (const { jobId } of page.jobSummaryList ?? []) {
+        areLeft = true;
+        if (!told.has(jobId!)) untold.push(jobId!);
+      }
+      if (untold.length >= MOST_TOLD) return { untold: untold.slice(0, MOST_TOLD), areLeft };
+    }
+  }
+  return { untold, areLeft };
+}
+
+/** One that could not be told is told by the next nudge; only where none could be, AWS's reason is thrown. */
+async function terminate(
+  { batch }: Cloud,
+  jobIds: readonly string[],
+  told: Map<string, number>,
+  reason: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const limit = pLimit(8);
-  await Promise.all(jobIds.map((jobId) => limit(() => batch.send(new TerminateJobCommand({ jobId, reason })))));
+  const answers = await Promise.allSettled(
+    jobIds.map((jobId) =>
+      limit(async () => {
+        if (signal?.aborted) return;
+        await batch.send(new TerminateJobCommand({ jobId, reason }));
+        told.set(jobId, 0);
+      }),
+    ),
+  );
+  const failures = answers.flatMap((answer) => (answer.status === "rejected" ? [answer.reason as unknown] : []));
+  if (failures.length === jobIds.length) throw failures[0];
 }

@@ -102,6 +102,84 @@ describe("job-queue", () => {
     expect(await jobQueue.find(contextOf(world, jobQueue, { inputs }))).toMatchObject([{ owned: false }]);
   });
 
+  describe("with more jobs than one nudge can end", () => {
+    /** Jobs that only these calls know of; one ends three looks after it was told to. */
+    async function crowd(size: number, refuses: (jobId: string) => boolean = () => false) {
+      const { context, ref, found } = await make(world, jobQueue, { inputs });
+      await world.cloud.batch.send(new UpdateJobQueueCommand({ jobQueue: ref, state: "DISABLED" }));
+      await world.clock.sleep(5 * 60_000);
+      const waiting = new Map(Array.from({ length: size }, (_, at) => [`job-${at}`, Number.POSITIVE_INFINITY]));
+      const calls = { ListJobs: 0, TerminateJob: 0, DeleteJobQueue: 0 };
+      const statuses = new Set<string>();
+      world.cloud.batch.middlewareStack.add(
+        (next, { commandName }) =>
+          async (args) => {
+            const operation = commandName?.replace(/Command$/, "") as keyof typeof calls;
+            if (operation in calls) calls[operation]++;
+            const { jobId, jobStatus, nextToken = "0" } = args.input as Record<string, string>;
+            if (operation === "TerminateJob") {
+              if (refuses(jobId!)) throw Object.assign(new Error("slow down"), { name: "TooManyRequestsException" });
+              waiting.set(jobId!, 3);
+              return { output: {} as never, response: undefined };
+            }
+            if (operation !== "ListJobs") return next(args);
+            statuses.add(jobStatus!);
+            const ids = jobStatus === "RUNNABLE" ? [...waiting.keys()] : [];
+            const at = Number(nextToken);
+            const jobSummaryList = ids.slice(at, at + 100).map((id) => ({ jobId: id }));
+            const more = at + 100 < ids.length ? { nextToken: String(at + 100) } : {};
+            return { output: { jobSummaryList, ...more } as never, response: undefined };
+          },
+        { step: "initialize" },
+      );
+      const nudge = async (signal?: AbortSignal) => {
+        await jobQueue.destroy!({ ...seeker(context), ...(signal && { signal }) }, found);
+        for (const [id, looks] of waiting) if (looks <= 1) waiting.delete(id);
+        for (const [id, looks] of waiting) waiting.set(id, looks - 1);
+      };
+      return { nudge, calls, waiting, statuses };
+    }
+
+    it("tells each of 10,000 once, some at a time, and deletes the queue when all have ended", async () => {
+      const { nudge, calls, waiting, statuses } = await crowd(10_000);
+      while (calls.DeleteJobQueue === 0) {
+        const before = calls.TerminateJob;
+        await nudge();
+        expect(calls.TerminateJob - before).toBeLessThanOrEqual(200);
+      }
+      expect([calls.TerminateJob, waiting.size]).toEqual([10_000, 0]);
+      expect(calls.ListJobs).toBeLessThan(600);
+      expect([...statuses].sort()).toEqual(["PENDING", "RUNNABLE", "RUNNING", "STARTING", "SUBMITTED"]);
+    });
+
+    it("goes on past those that AWS has no time for, and tells them later", async () => {
+      let refusals = 0;
+      const { nudge, calls, waiting } = await crowd(300, (id) => id === "job-7" && ++refusals < 3);
+      while (calls.DeleteJobQueue === 0) await nudge();
+      expect([waiting.size, calls.TerminateJob]).toEqual([0, 302]);
+    });
+
+    it("says AWS's words when it can tell nobody", async () => {
+      const { nudge } = await crowd(3, () => true);
+      await expect(nudge()).rejects.toThrow("slow down");
+    });
+
+    it("tells again one that has not ended for long", async () => {
+      const { nudge, calls, waiting } = await crowd(1);
+      for (let nudges = 0; nudges < 61; nudges++) {
+        await nudge();
+        waiting.set("job-0", Number.POSITIVE_INFINITY);
+      }
+      expect([calls.TerminateJob, calls.DeleteJobQueue]).toEqual([2, 0]);
+    });
+
+    it("begins no further call when the run is stopped", async () => {
+      const { nudge, calls } = await crowd(1_000);
+      await nudge(AbortSignal.abort());
+      expect(calls.TerminateJob).toBe(0);
+    });
+  });
+
   it("disables it, terminates its jobs, deletes it, and does not mind that it is gone", async () => {
     const { context, ref, found } = await make(world, jobQueue, { inputs });
     const jobDefinition = await sleepDefinition(world, 36);
