@@ -107,6 +107,7 @@ export function environment(config: Config, facts: Facts): Graph<Cloud> {
     inputs: () => ({
       ...config.iam,
       service: "ecs-tasks.amazonaws.com",
+      sourceAccount: facts.account,
       managedPolicies: [],
       inlinePolicy: policy(...useBuckets(place, job.buckets)),
     }),

@@ -128,6 +128,7 @@ export const ec2: Table = {
     made(call, "snapshot", TagSpecifications),
     ...tagging(call, "CreateImage", TagSpecifications),
   ],
+  DisableImage: ({ ImageId = "" }: OfThings, call: Call) => [on(call, ImageId)],
   DeregisterImage: ({ ImageId = "", DeleteAssociatedSnapshots }: OfThings, call: Call) => [
     on(call, ImageId),
     ...(DeleteAssociatedSnapshots ? (ec2Slice(call).images[ImageId]?.devices ?? []) : []).map(({ snapshotId }) => ({

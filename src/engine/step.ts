@@ -7,7 +7,7 @@ export interface Drift {
   readonly field: string;
   readonly want: string;
   readonly have: string;
-  /** Mending it replaces running machines, so `up` only reports it and `up --repair` mends it. */
+  /** Mending it replaces running machines, or may be against another's will: `up` only reports it, `up --repair` mends it. */
   readonly disruptive?: true;
   /** Why it cannot be mended at all: such a change is refused. */
   readonly never?: string;

@@ -122,7 +122,7 @@ async function demandStopped({ ec2 }: Cloud, id: string): Promise<void> {
 
 async function ownImages(context: Seeker): Promise<Image[]> {
   const all: Image[] = [];
-  const asked = { Owners: ["self"], Filters: tagFilters(context) };
+  const asked = { Owners: ["self"], IncludeDisabled: true, Filters: tagFilters(context) };
   for await (const page of paginateDescribeImages({ client: context.cloud.ec2 }, asked)) {
     all.push(...(page.Images ?? []));
   }

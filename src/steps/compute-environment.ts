@@ -8,11 +8,12 @@ import {
   DescribeComputeEnvironmentsCommand,
   TagResourceCommand,
   UpdateComputeEnvironmentCommand,
+  type UpdateComputeEnvironmentRequest,
 } from "@aws-sdk/client-batch";
 import { CreateServiceLinkedRoleCommand } from "@aws-sdk/client-iam";
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
-import { orNothing, unless } from "../aws/errors.ts";
+import { classify, orNothing, unless } from "../aws/errors.ts";
 import { countJobs } from "../aws/jobs.ts";
 import { stateFrom } from "../aws/state.ts";
 import { fingerprintTags, fromTags, type Tags, tagsOf } from "../aws/tags.ts";
@@ -103,20 +104,23 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
     const replaces = drift.some(({ disruptive }) => disruptive);
     const jobs = replaces ? await countJobs(cloud, name, "RUNNING") : 0;
     const changed = Object.entries(resourcesOf(inputs)).filter(([field]) => drifts(found, field));
-    const accepted = await cloud.batch
-      .send(
-        new UpdateComputeEnvironmentCommand({
-          computeEnvironment: ref,
-          // An invalid one of which nothing differs is looked at again when it is told its state.
-          ...((drifts(found, "state") || drift.length === 0) && { state: "ENABLED" }),
-          ...(changed.length > 0 && { computeResources: Object.fromEntries(changed) as ComputeResourceUpdate }),
-          ...(replaces && {
-            updatePolicy: { terminateJobsOnUpdate: false, jobExecutionTimeoutMinutes: inputs.jobTimeoutMinutes },
-          }),
-        }),
-      )
-      // This very change, not to be seen yet, or another one: it may take hours, and is waited for by looking.
-      .catch(unless("busy"));
+    const ask = (change: Omit<UpdateComputeEnvironmentRequest, "computeEnvironment">) =>
+      cloud.batch
+        .send(new UpdateComputeEnvironmentCommand({ computeEnvironment: ref, ...change }))
+        // This very change, not to be seen yet, or another one: it may take hours, and is waited for by looking.
+        .catch(unless("busy"));
+    const accepted = await ask({
+      // An invalid one of which nothing differs is looked at again when it is told its state.
+      ...((drifts(found, "state") || drift.length === 0) && { state: "ENABLED" }),
+      ...(changed.length > 0 && { computeResources: Object.fromEntries(changed) as ComputeResourceUpdate }),
+      ...(replaces && {
+        updatePolicy: { terminateJobsOnUpdate: false, jobExecutionTimeoutMinutes: inputs.jobTimeoutMinutes },
+      }),
+    }).catch((error: unknown) => {
+      // AWS may take no other change of one that is invalid: then it is made valid first, and changed by the next nudge.
+      if (state !== "failed" || changed.length === 0 || classify(error) !== "refused") throw error;
+      return ask({ state: "ENABLED" });
+    });
     if (accepted && jobs > 0) {
       note(`waits for ${jobs} running ${jobs === 1 ? "job" : "jobs"}, at most ${inputs.jobTimeoutMinutes} minutes`);
     }

@@ -7,7 +7,7 @@ import {
 import type { Cloud } from "../aws/clients.ts";
 import { orNothing } from "../aws/errors.ts";
 import { fromTags, tagsOf } from "../aws/tags.ts";
-import type { Step } from "../engine/step.ts";
+import type { FindContext, Step } from "../engine/step.ts";
 
 export interface HostVolume {
   readonly name: string;
@@ -54,7 +54,12 @@ export const jobDefinition: Step<JobDefinitionInputs, JobDefinitionOutput, unkno
 
   async find(context) {
     const { cloud, inputs, name, node } = context;
-    const found = (await activeRevisions(cloud, inputs?.jobDefinitionName))
+    const names = inputs ? [inputs.jobDefinitionName] : namesOf(context);
+    const revisions = await Promise.all(
+      (names.length > 0 ? names : [undefined]).map((one) => activeRevisions(cloud, one)),
+    );
+    const found = revisions
+      .flat()
       .filter(({ jobDefinitionName }) => inputs || jobDefinitionName!.startsWith(`${name}-`))
       .map((live) => ({
         ref: live.jobDefinitionArn!,
@@ -120,6 +125,12 @@ export const jobDefinition: Step<JobDefinitionInputs, JobDefinitionOutput, unkno
     await orNothing(cloud.batch.send(new DeregisterJobDefinitionCommand({ jobDefinition: ref })));
   },
 };
+
+/** Those of the node that the journal knows, so that not the whole account's are listed. */
+function namesOf({ node, known = {} }: FindContext<JobDefinitionInputs, Cloud>): string[] {
+  const arns = Object.entries(known).flatMap(([arn, of]) => (of === node ? [arn] : []));
+  return [...new Set(arns.flatMap((arn) => /:job-definition\/([^:]+):\d+$/.exec(arn)?.[1] ?? []))];
+}
 
 /** Of this name, or of every name. */
 async function activeRevisions({ batch }: Cloud, jobDefinitionName: string | undefined): Promise<JobDefinition[]> {

@@ -128,7 +128,17 @@ async function repositoryNamed({ ecr }: Cloud, name: string): Promise<Repository
   return answer?.repositories?.[0];
 }
 
-async function repositoriesOf({ cloud, name }: FindContext<RepositoryInputs, Cloud>): Promise<Repository[]> {
+async function repositoriesOf({
+  cloud,
+  name,
+  node,
+  known = {},
+}: FindContext<RepositoryInputs, Cloud>): Promise<Repository[]> {
+  const names = Object.entries(known).flatMap(([arn, of]) => (of === node ? arn.split(":repository/").slice(1) : []));
+  if (names.length > 0) {
+    const found = await Promise.all(names.map((one) => repositoryNamed(cloud, one)));
+    return found.filter((one) => one !== undefined);
+  }
   const all: Repository[] = [];
   for await (const page of paginateDescribeRepositories({ client: cloud.ecr }, {})) {
     all.push(...(page.repositories ?? []).filter(({ repositoryName }) => repositoryName!.startsWith(`${name}/`)));
@@ -141,8 +151,9 @@ async function lifecyclePolicyOf({ ecr }: Cloud, repositoryName: string): Promis
   return answer && JSON.parse(answer.lifecyclePolicyText!);
 }
 
+/** How images are scanned is more and more the registry's to say, so that setting is told, and mended only when asked. */
 function driftFrom(inputs: RepositoryInputs, live: Repository, policy: unknown): Drift[] {
-  return driftOf(
+  const drift = driftOf(
     {
       scanOnPush: inputs.scanOnPush,
       imageTagMutability: mutability(inputs),
@@ -154,6 +165,7 @@ function driftFrom(inputs: RepositoryInputs, live: Repository, policy: unknown):
       "lifecycle policy": policy,
     },
   );
+  return drift.map((entry) => (entry.field === "scanOnPush" ? { ...entry, disruptive: true } : entry));
 }
 
 function mutability({ immutableTags }: RepositoryInputs): "IMMUTABLE" | "MUTABLE" {

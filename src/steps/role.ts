@@ -41,6 +41,8 @@ export interface PolicyDocument {
 export interface RoleInputs {
   /** Who may assume it: ec2.amazonaws.com, in China too. */
   readonly service: string;
+  /** In whose name alone the service may act, where it says in whose name it does. */
+  readonly sourceAccount?: string | undefined;
   /** ARNs; any other that is attached is taken off. */
   readonly managedPolicies: readonly string[];
   /** The only one it has; any other is deleted. */
@@ -209,10 +211,14 @@ function unwanted(inline: readonly string[], { inlinePolicy }: RoleInputs): stri
   return inline.filter((policyName) => !inlinePolicy || policyName !== INLINE).sort();
 }
 
-function trustOf({ service }: RoleInputs) {
+/** ECS says for whom it acts, and other services, or it in another partition, may not: then nothing is asked of it. */
+function trustOf({ service, sourceAccount }: RoleInputs) {
+  const Condition = sourceAccount && { StringEqualsIfExists: { "aws:SourceAccount": sourceAccount } };
   return {
     Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole" }],
+    Statement: [
+      { Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole", ...(Condition && { Condition }) },
+    ],
   };
 }
 

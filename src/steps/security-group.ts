@@ -37,7 +37,8 @@ export interface SecurityGroupOutput {
 export const securityGroup: Step<SecurityGroupInputs, SecurityGroupOutput, unknown, Cloud> = {
   kind: "security-group",
   repeatable: true,
-  pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 15 * 60_000 },
+  // AWS refuses to delete one while the last machine of a compute environment is still ending.
+  pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 15 * 60_000, removeTimeoutMs: 30 * 60_000 },
 
   fixed: ({ vpcId }) => ({ vpcId }),
 

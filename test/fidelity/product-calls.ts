@@ -58,6 +58,7 @@ export async function productCalls(): Promise<ProductCalls> {
   await up(global, "compute: { maxVcpus: 288, purchase: spot }");
   await tamper(global);
   await up(global);
+  await during(global, "up", () => global.up("", { repair: true }));
   // The newest parameter of all: an older partition does not know it.
   global.lab.faults.push({ operation: "DeregisterImage", nth: 1, error: { code: "UnknownParameter" } });
   for (let generation = 0; generation < 3; generation++) await bake(global);

@@ -3,6 +3,7 @@ import {
   DescribeImagesCommand,
   DescribeInstancesCommand,
   DescribeSnapshotsCommand,
+  DisableImageCommand,
   type Image,
 } from "@aws-sdk/client-ec2";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -120,6 +121,14 @@ describe("ami", () => {
     await world.clock.sleep(60_000);
     const [left] = await ami.find(seeker(context));
     expect(left).toMatchObject({ state: "failed", owned: true, ref: expect.stringMatching(/^snap-/) });
+    await destroyAll(world, ami, seeker(context));
+    expect(await snapshots()).toEqual([]);
+  });
+
+  it("sees one that somebody disabled, takes it for failed, and removes it with its snapshots", async () => {
+    const { context, ref } = await make(world, ami, placed);
+    await world.cloud.ec2.send(new DisableImageCommand({ ImageId: ref }));
+    expect(await ami.find(context)).toMatchObject([{ ref, state: "failed", detail: "disabled" }]);
     await destroyAll(world, ami, seeker(context));
     expect(await snapshots()).toEqual([]);
   });

@@ -247,6 +247,33 @@ describe("compute-environment", () => {
     expect(found).toMatchObject([{ owned: false }]);
   });
 
+  it("is made valid first when AWS takes no other change of an invalid one", async () => {
+    const { context, found } = await make(world, computeEnvironment, { inputs });
+    const other = { ...context, inputs: { ...inputs, imageId: "ami-0123456789abcdef0" } };
+    const { drift } = (await computeEnvironment.find(other))[0]!;
+    const error = { code: "ClientException", message: "Cannot update an INVALID compute environment." };
+    world.faults.push({ operation: "UpdateComputeEnvironment", nth: [1, 2], error });
+    await expect(computeEnvironment.update!(other, { ...found, drift: drift! })).rejects.toThrow("Cannot update");
+    await computeEnvironment.update!(other, { ...found, state: "failed", drift: drift! });
+    expect(lastUpdate()).toEqual({ computeEnvironment: found.ref, state: "ENABLED" });
+  });
+
+  it("gives Batch its role back before it deletes one that is invalid for want of it", async () => {
+    const { context, found } = await make(world, computeEnvironment, { inputs });
+    world.cloud.batch.middlewareStack.add((next) => async (args) => {
+      const answer = await next(args);
+      const { computeEnvironments = [] } = answer.output as { readonly computeEnvironments?: object[] };
+      const statusReason = "CLIENT_ERROR - User: arn:... is not authorized to perform: sts:AssumeRole on resource: ...";
+      for (const one of computeEnvironments) Object.assign(one, { status: "INVALID", statusReason });
+      return answer;
+    });
+    const { calls } = world;
+    const before = calls.length;
+    await computeEnvironment.destroy!(seeker(context), found);
+    const writes = calls.slice(before).filter(({ kind }) => kind === "write");
+    expect(writes.map(({ operation }) => operation)).toEqual(["CreateServiceLinkedRole", "UpdateComputeEnvironment"]);
+  });
+
   it("disables it, deletes it, waits until it is gone, and does not mind that", async () => {
     const { context, found } = await make(world, computeEnvironment, { inputs });
     const before = world.calls.length;

@@ -4,6 +4,7 @@ import {
   DescribeRepositoriesCommand,
   GetLifecyclePolicyCommand,
   PutImageCommand,
+  PutImageScanningConfigurationCommand,
   PutImageTagMutabilityCommand,
 } from "@aws-sdk/client-ecr";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -73,6 +74,23 @@ describe("repository", () => {
       expect(found[0]!.drift).toBeUndefined();
     }
     expect(await repository.find(seeker(context, "other"))).toEqual([]);
+  });
+
+  it("is asked for by its name where the journal knows it, however many the account has", async () => {
+    const { context, ref } = await make(world, repository, { inputs });
+    const before = world.calls.length;
+    const known = { [ref]: "repository" };
+    expect(await repository.find({ ...seeker(context, "repository"), known })).toMatchObject([{ ref }]);
+    const asked = world.calls.slice(before).filter(({ operation }) => operation === "DescribeRepositories");
+    expect(asked.map(({ input }) => input)).toMatchObject([{ repositoryNames: ["lab/bcl2fastq"] }]);
+  });
+
+  it("only tells that images are not scanned, until it is asked to mend that too", async () => {
+    const { context } = await make(world, repository, { inputs });
+    const off = { repositoryName: inputs.repositoryName, imageScanningConfiguration: { scanOnPush: false } };
+    await world.cloud.ecr.send(new PutImageScanningConfigurationCommand(off));
+    const [found] = await repository.find(context);
+    expect(found!.drift).toEqual([{ field: "scanOnPush", want: "true", have: "false", disruptive: true }]);
   });
 
   it("mends what was changed behind its back, by exactly those calls", async () => {

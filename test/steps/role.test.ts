@@ -175,6 +175,18 @@ describe("role", () => {
     expect(fingerprint).not.toBe(bounded.fingerprint);
   });
 
+  it("lets a service act only in the account's own name, where it says in whose", async () => {
+    const ofTasks = { service: "ecs-tasks.amazonaws.com", managedPolicies: [], path: "/" };
+    await make(world, role, { inputs: ofTasks });
+    const context = contextOf(world, role, { inputs: { ...ofTasks, sourceAccount: "123456789012" } });
+    expect((await role.find(context))[0]!.drift!.map(({ field }) => field)).toEqual(["trust policy"]);
+    const { ref } = await settle(world, role, context);
+    const { Role } = await world.cloud.iam.send(new GetRoleCommand({ RoleName: ref }));
+    expect(JSON.parse(decodeURIComponent(Role!.AssumeRolePolicyDocument!))).toMatchObject({
+      Statement: [{ Condition: { StringEqualsIfExists: { "aws:SourceAccount": "123456789012" } } }],
+    });
+  });
+
   it("has its boundary from the call that makes it, so that it is never without", async () => {
     const bounded = contextOf(world, role, { inputs: { ...inputs, permissionsBoundary: SSM } });
     const RoleName = await role.create(bounded);

@@ -5,6 +5,8 @@ import type {
   DeregisterImageCommandOutput,
   DescribeImagesCommandInput,
   DescribeImagesCommandOutput,
+  DisableImageCommandInput,
+  DisableImageCommandOutput,
   Image,
   ImageState,
   VolumeType,
@@ -88,7 +90,8 @@ export const imageOperations = {
       ...owns.filter(({ state }) => state !== "deregistered").map((own) => fromOwn(call, own)),
       ...(isOwnOnly ? [] : ecsImages(call).map(fromBase)),
     ];
-    const owned = chosen(all, input.ImageIds, missing).filter((each) => {
+    const shown = all.filter(({ state }) => input.IncludeDisabled || state !== "disabled");
+    const owned = chosen(shown, input.ImageIds, missing).filter((each) => {
       return !input.Owners?.length || input.Owners.some((owner) => isOwner(call, each, owner));
     });
     const matching = filtered(call, owned, input.Filters, {
@@ -181,6 +184,14 @@ export const imageOperations = {
     setTags(call, id, tagsFor("image"));
     if (!NoReboot && instance.state === "running") instance.rebootedAt = call.now;
     return { ImageId: id };
+  },
+
+  DisableImage({ ImageId: id = "" }: DisableImageCommandInput, call: Call): Partial<DisableImageCommandOutput> {
+    const own = ec2Slice(call).images[id];
+    if (own === undefined) throw missing([id]);
+    if (own.state !== "available" && own.state !== "disabled") throw unavailable(id);
+    own.state = "disabled";
+    return { Return: true };
   },
 
   DeregisterImage(

@@ -197,7 +197,7 @@ export interface OwnImage {
   readonly sourceImageId: string;
   readonly createdAt: number;
   readonly visibleFrom: number;
-  state: "pending" | "available" | "failed" | "deregistered";
+  state: "pending" | "available" | "disabled" | "failed" | "deregistered";
   nextAt?: number | undefined;
   reason?: string | undefined;
   /** Set at creation for one that will fail. */
