@@ -185,7 +185,8 @@ export function environment(config: Config, facts: Facts): Graph<Cloud> {
       jobRoleArn: needs.jobRole.arn,
       command: job.command,
       parameters: job.parameters,
-      environment: job.environment,
+      // An agent may leave them out, and without a region the AWS CLI asks for China's buckets elsewhere.
+      environment: { AWS_REGION: region, AWS_DEFAULT_REGION: region, ...job.environment },
       volumes: [
         ...(scratch.kind === "none" ? [] : [hostVolume("nvme", scratch.mountPoint)]),
         ...(lustre ? [hostVolume("lustre", lustre.mountPoint)] : []),

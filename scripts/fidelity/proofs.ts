@@ -7,6 +7,11 @@ export interface Proof {
   readonly test: string;
 }
 
+const JOB_SCRIPT: readonly Proof[] = [
+  { against: "real Python, stand-ins for aws and bcl2fastq", test: "test/templates/split.test.ts" },
+  { against: "real Python, mounts, full disks and kills in a container's own root", test: "test/real/job.test.ts" },
+];
+
 /** Every file below `templates/` that is run or rendered. */
 export const TEMPLATES: Readonly<Record<string, readonly Proof[]>> = {
   "templates/bake/fuse.sh": [
@@ -26,10 +31,16 @@ export const TEMPLATES: Readonly<Record<string, readonly Proof[]>> = {
       test: "test/real/image/dockerfile.test.ts",
     },
   ],
-  "templates/docker/bcl2fastq/split.py": [
-    { against: "real Python, stand-ins for aws and bcl2fastq", test: "test/templates/split.test.ts" },
-    { against: "real Python, mounts, full disks and kills in a container's own root", test: "test/real/job.test.ts" },
+  "templates/docker/bcl2fastq/aws.config": [
+    { against: "an image that is built, as far as that it lies there", test: "test/real/image/dockerfile.test.ts" },
   ],
+  ...Object.fromEntries(
+    ["__init__", "bucket", "places", "process", "program", "record", "runfolder", "words"].map((room) => [
+      `templates/docker/bcl2fastq/demux/${room}.py`,
+      JOB_SCRIPT,
+    ]),
+  ),
+  "templates/docker/bcl2fastq/split.py": JOB_SCRIPT,
   "templates/userdata/10-deadline.sh": [
     { against: "bash, shellcheck", test: "test/templates/user-data.test.ts" },
     {
@@ -121,7 +132,7 @@ export const BELIEFS: readonly Belief[] = [
     ifWrong: "many buckets are refused in IAM's words",
   },
   {
-    claim: "the conda channel `dranew` carries bcl2fastq",
+    claim: "the conda channel `bih-cubi` carries bcl2fastq 2.20, or `dranew` 2.19, and conda-forge what they need",
     ifWrong: "the image's build fails; name another channel or package with `container.args`",
   },
 ];

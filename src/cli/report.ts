@@ -4,9 +4,10 @@ import type { Graph } from "../engine/graph.ts";
 import { renderSummary } from "../ui/summary.ts";
 import { colors } from "./colors.ts";
 import { throwAll } from "./fail.ts";
-import { commandFor, typed } from "./flags.ts";
+import { commandFor } from "./flags.ts";
 import { say } from "./say.ts";
 import type { Session } from "./session.ts";
+import { submitCommand } from "./submit.ts";
 
 /** Ends `up` and `bake-ami`: what exists, what to type next, what was left alone; then throws what failed. */
 export async function report(session: Session, graph: Graph<Cloud>, summary: Summary): Promise<void> {
@@ -62,24 +63,15 @@ function factsOf(outputs: ReadonlyMap<string, unknown>): [string, string][] {
 
 function nextSteps(session: Session): [string, string][] {
   const { config, sandbox, flags } = session;
-  const { name, region, workload } = config;
   const url = sandbox ? SANDBOX_URL : flags.endpointUrl;
-  const endpoint = url ? ` --endpoint-url ${typed(url)}` : "";
-  const submit =
-    `aws batch submit-job --region ${region}${endpoint} --job-name first` +
-    ` --job-queue ${name} --job-definition ${name}-${workload}${parametersOf(session)}`;
   return [
-    [sandbox ? "submit a job (while `bootstrap sandbox` serves this world)" : "submit a job", submit],
-    ["stop the costs", commandFor("teardown", { ...flags, region })],
+    [
+      sandbox ? "submit a job (while `bootstrap sandbox` serves this world)" : "submit a job",
+      submitCommand(config, url),
+    ],
+    ["stop the costs", commandFor("teardown", { ...flags, region: config.region })],
   ];
 }
 
 /** Where `bootstrap sandbox` serves, unless told otherwise. */
 const SANDBOX_URL = "http://127.0.0.1:4566";
-
-/** The parameters that the command names and the config leaves to each job. */
-function parametersOf({ config: { job } }: Session): string {
-  const named = (job.command ?? []).flatMap((word) => /^Ref::(.+)$/.exec(word)?.[1] ?? []);
-  const open = named.filter((parameter) => !Object.hasOwn(job.parameters, parameter));
-  return open.length > 0 ? ` --parameters ${typed(open.map((parameter) => `${parameter}=...`).join(","))}` : "";
-}

@@ -33,7 +33,7 @@ export interface JobDefinitionInputs {
   readonly volumes: readonly HostVolume[];
   /** Of one attempt; one that takes longer is ended and not tried again. */
   readonly timeoutSeconds: number;
-  /** 1 to 10; only a job whose machine was taken away is tried again. */
+  /** 1 to 10; only a job that its machine failed is tried again. */
   readonly attempts: number;
   /** Without it: /aws/batch/job. */
   readonly logGroupName?: string | undefined;
@@ -45,6 +45,9 @@ export interface JobDefinitionOutput {
   readonly jobDefinitionName: string;
   readonly revision: number;
 }
+
+/** What BCL Convert asks for, rounded up. */
+const OPEN_FILES = 65_536;
 
 /** What a job is; each revision is a thing of its own, and a change registers the next. */
 export const jobDefinition: Step<JobDefinitionInputs, JobDefinitionOutput, unknown, Cloud> = {
@@ -88,9 +91,12 @@ export const jobDefinition: Step<JobDefinitionInputs, JobDefinitionOutput, unkno
         timeout: { attemptDurationSeconds: inputs.timeoutSeconds },
         retryStrategy: {
           attempts,
-          // What matches neither would be tried again.
+          // In this order, and at most five: what matches none of them would be tried again.
           evaluateOnExit: [
             { onStatusReason: "Host EC2*", action: "RETRY" },
+            { onReason: "CannotPullContainerError*", action: "RETRY" },
+            { onReason: "DockerTimeoutError*", action: "RETRY" },
+            { onStatusReason: "Task failed to start*", action: "RETRY" },
             { onReason: "*", action: "EXIT" },
           ],
         },
@@ -111,6 +117,8 @@ export const jobDefinition: Step<JobDefinitionInputs, JobDefinitionOutput, unkno
           })),
           // Signals reach the job, and what it leaves behind is reaped.
           linuxParameters: { initProcessEnabled: true },
+          // A demultiplexer has a file open for each sample, read and lane; Docker's own soft limit is 1024 or 32768.
+          ulimits: [{ name: "nofile", softLimit: OPEN_FILES, hardLimit: OPEN_FILES }],
           ...(inputs.logGroupName !== undefined && {
             logConfiguration: { logDriver: "awslogs", options: { "awslogs-group": inputs.logGroupName } },
           }),

@@ -43,6 +43,26 @@ digest_in_registry() {
     --image-ids "imageTag=${image##*:}" --query 'imageDetails[0].imageDigest' --output text 2>/dev/null
 }
 
+# Docker Hub counts anonymous pulls by address, and behind a NAT gateway there is one for everybody.
+too_often='toomanyrequests|pull rate limit'
+passing="$too_often|TLS handshake timeout|i/o timeout|connection reset|unexpected EOF|503 Service Unavailable"
+
+build_image() {
+  local pause status
+  for pause in 20 90 ''; do
+    status=0
+    docker build "${build_arguments[@]}" --tag "$image" "$work/context" 2>&1 | tee "$work/build" || status=$?
+    if [[ $status -eq 0 ]]; then return; fi
+    if [[ -z $pause ]] || ! grep -Eqi "$passing" "$work/build"; then break; fi
+    say "docker build ended with status $status: trying again in $pause seconds"
+    sleep "$pause"
+  done
+  if grep -Eqi "$too_often" "$work/build"; then
+    fail 'Docker Hub lets this address pull no more for now: name a mirror as container.mirrors.baseImage, or try later'
+  fi
+  fail "docker build ended with status $status"
+}
+
 build_and_push() {
   printf '%s' "$context" | base64 --decode | tar -xz -C "$work/context" || fail 'cannot unpack the build context'
   if [[ -n $package ]]; then
@@ -51,7 +71,7 @@ build_and_push() {
   fi
   aws ecr get-login-password --region "$region" | docker login --username AWS --password-stdin "$registry" ||
     fail "cannot log in to $registry"
-  docker build "${build_arguments[@]}" --tag "$image" "$work/context" || fail "docker build ended with status $?"
+  build_image
   local built
   built=$(docker image inspect --format '\{{.Os}}/\{{.Architecture}}' "$image")
   [[ $built == "$platform" ]] || fail "the image is for $built, not for $platform"

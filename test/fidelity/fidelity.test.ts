@@ -24,7 +24,7 @@ describe("docs/fidelity.md", () => {
 
   it("lists every template that is shipped, and no other", () => {
     const shipped = readdirSync(new URL("templates/", ROOT), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && !/^\.|\.md$/.test(entry.name))
+      .filter((entry) => entry.isFile() && !/^\.|\.(md|pyc)$/.test(entry.name))
       .map((entry) => `${entry.parentPath}/${entry.name}`.replace(/^.*\/(?=templates\/)/, ""));
     expect(Object.keys(TEMPLATES).sort(), "say in scripts/fidelity/proofs.ts what it was checked against").toEqual(
       shipped.sort(),

@@ -12,7 +12,7 @@ const registry = "123456789012.dkr.ecr.cn-northwest-1.amazonaws.com.cn";
 const image = `${registry}/lab/bcl2fastq:0123abcd`;
 const digest = `sha256:${"5e".repeat(32)}`;
 const folder = fileURLToPath(new URL("../../templates/docker/bcl2fastq", import.meta.url));
-const archive = spawnSync("tar", ["-cz", "-C", folder, "."]).stdout.toString("base64");
+const archive = spawnSync("tar", ["-cz", "--exclude=__pycache__", "-C", folder, "."]).stdout.toString("base64");
 
 const values = {
   registry,
@@ -90,7 +90,7 @@ describe("the image build", () => {
       "--build-arg",
       "CONDA_CHANNEL=https://mirror.example/it's here",
     ]);
-    expect(machine.read("context")).toBe(".dockerignore\nDockerfile\npackage\nsplit.py\n");
+    expect(machine.read("context")).toBe(".dockerignore\nDockerfile\naws.config\ndemux\npackage\nsplit.py\n");
     expect(machine.calls("aws s3")).toEqual([]);
   });
 
@@ -117,6 +117,33 @@ describe("the image build", () => {
     machine.write("pushed", `${digest}\n`);
     expect(machine.build().stdout).toMatch(new RegExp(`\ndigest: ${digest}\n$`));
     expect(machine.calls("docker")).toEqual([]);
+  });
+
+  it("tries again when the base image cannot be pulled just now, and only then", () => {
+    using machine = new ImageBuilder();
+    machine.program("sleep", "");
+    machine.program(
+      "docker",
+      `if [[ $1 == build && ! -e $MACHINE/again ]]; then
+  touch "$MACHINE/again"; echo "toomanyrequests: You have reached your pull rate limit." >&2; exit 1
+fi
+${programs.docker}`,
+    );
+    expect(machine.build().stdout).toMatch(new RegExp(`\ndigest: ${digest}\n$`));
+    expect(machine.calls("docker build")).toHaveLength(2);
+    expect(machine.calls("sleep")).toEqual(["sleep 20"]);
+  });
+
+  it("names the mirror's key when Docker Hub stays closed", () => {
+    using machine = new ImageBuilder();
+    machine.program("sleep", "");
+    machine.program(
+      "docker",
+      "[[ $1 != login ]] || cat >/dev/null\n[[ $1 != build ]] || { echo toomanyrequests; exit 1; }",
+    );
+    const { status, stderr } = machine.build();
+    expect({ status, calls: machine.calls("docker build").length }).toEqual({ status: 1, calls: 3 });
+    expect(stderr.trimEnd().split("\n").at(-1)).toContain("name a mirror as container.mirrors.baseImage");
   });
 
   it.each([
@@ -164,7 +191,7 @@ describe("our Dockerfiles", () => {
   it.each([
     ["an instruction that is none", /^RUN /m, "RUUN "],
     ["no base image", /^FROM .*$/gm, ""],
-    ["a COPY without a target", /^COPY split\.py .*$/m, "COPY split.py"],
+    ["a COPY without a target", /^COPY demux\/ .*$/m, "COPY demux/"],
     ["half a list", /^SHELL .*$/m, "SHELL /bin/sh -c"],
     ["two stages of one name", /^FROM \$\{BASE_IMAGE\}$/m, "FROM scratch AS package"],
     ["a flag that is none", /--from=package/, "--form=package"],
@@ -204,6 +231,8 @@ describe("the bcl2fastq image", () => {
       "PROGRAM",
       "BCL2FASTQ_CHANNEL",
       "BCL2FASTQ_PACKAGE",
+      "BCL2FASTQ_ELSE_CHANNEL",
+      "BCL2FASTQ_ELSE_PACKAGE",
       "PYTHON_PACKAGE",
       "AWSCLI_PACKAGE",
     ]);
@@ -213,13 +242,15 @@ describe("the bcl2fastq image", () => {
   });
 
   it("runs its tools as part of the build", () => {
-    expect(lines).toContain('RUN "${PROGRAM}" --version && aws --version && split.py --help');
+    expect(lines).toContain("RUN cat /opt/bootstrap/program-version && aws --version && split.py --help");
+    expect(lines.join("\n")).toMatch(/^RUN "\$\{PROGRAM\}" --version >\/opt\/bootstrap\/program-version /m);
   });
 
   it("brings everything that it copies", () => {
     const copied = lines
       .filter((line) => line.startsWith("COPY ") && !line.includes("--from="))
-      .map((line) => line.split(" ")[1]!.replace(/\/$/, ""));
+      .flatMap((line) => line.split(" ").slice(1, -1))
+      .map((name) => name.replace(/\/$/, ""));
     const top = contextFiles("docker/bcl2fastq").map(({ path }) => path.split("/")[0]);
     expect(top).toEqual(expect.arrayContaining(copied));
     expect(templateText("docker/bcl2fastq/.dockerignore").split("\n")).toEqual(

@@ -111,6 +111,15 @@ describe("contextFiles", () => {
     expect(files.map(({ path, mode }) => [path, mode])).toEqual([
       [".dockerignore", 0o644],
       ["Dockerfile", 0o644],
+      ["aws.config", 0o644],
+      ["demux/__init__.py", 0o644],
+      ["demux/bucket.py", 0o644],
+      ["demux/places.py", 0o644],
+      ["demux/process.py", 0o644],
+      ["demux/program.py", 0o644],
+      ["demux/record.py", 0o644],
+      ["demux/runfolder.py", 0o644],
+      ["demux/words.py", 0o644],
       ["package/README.md", 0o644],
       ["split.py", 0o755],
     ]);

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -73,18 +73,40 @@ describe("the bcl2fastq image, built for real", () => {
   it("comes from the base image and the channels that the mirrors name, and runs its tools as the job does", async () => {
     const { build, run, config, asked } = shop;
     const built = await build();
-    expect(built.all).toMatch(/bcl2fastq v2\.19\.0 of a channel\naws-cli\/2\.22\.15\nusage: split\.py/);
+    expect(built.all).toMatch(/bcl2fastq v2\.20\.0\.422 of a channel\naws-cli\/2\.22\.15\nusage: split\.py/);
     expect(built.exitCode).toBe(0);
     expect(asked.filter((url) => url.endsWith(".tar"))).toEqual([
       "/conda-forge/linux-64/python-3.11.9-0.tar",
       "/conda-forge/linux-64/awscli-2.22.15-0.tar",
-      "/dranew/linux-64/bcl2fastq-2.19.0-0.tar",
+      "/bih-cubi/linux-64/bcl2fastq2-2.20.0.422-2.tar",
     ]);
+    expect(asked.join()).not.toContain("dranew");
     expect(await config()).toMatchObject({ User: "root", Cmd: ["split.py", "--help"], Shell: ["/bin/sh", "-c"] });
     expect((await config()).Entrypoint ?? []).toEqual([]);
     expect(await run("split.py split --help; command -v bcl2fastq; ls /opt/bootstrap")).toMatch(
-      /usage: split\.py split[\s\S]*\n\/opt\/bcl2fastq\/bin\/bcl2fastq\nsplit\.py$/,
+      /usage: split\.py split[\s\S]*\n\/opt\/bcl2fastq\/bin\/bcl2fastq\naws\.config\ndemux\nprogram-version\nsplit\.py$/,
     );
+    const version = 'import sys; sys.path[0] = "/opt/bootstrap"; from demux import program; print(program.version())';
+    expect(await run(`python3 -c '${version}'; cat "$AWS_CONFIG_FILE"`)).toBe(
+      "bcl2fastq v2.20.0.422 of a channel\n[default]\ns3 =\n  max_concurrent_requests = 32",
+    );
+  });
+
+  it("is of the other channel where the first cannot be had, and says so; one that was asked for is not replaced", async () => {
+    const { at, build, run } = shop;
+    const channel = join(at("channels"), "bih-cubi");
+    renameSync(channel, `${channel}.away`);
+    try {
+      const built = await build();
+      expect(built.all).toContain("bcl2fastq2=2.20.0.422 cannot be had: taking bcl2fastq=2.19.0\n");
+      expect(built.exitCode).toBe(0);
+      expect(await run("cat /opt/bootstrap/program-version")).toBe("bcl2fastq v2.19.0 of a channel");
+      const asked = await build({ BCL2FASTQ_CHANNEL: "dranew", BCL2FASTQ_PACKAGE: "bcl2fastq=2.18" });
+      expect(asked.exitCode).not.toBe(0);
+      expect(asked.all).not.toContain("taking");
+    } finally {
+      renameSync(`${channel}.away`, channel);
+    }
   });
 
   it("comes from the user's own zip instead, which is no part of it", async () => {
@@ -121,7 +143,7 @@ describe("the bcl2fastq image, built for real", () => {
     await execa(PYTHON, ["-m", "zipfile", "-c", empty, "/bin/true"]);
     const second = await build({}, empty);
     expect(second.exitCode).not.toBe(0);
-    expect(second.all).toContain("Failed to open '*.rpm'");
+    expect(second.all).toContain("there is no RPM in package.zip\n");
   });
 
   it("fails with the installer's own words when a channel has not got a package", async () => {

@@ -22,7 +22,7 @@ const MICROMAMBA = fileURLToPath(new URL("micromamba.sh", import.meta.url));
 export const PYTHON = "/usr/bin/python3";
 
 /** Programs of busybox that stand-ins and Dockerfiles call. */
-const APPLETS = ["sh", "cat", "cp", "env", "grep", "ls", "mkdir", "tail", "tar", "test", "tr", "wget"];
+const APPLETS = ["sh", "cat", "cp", "env", "grep", "ls", "mkdir", "rm", "sleep", "tail", "tar", "test", "tr", "wget"];
 
 /**
  * The root of an image that looks like micromamba's to a Dockerfile: a user who is not root, a shell and an entry point
@@ -56,6 +56,8 @@ export function condaPackages(folder: string): void {
     "conda-forge/python-3.11.9-0": pythonInto,
     "conda-forge/libarchive-3.7.7-0": unpackerInto,
     "conda-forge/awscli-2.22.15-0": (root) => program(root, "bin/aws", talks("aws-cli/2.22.15")),
+    "bih-cubi/bcl2fastq2-2.20.0.422-2": (root) =>
+      program(root, "bin/bcl2fastq", talks("bcl2fastq v2.20.0.422 of a channel")),
     "dranew/bcl2fastq-2.19.0-0": (root) => program(root, "bin/bcl2fastq", talks("bcl2fastq v2.19.0 of a channel")),
   };
   for (const [name, fill] of Object.entries(packages)) {
@@ -157,6 +159,8 @@ function unpackerInto(root: string): void {
 function pythonInto(root: string): void {
   const code = `
 import runpy, sys
+sys.path.insert(0, ${JSON.stringify(dirname(SPLIT))})
+sys.dont_write_bytecode = True
 sys.argv = ["split.py", "--help"]
 sys.stdout, out = sys.stderr, sys.stdout
 try: runpy.run_path(${JSON.stringify(SPLIT)}, run_name="__main__")

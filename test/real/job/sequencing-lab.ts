@@ -43,7 +43,10 @@ export class SequencingLab implements Disposable {
     symlinkSync(python, join(this.root, "bin/python3"));
     this.write(`s3/runs/${run}.csv`, "[Header]\n[Data]\nplant\nworm\n");
     this.write(`s3/runs/${run}/RunInfo.xml`, "<RunInfo/>\n");
-    for (const tile of [1, 2]) this.write(`s3/runs/${run}/Data/L00${tile}.cbcl`, `tile ${tile}\n`.repeat(1000));
+    this.write(`s3/runs/${run}/RTAComplete.txt`, "");
+    for (const lane of [1, 2]) {
+      this.write(`s3/runs/${run}/Data/Intensities/BaseCalls/L00${lane}/L00${lane}.cbcl`, `lane ${lane}\n`.repeat(1000));
+    }
   }
 
   write(path: string, text: string): void {
@@ -99,7 +102,7 @@ export class SequencingLab implements Disposable {
     const container = execa(
       "unshare",
       [
-        ...["--pid", "--fork", "--kill-child", "--mount-proc", python, ...program],
+        ...["--pid", "--fork", "--kill-child", "--mount-proc", python, "-S", ...program],
         ...[verb, ...places, ...(verb === "copy" ? [] : disks), ...words],
       ],
       {
