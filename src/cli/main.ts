@@ -1,16 +1,13 @@
 import { CommanderError } from "commander";
+import { BootstrapError } from "../engine/errors.ts";
 import type { Flags, SandboxFlags } from "./flags.ts";
 import { program } from "./program.ts";
+import { bearLosingStreams } from "./streams.ts";
 
 // The SDK's own remark on Node 20 is for developers, not for the person at the keyboard.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 
-for (const stream of [process.stdout, process.stderr]) {
-  // Whoever reads along may leave, and a terminal may be closed; the work goes on, or stops in good order.
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
-  });
-}
+bearLosingStreams();
 
 const bootstrap = program({
   up: toldTo(async (flags) => (await import("./up.ts")).up(flags)),
@@ -32,10 +29,21 @@ function toldTo<F extends Flags | SandboxFlags = Flags>(
 ): (flags: F) => Promise<void> {
   return async (flags) => {
     try {
+      demandFolder();
       await work(flags);
     } catch (error) {
       const { fail } = await import("./fail.ts");
       fail(error, flags);
     }
   };
+}
+
+/** Whoever types may stand in a folder that somebody has removed; whatever asks for its name then fails in its own way. */
+function demandFolder(): void {
+  try {
+    process.cwd();
+  } catch (cause) {
+    const hint = "cd into one that is there, the one with your bootstrap.yaml and .bootstrap/, and type it again";
+    throw new BootstrapError("folder", "the folder that this was typed in is no longer there", { hint, cause });
+  }
 }

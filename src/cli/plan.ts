@@ -4,6 +4,7 @@ import type { PlannedNode } from "../engine/events.ts";
 import type { Thing, Unseen } from "../engine/removal.ts";
 import { renderPlan } from "../ui/plan.ts";
 import { colors } from "./colors.ts";
+import { commandFor, type Flags } from "./flags.ts";
 import { say } from "./say.ts";
 import type { Session } from "./session.ts";
 
@@ -37,6 +38,19 @@ export function notLookedFor(unseen: readonly Unseen[], what: string): readonly 
   return unseen.length > 0
     ? [`${what} was not looked for everywhere, because AWS does not allow it:`, ...unseen.map(line)]
     : [];
+}
+
+/** What stands otherwise than wanted and stays so, and what would mend it: a line each. */
+export function leftAsItIs({ nodes }: Plan<Cloud>, flags: Flags): readonly string[] {
+  const again = `${commandFor("up", flags)} --repair`;
+  return nodes
+    .filter(({ verdict }) => verdict === "keep")
+    .flatMap(({ node, ref, drift = [] }) =>
+      drift.map(({ field, have, want, never, failed }) => {
+        const mend = failed ? `AWS gave up on it (${failed.reason}); ${again} asks again` : `${again} mends it`;
+        return `${node} ${ref}: ${field} is ${have}, wanted is ${want}: ${never ?? mend}`;
+      }),
+    );
 }
 
 function inShort({ step, found }: Thing<Cloud>) {

@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import type { Cloud } from "../aws/clients.ts";
 import { awsWords, classify, hintFor, isAwsError, isDenied } from "../aws/errors.ts";
 import { type Identity, whoAmI } from "../aws/facts.ts";
@@ -83,6 +85,11 @@ export async function withSession<T>(
       account: identity.account,
       region,
     });
+    if (manifest.fresh) {
+      const others = otherEnvironments(`${path}.json`, world.sandbox);
+      const text = `nothing is known here of ${loaded.values.name} in ${region}; other environments known here: ${others.join(", ")}`;
+      if (others.length > 0) view.onEvent({ type: "note", at: world.clock.now(), text });
+    }
     return await inWords(signal, async () => {
       const { name, filesystem } = loaded.values;
       const place = { name, region, cloud, manifest, lustre: filesystem.enabled };
@@ -101,6 +108,25 @@ export async function withSession<T>(
     });
   } finally {
     for (const close of closing) await close();
+  }
+}
+
+/** Of which environments there are journals beside this one: a mistyped name makes another environment, and bills for both. */
+function otherEnvironments(path: string, sandbox: boolean): string[] {
+  const own = sandbox ? /^([^.]+)\.([^.]+)\.sandbox\.json$/ : /^([^.]+)\.([^.]+)\.json$/;
+  return listed(dirname(path))
+    .filter((file) => file !== basename(path))
+    .flatMap((file) => {
+      const [, name, region] = own.exec(file) ?? [];
+      return name === undefined ? [] : [`${name} in ${region}`];
+    });
+}
+
+function listed(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
   }
 }
 

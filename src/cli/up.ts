@@ -5,7 +5,7 @@ import { environment, type Facts } from "../environment.ts";
 import { agree, refuse } from "./agree.ts";
 import { pinsOf, readFacts } from "./facts.ts";
 import type { Flags } from "./flags.ts";
-import { isPartial, notLookedFor, sayPlan } from "./plan.ts";
+import { isPartial, leftAsItIs, notLookedFor, sayPlan } from "./plan.ts";
 import { report } from "./report.ts";
 import { say } from "./say.ts";
 import { type Session, withSession } from "./session.ts";
@@ -37,14 +37,18 @@ export async function bringUp(
     return;
   }
   refuse(plan);
+  const left = leftAsItIs(plan, flags);
   if (plan.idle) {
+    const alone = left.length > 0 ? ["left as it is:", ...left.map((line) => `  ${line}`)] : [];
     const unlooked = notLookedFor(plan.unseen, "what is no longer used");
-    say(session, ["nothing to do", ...unlooked].join("\n"), { type: "summary", idle: true, unseen: plan.unseen });
+    const json = { type: "summary", idle: true, left, unseen: plan.unseen };
+    say(session, ["nothing to do", ...alone, ...unlooked].join("\n"), json);
     return;
   }
   await agree(session, graph, plan);
   view.onEvent({ type: "planned", at: clock.now(), nodes: plan.nodes });
-  await report(session, graph, await act(session, facts, engine, plan));
+  const summary = await act(session, facts, engine, plan);
+  await report(session, graph, { ...summary, left: [...summary.left, ...left] });
 }
 
 /**

@@ -35,6 +35,11 @@ export function show(value: unknown): string {
     typeof value === "string"
       ? JSON.stringify(value)
       : inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 5, maxStringLength: 40 });
+  // A password that should not be in the file need not be in a log as well.
+  return shorten(text.replace(/(\/\/)[^/\s"]*@/g, "$1...@"));
+}
+
+function shorten(text: string): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 

@@ -6,7 +6,8 @@ import { isRegion } from "./partitions.ts";
 // ECR takes no name with a hyphen at its end or two in a row, and the environment's name is part of one.
 const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 const PATH = /^(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/;
-const SYSTEM = /^\/(?:bin|boot|dev|etc|lib|lib64|proc|root|run|sbin|sys|usr|var|tmp)(?:\/|$)/;
+// /opt holds the job's own programs, in our images and in most others.
+const SYSTEM = /^\/(?:bin|boot|dev|etc|home|lib|lib32|lib64|libx32|opt|proc|root|run|sbin|sys|usr|var|tmp)(?:\/|$)/;
 const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ] as const;
@@ -29,10 +30,10 @@ const list = <T extends z.ZodType>(item: T, what: string) =>
 const object = <S extends z.ZodRawShape>(shape: S) =>
   z.strictObject(shape, { error: `must be a section with keys of ${Object.keys(shape).join(", ")}` });
 
-// EC2 takes no launch template of fewer than three characters.
+// EC2 takes no launch template of fewer than three characters, and no security group's name that looks like its id.
 const name = text(
-  /^(?=.{3,24}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/,
-  "3 to 24 lower-case letters, digits and single hyphens, a letter first",
+  /^(?=.{3,24}$)(?!sg-)[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/,
+  "3 to 24 lower-case letters, digits and single hyphens, a letter first, not beginning sg-",
 );
 const instanceType = text(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, "an instance type with its size, such as c5d.9xlarge", 64);
 const subnetId = text(/^subnet-[0-9a-f]{8,17}$/, "a subnet's id, such as subnet-0123456789abcdef0");
@@ -45,7 +46,11 @@ const imageReference = text(
   "an image reference, such as registry.example.com/tools/bcl2fastq:2.20",
   255,
 );
-const url = text(/^https?:\/\/[\x21-\x7e]+$/, "an http or https address");
+// It stands on the builder's command line, in the journal and in the image's history.
+const url = text(
+  /^https?:\/\/(?![^/?#]*@)(?!.*\{\{)[\x21-\x7e]+$/,
+  "an http or https address, without a user, a password or {{",
+);
 const bucket = text(
   /^(?!xn--|sthree-|\d+\.\d+\.\d+\.\d+$)(?!.*(?:\.\.|-s3alias$|--ol-s3$))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
   "the bare name of an S3 bucket: 3 to 63 lower-case letters, digits, dots and hyphens",
@@ -61,6 +66,11 @@ const values = (key: z.ZodString, what: string) =>
     key,
     z.union([z.string().regex(/^[^\0]*$/), z.number(), z.boolean()], { error: "must be one text, number or yes/no" }),
     { error: `must be a section of ${what}` },
+  );
+const buildArguments = (key: z.ZodString) =>
+  values(key, "build arguments").refine(
+    (args) => !Object.values(args).some((value) => typeof value === "string" && value.includes("{{")),
+    { error: "must not hold {{: Systems Manager, which carries them to a builder, would put something else there" },
   );
 const variableName = (what: string) =>
   text(
@@ -150,7 +160,7 @@ const container = object({
   builder: choice(["auto", "docker", "podman", "buildah", "instance"]).describe(
     "auto: a local one where there is one, else an instance of its own.",
   ),
-  args: values(variableName("a build argument's name"), "build arguments").describe("Build arguments (ARG)."),
+  args: buildArguments(variableName("a build argument's name")).describe("Build arguments (ARG)."),
   package: program
     .optional()
     .describe(

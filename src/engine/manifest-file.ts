@@ -1,12 +1,14 @@
-import { copyFile, link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { copyFile, link, mkdir, open, readFile, readlink, realpath, rename, rm } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { hasCode } from "./file-error.ts";
 import { JournalError, type Store } from "./manifest.ts";
 
-/** A manifest on disk: mode 0600, replaced whole, the last good one kept beside it as `.backup`. */
+/**
+ * A manifest on disk: mode 0600, replaced whole, the last good one kept beside it as `.backup`. Where a link stands in
+ * its place, what it points to is written.
+ */
 export function manifestFile(path: string): Store {
   const backupPath = `${path}.backup`;
-  const nextPath = `${path}.next`;
   return {
     path,
     backupPath,
@@ -23,6 +25,8 @@ export function manifestFile(path: string): Store {
     async write(text) {
       try {
         await makeFolder(dirname(path));
+        const real = await followed(path);
+        const nextPath = `${real}.next`;
         // 1. whole and on disk under another name
         const file = await open(nextPath, "w", 0o600);
         try {
@@ -33,21 +37,34 @@ export function manifestFile(path: string): Store {
         }
         // 2. the old one becomes the backup, still reachable under its own name
         await rm(backupPath, { force: true });
-        await keep(path, backupPath);
+        await keep(real, backupPath);
         // 3. the new one takes its place, and the folder remembers it
-        await rename(nextPath, path);
-        await syncFolder(dirname(path));
+        await rename(nextPath, real);
+        await syncFolder(dirname(real));
       } catch (error) {
         throw new JournalError(path, error as Error);
       }
     },
 
     async remove() {
-      await rename(path, backupPath).catch((error: unknown) => {
+      try {
+        await move(await followed(path), backupPath);
+      } catch (error) {
         if (!isMissing(error)) throw new JournalError(path, error as Error);
-      });
+      }
     },
   };
+}
+
+/** Through links, also one that points to a file which is not there yet. */
+async function followed(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    const target = await readlink(path).catch(() => undefined);
+    return target === undefined ? path : resolve(dirname(path), target);
+  }
 }
 
 /** One level only: in a working folder that was removed, Node 20's recursive mkdir of a relative path never ends. */
@@ -55,6 +72,17 @@ async function makeFolder(folder: string): Promise<void> {
   await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
     if (!hasCode(error, "EEXIST")) throw error;
   });
+}
+
+/** Also from a disk to another one. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!hasCode(error, "EXDEV")) throw error;
+    await copyFile(from, to);
+    await rm(from);
+  }
 }
 
 /** Some file systems know no links. */

@@ -1,63 +1,22 @@
 import { DescribeImagesCommand, RunInstancesCommand } from "@aws-sdk/client-ec2";
-import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
-import { bakeTargets, factsForBake } from "../../src/cli/bake-ami.ts";
-import { readFacts } from "../../src/cli/facts.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { Flags } from "../../src/cli/flags.ts";
-import type { Session } from "../../src/cli/session.ts";
-import { takeDown } from "../../src/cli/teardown.ts";
-import { bringUp } from "../../src/cli/up.ts";
 import { AbortedError, RefusedError } from "../../src/engine/errors.ts";
-import { type Desk, deskAt, type Moment } from "../proof/desk.ts";
-
-/** The first `up` is done. */
-let standing: Moment;
+import { deskAt } from "../proof/desk.ts";
+import { type Typed, theFirstUp, type } from "./typed.ts";
 
 beforeAll(async () => {
-  const desk = deskAt(undefined, { oversleep: 10 });
-  expect((await desk.site.up()).summary?.failures).toEqual([]);
-  standing = desk.freeze();
+  await theFirstUp();
 }, 60_000);
 
-interface Typed extends Flags {
-  readonly yaml?: string;
-  /** What is said to each question at a terminal; without it there is no terminal. */
-  readonly answers?: readonly boolean[];
-}
-
-/** Types a verb where `standing` stands; what it asked of the person, what it changed, and how it ended. */
-async function type(verb: "up" | "teardown", { yaml, answers, ...flags }: Typed) {
-  const desk = deskAt(standing, { oversleep: 10 });
-  const asked: string[] = [];
-  const confirm = async (message: string) => {
-    asked.push(message);
-    return answers?.[asked.length - 1] ?? false;
-  };
-  const { session } = await desk.site.open(yaml, flags);
-  const typed: Session = { ...session, confirm: answers && confirm };
-  const stdout = vi.spyOn(process.stdout, "write").mockReturnValue(true);
-  onTestFinished(() => stdout.mockRestore());
-  const doing =
-    verb === "up" ? readFacts(typed).then((facts) => bringUp(typed, facts, () => undefined)) : takeDown(typed);
-  const error: unknown = await doing.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  const said = stdout.mock.calls.map(([text]) => String(text)).join("");
-  stdout.mockRestore();
-  return { asked, error, said, writes: writesAt(desk), journal: desk.freeze().manifest };
-}
-
-function writesAt({ site }: Desk): string[] {
-  return site.lab.calls.filter(({ kind }) => kind === "write").map(({ operation }) => operation);
-}
-
-function expectUntouched({ writes, journal }: Awaited<ReturnType<typeof type>>): void {
+/** Nothing that changes anything was asked of AWS, and the journal is as it was. */
+async function expectUntouched({ writes, journal }: Awaited<ReturnType<typeof type>>): Promise<void> {
   expect(writes).toEqual([]);
-  expect(journal).toBe(standing.manifest);
+  expect(journal).toBe((await theFirstUp()).manifest);
 }
 
 it("bake-ami removes without a question what an interrupted up left of the other builder, which the config speaks of", async () => {
-  const desk = deskAt(standing, { oversleep: 10 });
+  const desk = deskAt(await theFirstUp(), { oversleep: 10 });
   const { ec2 } = desk.site.lab.cloud;
   const { Images } = await ec2.send(new DescribeImagesCommand({ Owners: ["self"] }));
   const own = { "bootstrap:env": "demux", "bootstrap:region": "us-east-1", "bootstrap:node": "image-builder" };
@@ -66,11 +25,9 @@ it("bake-ami removes without a question what an interrupted up left of the other
   const launch = { ImageId: Images![0]!.ImageId!, InstanceType: "m5.large" as const, MinCount: 1, MaxCount: 1 };
   await ec2.send(new RunInstancesCommand({ ...launch, TagSpecifications }));
   await desk.site.lab.clock.sleep(60_000);
-  const { session } = await desk.site.open();
-  const stdout = vi.spyOn(process.stdout, "write").mockReturnValue(true);
-  onTestFinished(() => stdout.mockRestore());
-  await bringUp(session, await factsForBake(session), bakeTargets);
-  expect(writesAt(desk)).toContain("TerminateInstances");
+  const { error, writes } = await type("bake-ami", { from: desk.freeze() });
+  expect(error).toBeUndefined();
+  expect(writes).toContain("TerminateInstances");
 });
 
 describe("teardown, where nobody can be asked", () => {
@@ -83,7 +40,7 @@ describe("teardown, where nobody can be asked", () => {
     const ended = await type("teardown", flags);
     expect(ended.error).toBeInstanceOf(RefusedError);
     expect(ended.error).toMatchObject({ hint: expect.stringContaining("bootstrap teardown --yes --discard-data") });
-    expectUntouched(ended);
+    await expectUntouched(ended);
   });
 
   it("names the file system that would go with all its data", async () => {
@@ -109,7 +66,7 @@ describe("teardown at a terminal", () => {
     const ended = await type("teardown", typed);
     expect(ended.error).toBeInstanceOf(AbortedError);
     expect(ended.asked).toHaveLength(questions);
-    expectUntouched(ended);
+    await expectUntouched(ended);
   });
 
   it("asks about the data by its name, and removes it on a yes", async () => {
@@ -138,14 +95,14 @@ describe.each(LOSSES)("up that %s", (_name, yaml, loss) => {
       message: expect.stringMatching(loss),
       hint: "look with --dry-run, then run it again with --yes",
     });
-    expectUntouched(ended);
+    await expectUntouched(ended);
   });
 
   it("stops on a no at a terminal, and nothing is changed", async () => {
     const ended = await type("up", { yaml, answers: [false] });
     expect(ended.error).toBeInstanceOf(AbortedError);
     expect(ended.asked).toEqual([expect.stringMatching(loss)]);
-    expectUntouched(ended);
+    await expectUntouched(ended);
   });
 
   it.each<[string, Typed]>([
@@ -174,7 +131,7 @@ describe("up that can be seen to be impossible", () => {
       message: expect.stringMatching(/^leaving filesystem \(filesystem\) as it is/),
     });
     expect(ended.asked).toEqual([]);
-    expectUntouched(ended);
+    await expectUntouched(ended);
   });
 
   it("and the rest of it alone would have been done", async () => {

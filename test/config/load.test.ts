@@ -208,6 +208,26 @@ describe("what is refused", () => {
     ["workload: nextflwo", 'lab.yaml:1: workload: there is no "nextflwo"; allowed: bcl2fastq, bclconvert'],
     ["workload: ../../etc/passwd", /must be a workload's name/],
     ["name: lab-", /must be 3 to 24 lower-case letters/],
+    ["name: sg-lab", /"sg-lab" given; must be .* not beginning sg-$/],
+    ["scratch: { mountPoint: /opt }", /"\/opt" given; must not lie in a directory of the operating system$/],
+    ["filesystem: { mountPoint: /opt/bootstrap }", /must not lie in a directory of the operating system$/],
+    ["filesystem: { mountPoint: /home }", /must not lie in a directory of the operating system$/],
+    [
+      "container: { mirrors: { conda: 'https://lab:s3cret@conda.example.com/x' } }",
+      /mirrors\.conda: "https:\/\/\.\.\.@conda\.example\.com\/x" given; must be .*without a user, a password/,
+    ],
+    [
+      "container: { mirrors: { packages: 'https://token@example.com' } }",
+      /"https:\/\/\.\.\.@example\.com" given; must/,
+    ],
+    [
+      "container: { mirrors: { conda: 'https://example.com/{{ssm:x}}' } }",
+      /must be .*without a user, a password or \{\{$/,
+    ],
+    [
+      "container: { args: { TOKEN: 'a{{ssm:secret}}' } }",
+      /container\.args: .*given; must not hold \{\{: Systems Manager/,
+    ],
     ["[1, 2]", /^lab\.yaml:1: \[ 1, 2 \] given; must be sections and keys/],
     ["name: a\nname: b", /^lab\.yaml:2:1: Map keys must be unique/],
     ["filesystem:\n\tenabled: true", /^lab\.yaml:2:1: /],
@@ -229,6 +249,16 @@ describe("what is refused", () => {
     const text = await refusal(yaml);
     if (typeof message === "string") expect(text).toBe(message);
     else expect(text).toMatch(message);
+  });
+
+  test("and not what is beside it", async () => {
+    const yaml = `
+name: sgx-lab
+filesystem: { mountPoint: /options }
+scratch: { mountPoint: /homes }
+container: { args: { A: "{x}", N: 7 }, mirrors: { conda: "https://example.com/a@b?c=d@e" } }
+job: { environment: { B: "{{x}}" } }`;
+    expect(await resolved(yaml)).toMatchObject({ name: "sgx-lab", scratch: { mountPoint: "/homes" } });
   });
 
   test("a wrong flag, by the command line's name", async () => {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -60,6 +60,27 @@ describe("a manifest on disk", () => {
     await store.remove();
     expect([await store.read(), await text(store.backupPath)]).toEqual([undefined, "one"]);
     await store.remove();
+  });
+
+  it("that is a link is written where it points to, and stays a link", async () => {
+    const shared = join(folder, "shared");
+    await mkdir(shared);
+    await mkdir(join(folder, ".bootstrap"));
+    await symlink("../shared/lab.json", path);
+    const store = manifestFile(path);
+    expect(await store.read()).toBeUndefined();
+    for (const next of ["one", "two"]) await store.write(next);
+    expect([await text(join(shared, "lab.json")), await store.read(), await text(store.backupPath)]).toEqual([
+      "two",
+      "two",
+      "one",
+    ]);
+    expect([await readlink(path), await readdir(shared)]).toEqual(["../shared/lab.json", ["lab.json"]]);
+
+    await store.remove();
+    expect([await store.read(), await readdir(shared), await text(store.backupPath)]).toEqual([undefined, [], "two"]);
+    await store.write("three");
+    expect(await text(join(shared, "lab.json"))).toBe("three");
   });
 
   it("is whole after a write that failed, and the error says what to do", async () => {

@@ -161,6 +161,9 @@ describe("who reads along may leave", () => {
     ["both streams read no further than their first line", '"$@" 2>&1 | head -1'],
     ["stdin closed", '"$@" <&-'],
     ["stdout closed", '"$@" >&-'],
+    ["stdout on a full disk", '"$@" >/dev/full'],
+    ["both streams on a full disk", '"$@" >/dev/full 2>&1'],
+    ["JSON on a full disk", '"$@" --json >/dev/full'],
     ["JSON read no further than its first line", '"$@" --json | head -1'],
   ])("%s: the work is done all the same", async (_name, line) => {
     const laptop = new Laptop();
