@@ -123,6 +123,8 @@ export function environment(config: Config, facts: Facts): Graph<Cloud> {
     needs: { image, ...(disk && { disk }) },
     inputs: (needs: { readonly image: AmiOutput; readonly disk?: FilesystemOutput }) => ({
       imageId: needs.image.imageId,
+      // Named only where there are any, so that without them the template stays the one it is.
+      ...(Object.keys(config.tags).length > 0 && { tags: config.tags }),
       userData: nodeUserData({
         environment: name,
         image: needs.image.imageId,

@@ -19,13 +19,14 @@ export const IMAGE_TAG = "bootstrap:image";
 
 type Maker = Pick<
   StepContext<unknown, unknown>,
-  "name" | "region" | "node" | "fingerprint" | "fixedFingerprint" | "token" | "now"
+  "name" | "region" | "node" | "fingerprint" | "fixedFingerprint" | "token" | "now" | "tags"
 >;
 type Seeker = Pick<FindContext<unknown, unknown>, "name" | "region" | "node">;
 
 /** The tags that the call which makes a thing must carry: a thing without them has no owner. */
-export function tagsOf({ name, region, node, fingerprint, fixedFingerprint, token, now }: Maker): Tags {
+export function tagsOf({ name, region, node, fingerprint, fixedFingerprint, token, now, tags }: Maker): Tags {
   return {
+    ...tags,
     Name: `${name}-${node}`,
     ...idTags({ name, region, node, fingerprint, fixedFingerprint }),
     [MADE_TAG]: `${now.toISOString().replace(/\.\d+Z$/, "Z")} ${VERSION} ${tail(token)}`,

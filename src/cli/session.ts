@@ -102,7 +102,7 @@ export async function withSession<T>(
           new Engine<Cloud>({
             ...{ name: config.name, region, cloud, kinds: KINDS, graph, manifest, clock: world.clock, signal },
             ...{ errors: { trouble: classify, denied: isDenied, words: awsWords, hint: hintFor }, emit: view.onEvent },
-            ...{ repair: flags.repair ?? false, keepTemporaries: flags.keepBuilder ?? false },
+            ...{ tags: config.tags, repair: flags.repair ?? false, keepTemporaries: flags.keepBuilder ?? false },
           }),
       });
     });

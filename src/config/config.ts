@@ -44,6 +44,8 @@ export interface Config {
   };
   readonly iam: { readonly path: string; readonly permissionsBoundary?: string | undefined };
   readonly logs: { readonly retentionDays: number };
+  /** The user's own, on everything that is made. */
+  readonly tags: Readonly<Record<string, string>>;
   /** Chosen for the user, by region; kept in the manifest, so that a later release chooses alike. */
   readonly pins: Readonly<Record<string, string>>;
 }

@@ -22,7 +22,7 @@ export function resolveConfig({ values, folder, refuse }: LoadedConfig, region: 
   const problems = brokenRules(values, { region, pins });
   if (problems.length > 0) throw refuse(problems);
 
-  const { name, workload, network, machineImage, compute, job, iam, logs } = values;
+  const { name, workload, network, machineImage, compute, job, iam, logs, tags = {} } = values;
   const filesystem = filesystemOf(values, region, pins);
   return {
     name,
@@ -51,6 +51,7 @@ export function resolveConfig({ values, folder, refuse }: LoadedConfig, region: 
     },
     iam,
     logs,
+    tags: texts(tags),
     pins: Object.fromEntries(
       PINNED.filter((key) => filesystem?.[key] !== undefined).map((key) => [
         `filesystem.${key}`,

@@ -236,6 +236,22 @@ const logs = object({
     .describe("How long CloudWatch keeps the environment's logs."),
 });
 
+const TAG_TEXT = /^[\p{L}\p{N} _.:/=+@-]*$/u;
+
+const tags = z
+  .record(
+    text(
+      /^(?!(?:aws|bootstrap):|Name$)(?=\S)[\p{L}\p{N} _.:/=+@-]*\S$/iu,
+      "a tag's key, of letters, digits, spaces and _.:/=+-@, beginning neither with aws: nor with bootstrap:, and not Name",
+      128,
+    ),
+    z.union([text(TAG_TEXT, "one text of letters, digits, spaces and _.:/=+-@", 256), z.number(), z.boolean()]),
+    { error: "must be a section of tags" },
+  )
+  .refine((all) => Object.keys(all).length <= 40, {
+    error: "must not be more than 40: a thing takes 50, and some are bootstrap's",
+  });
+
 /** What a preset and a config file must amount to together. */
 export const completeSchema = z.strictObject({
   name,
@@ -250,6 +266,7 @@ export const completeSchema = z.strictObject({
   job,
   iam,
   logs,
+  tags: tags.optional(),
 });
 
 /** One file by itself: anything may be missing. */
@@ -268,6 +285,9 @@ export const fileSchema = z
       job: job.partial().optional().describe("AWS Batch's job definition and queue."),
       iam: iam.partial().optional().describe("What an organisation asks of roles."),
       logs: logs.partial().optional().describe("CloudWatch Logs."),
+      tags: tags
+        .optional()
+        .describe("Your own tags, on everything that is made from now on: what is there keeps those it was made with."),
     },
     { error: "must be sections and keys, such as `region: us-east-1`" },
   )

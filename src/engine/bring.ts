@@ -192,7 +192,7 @@ async function send<Cloud>(
   const { everyMs, earlyMs: forMs } = paceOf(step);
   const before = manifest.get(id);
   const context: CreateContext<unknown, unknown, Cloud> = {
-    ...{ name: run.name, region: run.region, cloud: run.cloud, node: id, inputs, temporaries, signal },
+    ...{ name: run.name, region: run.region, cloud: run.cloud, tags: run.tags, node: id, inputs, temporaries, signal },
     ...{ fingerprint: wanted.fingerprint, fixedFingerprint: wanted.fixedFingerprint, token: intent.token },
     // The attempt's own time, so that sending it again is the same request to the letter.
     now: new Date(intent.at),
@@ -276,7 +276,7 @@ async function confirm<Cloud>(
   if (found.some((thing) => isIntended(record, thing))) return found;
   // AWS has just named it, so it is somewhere, unless AWS knows better.
   if (isResent && (record.ref !== undefined || temporaries.size > 0) && !(await isGone(run, node, record))) {
-    throw notSeen(node, record);
+    throw notSeen(node, record, found);
   }
   await run.manifest.drop(id);
   return found;
@@ -355,7 +355,7 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
           throw failed(node, { ref, detail }, record);
         }
       }
-      if (graceIsOver) throw notSeen(node, record);
+      if (graceIsOver) throw notSeen(node, record, found);
       if (one?.state === "deleting")
         throw new StepError(`waiting for ${step.kind} (${id}): ${one.ref} is being deleted by someone else`, {
           node: id,
@@ -579,7 +579,16 @@ function notTaken<Cloud>(
   });
 }
 
-function notSeen<Cloud>({ id, step }: Node<Cloud>, { ref }: StepRecord): StepError {
+function notSeen<Cloud>({ id, step }: Node<Cloud>, { ref }: StepRecord, found: readonly Found[]): StepError {
+  const bare = found.find(({ owned }) => !owned);
+  if (bare && !step.shared) {
+    return new StepError(`waiting for ${step.kind} (${id}): ${bare.ref} has our name but not our tags`, {
+      node: id,
+      ref: bare.ref,
+      hint:
+        bare.hint ?? "if it was made a moment ago, whoever answers shows no tags, and nothing can be told apart there",
+    });
+  }
   return new StepError(
     `waiting for ${step.kind} (${id}): ${ref ?? "what was asked for"} has not shown up after ${GRACE_MS / 1000} s`,
     {

@@ -33,6 +33,7 @@ export interface EngineOptions<Cloud> {
   readonly signal: AbortSignal;
   readonly errors: CloudErrors;
   readonly emit: Listener;
+  readonly tags?: Readonly<Record<string, string>>;
   readonly repair?: boolean;
   readonly keepTemporaries?: boolean;
 }

@@ -20,6 +20,8 @@ export interface Run<Cloud> {
   readonly calls: Calls;
   readonly errors: CloudErrors;
   readonly emit: Listener;
+  /** The user's own, on everything that is made. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
   /** Mend also the drift whose mending replaces running machines. */
   readonly repair: boolean;
   /** Leave builders standing, for a look at what went wrong. */

@@ -80,6 +80,8 @@ export interface StepContext<I, Cloud> extends FindContext<I, Cloud> {
   readonly fixedFingerprint: string;
   /** Fresh for each attempt, on disk before the call; the client token, and the tail of unique names. */
   readonly token: string;
+  /** The user's own, for what is made. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
   /** When this attempt began. */
   readonly now: Date;
   /** For waiting and for builds; never handed to a mutating call. */

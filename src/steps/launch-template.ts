@@ -13,12 +13,14 @@ import {
 } from "@aws-sdk/client-ec2";
 import type { Cloud } from "../aws/clients.ts";
 import { orNothing } from "../aws/errors.ts";
-import { ENV_TAG, fromTags, IMAGE_TAG, tagList, tagRecord, tagsOf, tail } from "../aws/tags.ts";
+import { ENV_TAG, fromTags, IMAGE_TAG, type Tags, tagList, tagRecord, tagsOf, tail } from "../aws/tags.ts";
 import type { Found, Step, StepContext } from "../engine/step.ts";
 
 export interface LaunchTemplateInputs {
   /** MIME multipart, plain text, at most 16 KB: Batch merges its own parts into it. */
   readonly userData: string;
+  /** The user's own, for what is launched. */
+  readonly tags?: Tags | undefined;
   /** Only a tag of what is launched: the image itself is the compute environment's to choose. */
   readonly imageId: string;
   /** Beside the root volume, which is as the image has it; encrypted, and gone with the instance. */
@@ -159,8 +161,11 @@ function fromDescription({ VersionDescription = "" }: LaunchTemplateVersion): Pi
   return { fingerprint, token };
 }
 
-function contentOf(name: string, { userData, imageId, volumes }: LaunchTemplateInputs): RequestLaunchTemplateData {
-  const Tags = tagList({ Name: `${name}-batch`, [ENV_TAG]: name, [IMAGE_TAG]: imageId });
+function contentOf(
+  name: string,
+  { userData, imageId, volumes, tags }: LaunchTemplateInputs,
+): RequestLaunchTemplateData {
+  const Tags = tagList({ ...tags, Name: `${name}-batch`, [ENV_TAG]: name, [IMAGE_TAG]: imageId });
   return {
     UserData: Buffer.from(userData).toString("base64"),
     // Containers are one hop further away than the machine itself: there, they would get its role's credentials.

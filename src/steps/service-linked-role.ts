@@ -24,9 +24,11 @@ export const serviceLinkedRole: Step<ServiceLinkedRoleInputs, ServiceLinkedRoleO
   pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
 
   async find(context) {
-    const { cloud, inputs } = context;
+    const { cloud, inputs, known = {} } = context;
     if (!inputs) return [];
-    const answer = await orNothing(cloud.iam.send(new GetRoleCommand({ RoleName: inputs.roleName })));
+    // AWS may have called it by another name than on its page, and has said so.
+    const [roleName = inputs.roleName] = Object.keys(known);
+    const answer = await orNothing(cloud.iam.send(new GetRoleCommand({ RoleName: roleName })));
     const live = answer?.Role;
     if (!live) return [];
     return [
@@ -43,9 +45,9 @@ export const serviceLinkedRole: Step<ServiceLinkedRoleInputs, ServiceLinkedRoleO
 
   async create({ cloud, inputs }) {
     // It can be made neither with a name nor with tags of ours; whoever made it, it is the one.
-    await cloud.iam
+    const answer = await cloud.iam
       .send(new CreateServiceLinkedRoleCommand({ AWSServiceName: inputs.service }))
       .catch(unless("exists"));
-    return inputs.roleName;
+    return answer?.Role?.RoleName ?? inputs.roleName;
   },
 };

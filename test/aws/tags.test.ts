@@ -22,6 +22,15 @@ const MAKER = {
 };
 const SEEKER = { name: "lab", region: "us-east-1", node: "builder" };
 
+it("carry the user's own tags, which never take the place of ours", () => {
+  const maker = {
+    ...{ name: "lab", region: "us-east-1", node: "ami", fingerprint: "f", fixedFingerprint: "x", token: "12345678" },
+    now: new Date(0),
+  };
+  const tags = { team: "sequencing", "bootstrap:env": "another" };
+  expect(tagsOf({ ...maker, tags })).toEqual({ ...tagsOf(maker), team: "sequencing" });
+});
+
 describe("the tags a thing is made with", () => {
   it("say whose it is, what it was made from, when and in which attempt", () => {
     expect(tagsOf(MAKER)).toEqual({

@@ -112,6 +112,26 @@ describe("where values come from", () => {
   });
 });
 
+describe("tags", () => {
+  test("are texts, whatever YAML takes a value for; none is the same as no section", async () => {
+    expect((await resolved("tags: { cost-center: 4711, 'lab/team': Größe 1, keep: true }")).tags).toEqual({
+      ...{ "cost-center": "4711", "lab/team": "Größe 1", keep: "true" },
+    });
+    expect((await resolved("{}")).tags).toEqual({});
+  });
+
+  test.each(["bootstrap:env", "Bootstrap:x", "aws:x", "AWS:x", "Name", "a*b", ""])("have no key %j", async (key) => {
+    expect(await refusal(`tags: { ${JSON.stringify(key)}: x }`)).toMatch(/tags/);
+  });
+
+  test("are no more than a thing can take, and no longer", async () => {
+    const many = Array.from({ length: 41 }, (_, at) => `k${at}: x`).join(", ");
+    expect(await refusal(`tags: { ${many} }`)).toMatch(/must not be more than 40/);
+    expect(await refusal(`tags: { team: "${"x".repeat(257)}" }`)).toMatch(/tags\.team/);
+    expect(await refusal("tags: { team: '<b>' }")).toMatch(/tags\.team/);
+  });
+});
+
 describe("what is refused", () => {
   test("BCL Convert without its maker's package, which nobody else may hand out", async () => {
     expect(await refusal("workload: bclconvert")).toMatch(

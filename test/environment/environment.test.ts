@@ -68,6 +68,19 @@ describe("up", () => {
     expect(calls.length).toBeLessThanOrEqual(36);
   });
 
+  it("puts the user's own tags on all that it makes, and asks for nothing where they come later", async () => {
+    const { writes } = await site.up("tags: { cost-center: 4711 }");
+    const carriers = ["CreateFileSystem", "CreateRole", "CreateSecurityGroup", "RunInstances", "CreateImage"];
+    const makers = [...carriers, "CreateLogGroup", "CreateRepository", "CreateJobQueue", "CreateComputeEnvironment"];
+    expect(writes).toEqual(expect.arrayContaining(makers));
+    for (const { operation, input } of site.lab.calls) {
+      if (makers.includes(operation)) expect(JSON.stringify(input), operation).toContain("cost-center");
+    }
+    const { plan } = await site.up("tags: { cost-center: 4712 }", { dryRun: true });
+    const changing = plan.nodes.filter(({ verdict }) => !["keep", "temporary"].includes(verdict));
+    expect(changing.map(({ node }) => node)).toEqual(["launch-template", "compute-environment", "job-queue"]);
+  });
+
   it("plans without a single change, on an empty region and on a changed config", async () => {
     const first = await site.up("", { dryRun: true });
     expect([first.writes, site.store.writes]).toEqual([[], []]);

@@ -120,7 +120,7 @@ export class Site {
             errors: { trouble: classify, denied: isDenied, words: awsWords, hint: hintFor },
             emit: (event: Event) => events.push(event),
           },
-          ...{ repair: flags.repair ?? false, keepTemporaries: flags.keepBuilder ?? false },
+          ...{ tags: config.tags, repair: flags.repair ?? false, keepTemporaries: flags.keepBuilder ?? false },
         }),
     };
     return { session, events };

@@ -12,6 +12,30 @@ const first: LaunchTemplateInputs = { userData: "MIME-Version: 1.0\n", imageId: 
 const second: LaunchTemplateInputs = { ...first, imageId: "ami-0fedcba9876543210" };
 const third: LaunchTemplateInputs = { ...first, volumes: [{ deviceName: "/dev/xvdb", sizeGiB: 60 }] };
 
+describe("a launch template with the user's own tags", () => {
+  it("puts them on itself and on what is launched from it, beside its own", async () => {
+    const world = lab();
+    const inputs = {
+      userData: "",
+      imageId: "ami-0123456789abcdef0",
+      volumes: [],
+      tags: { team: "sequencing", Name: "x" },
+    };
+    const context = { ...contextOf(world, launchTemplate, { inputs }), tags: { team: "sequencing" } };
+    await launchTemplate.create(context);
+    const sent = world.calls.find(({ operation }) => operation === "CreateLaunchTemplate")!.input as {
+      TagSpecifications: { Tags: { Key: string; Value: string }[] }[];
+      LaunchTemplateData: { TagSpecifications: { ResourceType: string; Tags: { Key: string; Value: string }[] }[] };
+    };
+    const own = { Key: "team", Value: "sequencing" };
+    expect(sent.TagSpecifications[0]!.Tags).toContainEqual(own);
+    for (const { Tags } of sent.LaunchTemplateData.TagSpecifications) {
+      expect(Tags).toContainEqual(own);
+      expect(Tags.filter(({ Key }) => Key === "Name")).toEqual([{ Key: "Name", Value: "lab-batch" }]);
+    }
+  });
+});
+
 describe("launch-template", () => {
   let world: Lab;
 

@@ -2,6 +2,18 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { serviceLinkedRole } from "../../src/steps/service-linked-role.ts";
 import { contextOf, type Lab, lab, seeker } from "./harness.ts";
 
+describe("a service-linked role that AWS calls by another name", () => {
+  it("goes by that name from then on", async () => {
+    const world = lab();
+    const named = { service: "batch.amazonaws.com", roleName: "AWSServiceRoleForSomethingElse" };
+    const context = contextOf(world, serviceLinkedRole, { inputs: named });
+    const ref = await serviceLinkedRole.create(context);
+    expect(ref).toBe("AWSServiceRoleForBatch");
+    await world.clock.sleep(20_000);
+    expect(await serviceLinkedRole.find({ ...context, known: { [ref]: context.node } })).toMatchObject([{ ref }]);
+  });
+});
+
 describe("service-linked-role", () => {
   let world: Lab;
   const inputs = { service: "batch.amazonaws.com", roleName: "AWSServiceRoleForBatch" };
