@@ -10,7 +10,7 @@ import {
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf } from "../aws/drift.ts";
 import { orNothing } from "../aws/errors.ts";
-import { ENV_TAG, fingerprintTags, fromTags, NODE_TAG, REGION_TAG, tagsOf } from "../aws/tags.ts";
+import { fingerprintTags, fromTags, idTags, ownerTags, tagsOf } from "../aws/tags.ts";
 import type { FindContext, Step } from "../engine/step.ts";
 
 export interface LogGroupInputs {
@@ -84,10 +84,14 @@ export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
 };
 
 /** What to type over a group that has our name and not our tags. */
-function hintFor({ name, node, region, known = {} }: Seeker, logGroupName: string, arn: string): string {
-  if (known[logGroupName] !== undefined) {
-    const tags = [`${ENV_TAG}=${name}`, `${REGION_TAG}=${region}`, `${NODE_TAG}=${node ?? known[logGroupName].node}`];
-    return `put the tags back: aws logs tag-resource --region ${region} --resource-arn ${arn} --tags ${tags.join(",")}`;
+function hintFor({ name, region, known = {} }: Seeker, logGroupName: string, arn: string): string {
+  const record = known[logGroupName];
+  if (record) {
+    const { node, fingerprint, fixedFingerprint } = record;
+    const owner = { name, region, node };
+    const whole = fixedFingerprint ? idTags({ ...owner, fingerprint, fixedFingerprint }) : ownerTags(owner);
+    const given = Object.entries(whole).map(([key, value]) => `${key}=${value}`);
+    return `give it its tags back, then run the same command again: aws logs tag-resource --region ${region} --resource-arn ${arn} --tags ${given.join(",")}`;
   }
   const command = `aws logs delete-log-group --region ${region} --log-group-name ${logGroupName}`;
   return `if nobody needs it (an agent that was shut down late may have made it): ${command}`;

@@ -134,7 +134,9 @@ async function repositoriesOf({
   node,
   known = {},
 }: FindContext<RepositoryInputs, Cloud>): Promise<Repository[]> {
-  const names = Object.entries(known).flatMap(([arn, of]) => (of === node ? arn.split(":repository/").slice(1) : []));
+  const names = Object.entries(known).flatMap(([arn, of]) =>
+    of.node === node ? arn.split(":repository/").slice(1) : [],
+  );
   if (names.length > 0) {
     const found = await Promise.all(names.map((one) => repositoryNamed(cloud, one)));
     return found.filter((one) => one !== undefined);

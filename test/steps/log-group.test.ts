@@ -2,6 +2,7 @@ import {
   CreateLogGroupCommand,
   DeleteRetentionPolicyCommand,
   DescribeLogGroupsCommand,
+  TagResourceCommand,
   UntagResourceCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -68,11 +69,20 @@ describe("log-group", () => {
 
   it("says how to put the tags back on one that the journal knows", async () => {
     const { context, ref, found } = await make(world, logGroup, { inputs });
-    const tagKeys = ["bootstrap:env", "bootstrap:node", "bootstrap:region"];
-    await world.cloud.logs.send(new UntagResourceCommand({ resourceArn: found.output.arn, tagKeys }));
-    const [seen] = await logGroup.find({ ...context, known: { [ref]: { node: "log-group", fingerprint: "0" } } });
-    const tags = "bootstrap:env=lab,bootstrap:region=us-east-1,bootstrap:node=log-group";
-    expect(seen).toMatchObject({ owned: false, hint: expect.stringContaining(`--tags ${tags}`) as string });
+    const { arn: resourceArn } = found.output;
+    const { fingerprint, fixedFingerprint } = context;
+    const tagKeys = ["env", "node", "region", "fingerprint", "fixed"].map((key) => `bootstrap:${key}`);
+    await world.cloud.logs.send(new UntagResourceCommand({ resourceArn, tagKeys }));
+    const known = { [ref]: { node: "log-group", fingerprint, fixedFingerprint } };
+    const [bare] = await logGroup.find({ ...context, known });
+    expect(bare).toMatchObject({ owned: false });
+
+    const [, given = ""] = /aws logs tag-resource --region us-east-1 --resource-arn \S+ --tags (\S+)$/.exec(
+      bare!.hint!,
+    )!;
+    const tags = Object.fromEntries(given.split(",").map((pair) => pair.split("=") as [string, string]));
+    await world.cloud.logs.send(new TagResourceCommand({ resourceArn, tags }));
+    expect(await logGroup.find({ ...context, known })).toMatchObject([{ owned: true, fingerprint, fixedFingerprint }]);
   });
 
   it("removes it once, and does not mind that it is gone", async () => {

@@ -79,7 +79,7 @@ describe("repository", () => {
   it("is asked for by its name where the journal knows it, however many the account has", async () => {
     const { context, ref } = await make(world, repository, { inputs });
     const before = world.calls.length;
-    const known = { [ref]: "repository" };
+    const known = { [ref]: { node: "repository", fingerprint: context.fingerprint } };
     expect(await repository.find({ ...seeker(context, "repository"), known })).toMatchObject([{ ref }]);
     const asked = world.calls.slice(before).filter(({ operation }) => operation === "DescribeRepositories");
     expect(asked.map(({ input }) => input)).toMatchObject([{ repositoryNames: ["lab/bcl2fastq"] }]);

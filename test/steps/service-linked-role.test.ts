@@ -10,7 +10,8 @@ describe("a service-linked role that AWS calls by another name", () => {
     const ref = await serviceLinkedRole.create(context);
     expect(ref).toBe("AWSServiceRoleForBatch");
     await world.clock.sleep(20_000);
-    expect(await serviceLinkedRole.find({ ...context, known: { [ref]: context.node } })).toMatchObject([{ ref }]);
+    const known = { [ref]: { node: context.node, fingerprint: context.fingerprint } };
+    expect(await serviceLinkedRole.find({ ...context, known })).toMatchObject([{ ref }]);
   });
 });
 
