@@ -1,6 +1,6 @@
 import type { ComputeEnvironmentOrder, ComputeResource, ContainerProperties } from "@aws-sdk/client-batch";
 import type { Call } from "../service.ts";
-import { batchArn, batchState, environmentOf, queueOf } from "../services/batch/state.ts";
+import { batchArn, batchState, environmentOf, jobsOf, queueOf } from "../services/batch/state.ts";
 import {
   ANYTHING,
   alike,
@@ -126,7 +126,7 @@ function onDefinition(call: Call, nameOrArn: string): Demand {
 }
 
 function onJob(call: Call, jobId = ""): Demand {
-  return onOne(call, batchState(call).jobs[jobId], "job", jobId);
+  return onOne(call, jobsOf(call).look(jobId), "job", jobId);
 }
 
 function onOne(
@@ -144,11 +144,10 @@ function environmentsIn(order: readonly ComputeEnvironmentOrder[] = [], call: Ca
 }
 
 function tagsOfArn(call: Call, arn: string): Tags | undefined {
-  const { definitions, jobs } = batchState(call);
   return (
     environmentOf(call, arn) ??
     queueOf(call, arn) ??
-    definitions[arn] ??
-    Object.values(jobs).find((job) => job.arn === arn)
+    batchState(call).definitions[arn] ??
+    jobsOf(call).look(arn.replace(batchArn(call, "job/"), ""))
   )?.tags;
 }
