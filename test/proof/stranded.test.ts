@@ -165,7 +165,7 @@ describe("teardown", () => {
       jobName: "lane",
       jobQueue: "demux",
       jobDefinition: "demux-bcl2fastq",
-      parameters: { run: "r", source: "s3://b" },
+      containerOverrides: { command: ["sleep", "7200"] },
     };
     await lab.cloud.batch.send(new SubmitJobCommand(job));
     await pass(lab, 10 * MINUTE_MS);

@@ -34,6 +34,7 @@ import {
   CreateLaunchTemplateVersionCommand,
   DeleteLaunchTemplateCommand,
   DescribeInstancesCommand,
+  DescribeSubnetsCommand,
   type Instance,
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
@@ -117,6 +118,21 @@ async function environment(): Promise<ComputeEnvironmentDetail | undefined> {
     new DescribeComputeEnvironmentsCommand({ computeEnvironments: ["lab"] }),
   );
   return computeEnvironments![0];
+}
+
+function roleArn(): string {
+  return profileArn.replace("instance-profile", "role");
+}
+
+let elsewhere: string;
+
+/** A subnet in the zone that has no c5d. */
+async function findElsewhere(): Promise<void> {
+  const Filters = [
+    { Name: "availability-zone", Values: ["us-east-1e"] },
+    { Name: "default-for-az", Values: ["true"] },
+  ];
+  elsewhere = (await lab.ec2.send(new DescribeSubnetsCommand({ Filters }))).Subnets![0]!.SubnetId!;
 }
 
 function update(input: Partial<UpdateComputeEnvironmentCommandInput>) {
@@ -250,6 +266,52 @@ describe("a compute environment", () => {
     await update({ computeResources: { instanceRole: profileArn } });
     lab.pass(3 * MINUTE);
     expect((await environment())!.status).toBe("VALID");
+  });
+
+  it("is INVALID when its template's user data is no MIME multipart, and mended by a version that is", async () => {
+    const version = async (text: string) => {
+      const LaunchTemplateData = { UserData: Buffer.from(text).toString("base64") };
+      await lab.ec2.send(
+        new CreateLaunchTemplateVersionCommand({ LaunchTemplateId: launchTemplateId, LaunchTemplateData }),
+      );
+    };
+    await version("#!/bin/bash\necho hello\n");
+    await createEnvironment({ launchTemplate: { launchTemplateId, version: "2" } });
+    lab.pass(61);
+    expect(await environment()).toMatchObject({
+      status: "INVALID",
+      statusReason: "CLIENT_ERROR - Launch Template UserData is not MIME multipart format",
+    });
+    await version('MIME-Version: 1.0\nContent-Type: multipart/mixed;\n boundary="=="\n\n--==\n\n--==--\n');
+    await update({ computeResources: { launchTemplate: { launchTemplateId, version: "3" } } });
+    lab.pass(4 * MINUTE);
+    expect(await environment()).toMatchObject({ status: "VALID" });
+  });
+
+  it.each<[string, () => Partial<Resources>, RegExp]>([
+    [
+      "its instance role is a role's ARN",
+      () => ({ instanceRole: roleArn() }),
+      /Invalid IamInstanceProfile: .*:role\/node/,
+    ],
+    [
+      "no zone of its subnets has its types",
+      () => ({ subnets: [elsewhere] }),
+      /c5d\.9xlarge\) is not supported .*us-east-1e/,
+    ],
+    ["its key pair is not there", () => ({ ec2KeyPair: "mine" }), /The key pair 'mine' does not exist/],
+  ])("is INVALID when %s", async (_when, resources, words) => {
+    await findElsewhere();
+    await createEnvironment(resources());
+    lab.pass(61);
+    expect(await environment()).toMatchObject({ status: "INVALID", statusReason: expect.stringMatching(words) });
+  });
+
+  it("takes no tags of AWS's own, and no bid of nothing", async () => {
+    const tags = { "aws:mine": "x" };
+    expect(await wordsOf(createEnvironment({}, { tags }))).toMatch(/aws: prefixed tag key names are not allowed/);
+    expect(await wordsOf(createEnvironment({ tags }))).toMatch(/aws: prefixed tag key names are not allowed/);
+    expect(await wordsOf(createEnvironment({ bidPercentage: 0 }))).toMatch(/ClientException/);
   });
 
   it("turns INVALID when what it stands on is removed", async () => {

@@ -11,7 +11,7 @@ import type {
 import type { Call } from "../../service.ts";
 import type { Answer } from "../answer.ts";
 import { listed } from "./lists.ts";
-import { batchArn, batchState, clientException, type DefinitionState, isSeen } from "./state.ts";
+import { batchArn, batchState, checkTagKeys, clientException, type DefinitionState, isSeen } from "./state.ts";
 
 const DOCUMENT_LIMIT = 24 * 1024;
 
@@ -27,6 +27,7 @@ export function registerJobDefinition(
   checkContainer(input.containerProperties);
   checkRetry(input.retryStrategy);
   checkTimeout(input.timeout?.attemptDurationSeconds);
+  checkTagKeys(input.tags);
   const { definitions, revisions } = batchState(call);
   const revision = (revisions[name] ?? 0) + 1;
   revisions[name] = revision;

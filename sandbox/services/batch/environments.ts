@@ -15,6 +15,7 @@ import { checkedResources, templateVersionOf } from "./resources.ts";
 import {
   batchArn,
   batchState,
+  checkTagKeys,
   clientException,
   type EnvironmentState,
   environmentOf,
@@ -39,6 +40,7 @@ export function createComputeEnvironment(
     throw clientException(`Compute environment limit of ${COUNT_LIMIT} exceeded.`);
   }
   if (input.state === "DISABLED") throw clientException("Compute environments must be created in the ENABLED state.");
+  checkTagKeys(input.tags);
   const managed = input.type === "MANAGED";
   if (managed !== (input.computeResources !== undefined)) {
     throw clientException("computeResources goes with compute environments of type MANAGED, and only with them.");

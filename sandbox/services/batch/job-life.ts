@@ -8,6 +8,7 @@ import { awaitedBy, jobIndex } from "./job-index.ts";
 import { jobLogTrouble, writeJobLog } from "./job-log.ts";
 import { containerInstanceArn, endNodes, newTaskArn } from "./nodes.ts";
 import { jobsOn } from "./placement.ts";
+import { type Failure, failureAtEnd, failureAtStart } from "./program.ts";
 import {
   type Attempt,
   askedOf,
@@ -141,7 +142,9 @@ function run(call: Call, job: JobState): void {
   job.status = "RUNNING";
   job.startedAt = call.now;
   job.logStreamName = `${name.slice(0, 200)}/default/${job.taskArn!.split("/").at(-1)}`;
-  job.nextAt = Math.min(call.now + runMs(call, job), call.now + timeoutMs(call, job));
+  job.failure = failureAtStart(call, job, host);
+  const ms = job.failure === undefined || job.fate !== undefined ? runMs(call, job) : call.between(2_000, 9_000);
+  job.nextAt = call.now + Math.min(ms, timeoutMs(call, job));
   writeJobLog(call, job, [`+ ${job.command.join(" ")}`]);
 }
 
@@ -164,9 +167,19 @@ function end(call: Call, job: JobState): void {
     finishAttempt(call, job, { statusReason: EXITED, exitCode: 137, reason }, true);
     return;
   }
-  const exitCode = fate === "fail" ? 1 : job.command[0] === "false" ? 1 : 0;
-  writeJobLog(call, job, [exitCode === 0 ? lastWords(job) : (job.fate?.reason ?? "Error: exit status 1")]);
+  const { exitCode, words } = ending(call, job);
+  writeJobLog(call, job, [words]);
   finishAttempt(call, job, { statusReason: EXITED, exitCode }, true);
+}
+
+/** What a scripted fate says, else what the program makes of its words and rights. */
+function ending(call: Call, job: JobState): Failure {
+  if (job.fate?.kind === "fail") return { exitCode: 1, words: job.fate.reason ?? "Error: exit status 1" };
+  const host = ec2Slice(call).instances[job.node?.instanceId ?? ""];
+  const failure = job.failure ?? failureAtEnd(call, job, host);
+  if (failure !== undefined) return failure;
+  if (job.command[0] === "false") return { exitCode: 1, words: "Error: exit status 1" };
+  return { exitCode: 0, words: lastWords(job) };
 }
 
 function finishAttempt(

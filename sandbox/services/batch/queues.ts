@@ -18,6 +18,7 @@ import { typesOf } from "./resources.ts";
 import {
   batchArn,
   batchState,
+  checkTagKeys,
   clientException,
   type EnvironmentState,
   environmentOf,
@@ -46,6 +47,7 @@ export function createJobQueue(input: CreateJobQueueCommandInput, call: Call): A
   if (Object.values(queues).filter(isLive).length >= COUNT_LIMIT) {
     throw clientException(`Job queue limit of ${COUNT_LIMIT} exceeded.`);
   }
+  checkTagKeys(input.tags);
   const order = checkedOrder(call, input.computeEnvironmentOrder);
   const limits = checkedLimits(input.jobStateTimeLimitActions);
   const fate = call.fate();

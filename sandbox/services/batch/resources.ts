@@ -3,11 +3,11 @@ import { type Call, Refusal } from "../../service.ts";
 import { ecsImages } from "../ec2/base-images.ts";
 import { securityGroup } from "../ec2/group-lookup.ts";
 import { image } from "../ec2/images.ts";
-import { type InstanceTypeFacts, instanceType, typesOfFamily } from "../ec2/instance-types.ts";
+import { type InstanceTypeFacts, instanceType, isOffered, typesOfFamily } from "../ec2/instance-types.ts";
 import { launchTemplateVersion } from "../ec2/launch-templates.ts";
 import { subnet } from "../ec2/network.ts";
 import { findInstanceProfile, findRole } from "../iam.ts";
-import { clientException, executionError } from "./state.ts";
+import { checkTagKeys, clientException, executionError } from "./state.ts";
 
 /** From then on new environments on Batch's own Amazon Linux 2 images are refused. */
 const AL2_ENDS = Date.UTC(2026, 5, 30);
@@ -41,6 +41,7 @@ export function checkedResources(call: Call, asked: ComputeResource): ComputeRes
   if (type === "SPOT" && allocationStrategy === "BEST_FIT" && !asked.spotIamFleetRole) {
     throw clientException("spotIamFleetRole is required for compute resources of type SPOT with BEST_FIT.");
   }
+  checkTagKeys(asked.tags);
   const minvCpus = asked.minvCpus ?? 0;
   checkCounts(minvCpus, asked.maxvCpus, asked.desiredvCpus);
   if (!asked.instanceRole) throw clientException("computeResources.instanceRole is required.");
@@ -115,14 +116,45 @@ export function troubleWith(call: Call, resources: ComputeResource, serviceRole:
       `Request ID: ${call.uuid()})`
     );
   }
+  if (resources.ec2KeyPair) {
+    return `CLIENT_ERROR - The key pair '${resources.ec2KeyPair}' does not exist (Service: AutoScaling, Status Code: 400)`;
+  }
   try {
     checkPlaces(call, resources);
-    return undefined;
+    return zoneTrouble(call, resources);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     const words = error.message.replace(/^Error executing request, Exception : (.*), RequestId: .*$/s, "$1");
     return `CLIENT_ERROR - ${words}`;
   }
+}
+
+/** Batch puts parts of its own beside those of the template, which takes MIME. */
+export function userDataTrouble(
+  call: Call,
+  resources: ComputeResource,
+  version: number | undefined,
+): string | undefined {
+  const { launchTemplateId: id, launchTemplateName: name } = resources.launchTemplate ?? {};
+  if ((!id && !name) || version === undefined) return undefined;
+  const { UserData } = launchTemplateVersion(call, { id, name }, String(version)).version.data;
+  if (!UserData) return undefined;
+  const [head = ""] = Buffer.from(UserData, "base64")
+    .toString("utf8")
+    .split(/\r?\n\r?\n/);
+  const fields = head.replace(/\r?\n[ \t]+/g, " ").split(/\r?\n/);
+  const isMultipart = fields.some((field) => /^content-type:\s*multipart\/.*boundary=/i.test(field));
+  return isMultipart ? undefined : "CLIENT_ERROR - Launch Template UserData is not MIME multipart format";
+}
+
+function zoneTrouble(call: Call, resources: ComputeResource): string | undefined {
+  const zones = (resources.subnets ?? []).flatMap((id) => subnet(call, id)?.zone ?? []);
+  const types = typesOf(resources);
+  if (zones.some((zone) => types.some(({ id }) => isOffered(id, zone)))) return undefined;
+  return (
+    `CLIENT_ERROR - Your requested instance type (${types[0]?.id}) is not supported in your requested Availability ` +
+    `Zone (${zones[0]}). (Service: AutoScaling, Status Code: 400, Request ID: ${call.uuid()})`
+  );
 }
 
 /** When a young profile is taken; now for an older one. */

@@ -4,7 +4,7 @@ import { isForgotten, jobIndex, limitOf } from "./job-index.ts";
 import { advanceJob, failWaiting, loseHost, settleDependencies } from "./job-life.ts";
 import { endNodes, lostNodes } from "./nodes.ts";
 import { jobsOn, noteIdle, placeJobs } from "./placement.ts";
-import { profileReadyAt, templateVersionOf, troubleWith } from "./resources.ts";
+import { profileReadyAt, templateVersionOf, troubleWith, userDataTrouble } from "./resources.ts";
 import {
   at,
   type BatchState,
@@ -129,7 +129,10 @@ function becomeValid(call: Call, environment: EnvironmentState): void {
     environment.nextAt = young + call.between(1_000, 5_000);
     return;
   }
-  const trouble = doom ?? (resources && troubleWith(call, resources, serviceRole));
+  const trouble =
+    doom ??
+    (resources && troubleWith(call, resources, serviceRole)) ??
+    (resources && userDataTrouble(call, resources, environment.templateVersion));
   environment.doom = undefined;
   environment.status = trouble === undefined ? "VALID" : "INVALID";
   environment.statusReason = trouble ?? "ComputeEnvironment Healthy";

@@ -8,6 +8,7 @@ import type {
 } from "@aws-sdk/client-batch";
 import { type Call, Refusal } from "../../service.ts";
 import type { Table } from "../../world.ts";
+import type { Failure } from "./program.ts";
 
 export type Status = "CREATING" | "UPDATING" | "DELETING" | "DELETED" | "VALID" | "INVALID";
 
@@ -130,6 +131,8 @@ export interface JobState {
   taskArn?: string | undefined;
   logStreamName?: string | undefined;
   attempts: Attempt[];
+  /** Found when it began to run: how it will end. */
+  failure?: Failure | undefined;
   isCancelled?: boolean | undefined;
   isTerminated?: boolean | undefined;
   /** Told to end: with this reason, at `nextAt`. */
@@ -178,6 +181,11 @@ export function at(call: Call, ms: number): Call {
 
 export function clientException(message: string): Refusal {
   return new Refusal("ClientException", message);
+}
+
+export function checkTagKeys(tags: Readonly<Record<string, string>> | undefined): void {
+  if (!Object.keys(tags ?? {}).some((key) => /^aws:/i.test(key))) return;
+  throw clientException("aws: prefixed tag key names are not allowed for external use.");
 }
 
 /** What Batch was refused by a service it asks: told in Batch's own frame. */

@@ -2,7 +2,8 @@ import type { SubmitJobCommandInput, SubmitJobCommandOutput } from "@aws-sdk/cli
 import type { Call } from "../../service.ts";
 import type { Answer } from "../answer.ts";
 import { checkRetry, checkTimeout, findDefinition, neededBy } from "./definitions.ts";
-import { batchArn, clientException, type JobState, jobsOf, queueOf } from "./state.ts";
+import { filledIn } from "./program.ts";
+import { batchArn, checkTagKeys, clientException, type JobState, jobsOf, queueOf } from "./state.ts";
 
 const ARRAY_LIMIT = 10_000;
 const DEPENDENCY_LIMIT = 20;
@@ -20,9 +21,18 @@ export function submitJob(input: SubmitJobCommandInput, call: Call): Answer<Subm
   if (queue.schedulingPolicyArn !== undefined && input.shareIdentifier === undefined) {
     throw clientException("A share identifier must be specified for a job queue with a scheduling policy.");
   }
+  if (queue.schedulingPolicyArn === undefined && input.shareIdentifier !== undefined) {
+    throw clientException("A share identifier cannot be specified for a job queue without a scheduling policy.");
+  }
   const definition = findDefinition(call, input.jobDefinition!);
   if (definition === undefined) throw clientException(`JobDefinition ${input.jobDefinition} not found.`);
   check(input);
+  checkTagKeys(input.tags);
+  for (const { jobId } of input.dependsOn ?? []) {
+    if (jobId !== undefined && jobsOf(call).look(jobId) === undefined) {
+      throw clientException(`Job ${jobId} does not exist.`);
+    }
+  }
   const job = newJob(call, input, queue.arn, definition);
   const jobs = jobsOf(call);
   jobs.set(job.id, job);
@@ -70,7 +80,7 @@ function newJob(
     createdAt: call.now,
     ...needs,
     image: container.image!,
-    command: command ?? container.command ?? [],
+    command: filledIn(command ?? container.command ?? [], { ...body.parameters, ...input.parameters }),
     fate: fate && { kind: fate.kind, reason: fate.reason, ms: fate.ms },
     arraySize: input.arrayProperties?.size,
     status: "SUBMITTED",

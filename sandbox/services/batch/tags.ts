@@ -6,7 +6,7 @@ import type {
 } from "@aws-sdk/client-batch";
 import type { Call } from "../../service.ts";
 import type { Answer } from "../answer.ts";
-import { batchArn, batchState, clientException, jobsOf } from "./state.ts";
+import { batchArn, batchState, checkTagKeys, clientException, jobsOf } from "./state.ts";
 
 const LIMIT = 50;
 
@@ -16,6 +16,7 @@ interface Tagged {
 }
 
 export function tagResource(input: TagResourceCommandInput, call: Call): object {
+  checkTagKeys(input.tags);
   const tagged = byArn(call, input.resourceArn!);
   const tags = { ...tagged.tags, ...input.tags };
   if (Object.keys(input.tags!).some((key) => /^aws:/i.test(key))) {
