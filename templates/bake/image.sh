@@ -57,10 +57,12 @@ build_image() {
     say "docker build ended with status $status: trying again in $pause seconds"
     sleep "$pause"
   done
-  if grep -Eqi "$too_often" "$work/build"; then
-    fail 'Docker Hub lets this address pull no more for now: name a mirror as container.mirrors.baseImage, or try later'
+  if [[ $status -ne 0 ]]; then
+    if grep -Eqi "$too_often" "$work/build"; then
+      fail 'Docker Hub lets this address pull no more for now: name a mirror as container.mirrors.baseImage, or try later'
+    fi
+    fail "docker build ended with status $status"
   fi
-  fail "docker build ended with status $status"
 }
 
 build_and_push() {
