@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import type { Config, ContainerConfig, ProgramPackage } from "./config/config.ts";
 import { ConfigError } from "./engine/errors.ts";
-import { type ContextFile, contextFiles, render } from "./templates.ts";
+import { type ContextFile, contextFiles, render, templateText } from "./templates.ts";
 
 /** SSM takes a command of some 64 KB in all; what an image is built from travels inside it. */
 const LARGEST_CONTEXT_BYTES = 40 * 1024;
@@ -25,16 +25,33 @@ export type BuildConfig = Extract<ContainerConfig, { readonly kind: "build" }>;
 
 /** The shell that turns a builder into what the AMI is made of; whatever it checks and does not find fails the bake. */
 export function bakeScript({
+  name,
+  region,
   machineImage: { os, packages },
   filesystem,
-}: Pick<Config, "machineImage" | "filesystem">): string {
+}: Pick<Config, "name" | "region" | "machineImage" | "filesystem">): string {
   return render("bake/provision.sh", {
     os,
-    packages: ["xfsprogs", "mdadm", ...packages],
+    // The AWS CLI is for the word of a node that is not fit for jobs.
+    packages: ["xfsprogs", "mdadm", os === "al2" ? "awscli" : "awscli-2", ...packages],
     modules: ["xfs", "raid0", ...(filesystem ? ["lustre"] : [])],
-    tools: ["mkfs.xfs", "mdadm", ...(filesystem ? ["mount.lustre", "lctl"] : [])],
+    tools: ["mkfs.xfs", "mdadm", "iptables", "curl", "aws", ...(filesystem ? ["mount.lustre", "lctl"] : [])],
+    nodeFiles: nodeFiles({ region, logGroup: `/bootstrap/${name}` }).map(
+      ({ mode, path, text }) => `${mode} ${path} ${Buffer.from(text).toString("base64")}`,
+    ),
     logTailLines: 40,
   });
+}
+
+/** What of ours is on a node's disk: the scripts, and the units that start them. */
+export function nodeFiles(home: { readonly region: string; readonly logGroup: string }) {
+  return [
+    { mode: "0755", path: "/usr/lib/bootstrap/storage", text: templateText("node/storage.sh") },
+    { mode: "0755", path: "/usr/lib/bootstrap/refuse", text: render("node/refuse.sh", home) },
+    ...contextFiles("node/units").map(({ path, bytes }) => ({
+      ...{ mode: "0644", path: `/etc/systemd/system/${path}`, text: bytes.toString() },
+    })),
+  ];
 }
 
 /** Every file the image is built from, but for a package in S3. */

@@ -30,9 +30,9 @@ type NodeScratch =
 
 const boothook = "text/cloud-boothook";
 
-/** What a job node does at every boot, as MIME text (not base64): mounts its disks, or takes no job and powers off. */
+/** What a job node mounts, as MIME text (not base64), for the scripts in its image: see `nodeFiles`. */
 export function nodeUserData({ environment, image = "", filesystem, scratch }: NodeBoot): string {
-  const storage = render("userdata/20-storage.sh", {
+  const body = render("userdata/10-node.sh", {
     environment,
     image,
     filesystem: {
@@ -42,10 +42,7 @@ export function nodeUserData({ environment, image = "", filesystem, scratch }: N
     },
     scratch: { mountPoint: "", device: "", disks: 0, ...scratch },
   });
-  return multipart([
-    { name: "10-deadline.sh", type: boothook, body: render("userdata/10-deadline.sh", {}) },
-    { name: "20-storage.sh", type: boothook, body: storage },
-  ]);
+  return multipart([{ name: "10-node.sh", type: boothook, body }]);
 }
 
 /** What ends a forgotten builder, `hours` after each boot, as MIME text (not base64). */

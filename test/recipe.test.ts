@@ -16,6 +16,7 @@ import {
   contextDigests,
   imageScript,
   imageSources,
+  nodeFiles,
   packedContext,
 } from "../src/recipe.ts";
 import type { ContextFile } from "../src/templates.ts";
@@ -23,6 +24,7 @@ import type { ContextFile } from "../src/templates.ts";
 const MACHINE: Config["machineImage"] = {
   ...{ os: "al2023", packages: ["jq", "it's"], builderInstanceType: "c5.large", keep: 1, fuseHours: 3 },
 };
+const HOME = { name: "lab", region: "cn-north-1" };
 const LUSTRE: FilesystemConfig = {
   ...{ deploymentType: "SCRATCH_2", storageType: "SSD", capacityGiB: 1200, lustreVersion: "2.15" },
   ...{ compression: "NONE", mountPoint: "/fsx", directories: [] },
@@ -43,21 +45,62 @@ function parses(script: string): void {
 describe("the bake", () => {
   it("checks for Lustre's module and tools where there is a file system, and not elsewhere", () => {
     const lists = (script: string) => script.split("\n").filter((line) => /^(modules|tools)=/.test(line));
-    expect(lists(bakeScript({ machineImage: MACHINE, filesystem: LUSTRE }))).toEqual([
+    expect(lists(bakeScript({ ...HOME, machineImage: MACHINE, filesystem: LUSTRE }))).toEqual([
       "modules=('xfs' 'raid0' 'lustre')",
-      "tools=('mkfs.xfs' 'mdadm' 'mount.lustre' 'lctl')",
+      "tools=('mkfs.xfs' 'mdadm' 'iptables' 'curl' 'aws' 'mount.lustre' 'lctl')",
     ]);
-    expect(lists(bakeScript({ machineImage: MACHINE, filesystem: undefined }))).toEqual([
+    expect(lists(bakeScript({ ...HOME, machineImage: MACHINE, filesystem: undefined }))).toEqual([
       "modules=('xfs' 'raid0')",
-      "tools=('mkfs.xfs' 'mdadm')",
+      "tools=('mkfs.xfs' 'mdadm' 'iptables' 'curl' 'aws')",
     ]);
   });
 
   it("is a script whatever the packages are called, and another one for other packages", () => {
-    const script = bakeScript({ machineImage: MACHINE, filesystem: LUSTRE });
+    const script = bakeScript({ ...HOME, machineImage: MACHINE, filesystem: LUSTRE });
     parses(script);
-    expect(script).toContain(`packages=('xfsprogs' 'mdadm' 'jq' 'it'\\''s')`);
-    expect(bakeScript({ machineImage: { ...MACHINE, packages: [] }, filesystem: LUSTRE })).not.toBe(script);
+    expect(script).toContain(`packages=('xfsprogs' 'mdadm' 'awscli-2' 'jq' 'it'\\''s')`);
+    expect(bakeScript({ ...HOME, machineImage: { ...MACHINE, packages: [] }, filesystem: LUSTRE })).not.toBe(script);
+  });
+});
+
+describe("what is put onto a node's disk", () => {
+  const files = new Map(
+    nodeFiles({ region: "cn-north-1", logGroup: "/bootstrap/lab" }).map((file) => [file.path, file]),
+  );
+  const unit = (name: string) => files.get(`/etc/systemd/system/${name}`)?.text ?? "";
+
+  it("travels in the bake's command, and changes it with environment and region", () => {
+    const bake = (home: typeof HOME) => bakeScript({ ...home, machineImage: MACHINE, filesystem: LUSTRE });
+    for (const { path, mode, text } of files.values()) {
+      expect(bake(HOME)).toContain(`'${mode} ${path} ${Buffer.from(text).toString("base64")}'`);
+    }
+    expect(bake({ ...HOME, name: "other" })).not.toBe(bake(HOME));
+    expect(bake(HOME).length).toBeLessThan(40_000);
+  });
+
+  it("keeps the ECS agent from a node that is not ready, and is bounded by what Batch waits for", () => {
+    expect(unit("ecs.service.d/10-bootstrap.conf")).toBe(
+      "[Unit]\nAfter=bootstrap-storage.service\nConditionPathExists=/run/bootstrap/ready\n",
+    );
+    expect(unit("bootstrap-storage.service")).toContain("\nTimeoutStartSec=6min\n");
+    expect(unit("bootstrap-deadline.timer")).toContain("\nOnBootSec=9min\n");
+    expect(unit("bootstrap-power-off.timer")).toContain("\nOnActiveSec=1min\n");
+  });
+
+  it("starts only what is there", () => {
+    const started = [...files.values()].flatMap(({ text }) =>
+      [...text.matchAll(/^(?:ExecStart|OnFailure|Unit)=(\S+)/gm)].map(([, what]) => what!),
+    );
+    expect(started.sort()).toEqual([
+      "/usr/bin/systemctl",
+      "/usr/lib/bootstrap/refuse",
+      "/usr/lib/bootstrap/storage",
+      "bootstrap-refuse.service",
+      "bootstrap-refuse.service",
+    ]);
+    for (const what of started.filter((name) => name !== "/usr/bin/systemctl")) {
+      expect(files.has(what) || files.has(`/etc/systemd/system/${what}`), what).toBe(true);
+    }
   });
 });
 

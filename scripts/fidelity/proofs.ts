@@ -12,6 +12,11 @@ const JOB_SCRIPT: readonly Proof[] = [
   { against: "real Python, mounts, full disks and kills in a container's own root", test: "test/real/job.test.ts" },
 ];
 
+const GUEST: Proof = {
+  against: "real cloud-init, systemd and kernel in a guest",
+  test: "test/real/node-boot/node-boot.test.ts",
+};
+
 /** Every file below `templates/` that is run or rendered. */
 export const TEMPLATES: Readonly<Record<string, readonly Proof[]>> = {
   "templates/bake/fuse.sh": [
@@ -41,20 +46,24 @@ export const TEMPLATES: Readonly<Record<string, readonly Proof[]>> = {
     ]),
   ),
   "templates/docker/bcl2fastq/split.py": JOB_SCRIPT,
-  "templates/userdata/10-deadline.sh": [
-    { against: "bash, shellcheck", test: "test/templates/user-data.test.ts" },
-    {
-      against: "real cloud-init, systemd and kernel in a guest",
-      test: "test/real/node-boot/node-boot.test.ts",
-    },
+  "templates/node/refuse.sh": [
+    { against: "bash, shellcheck, stand-ins for aws and curl", test: "test/templates/storage.test.ts" },
+    GUEST,
   ],
-  "templates/userdata/20-storage.sh": [
+  "templates/node/storage.sh": [
     { against: "bash, shellcheck, stand-ins for the disk tools", test: "test/templates/storage.test.ts" },
     {
-      against: "real cloud-init, systemd, kernel, NVMe disks, mdadm and xfs in a guest; mount.lustre is a stand-in",
+      against: "real systemd, kernel, NVMe disks, mdadm and xfs in a guest; mount.lustre is a stand-in",
       test: "test/real/node-boot/node-boot.test.ts",
     },
   ],
+  "templates/node/units/bootstrap-deadline.timer": [GUEST],
+  "templates/node/units/bootstrap-power-off.service": [GUEST],
+  "templates/node/units/bootstrap-power-off.timer": [GUEST],
+  "templates/node/units/bootstrap-refuse.service": [GUEST],
+  "templates/node/units/bootstrap-storage.service": [GUEST],
+  "templates/node/units/ecs.service.d/10-bootstrap.conf": [GUEST],
+  "templates/userdata/10-node.sh": [{ against: "bash, shellcheck", test: "test/templates/user-data.test.ts" }, GUEST],
 };
 
 /** Calls whose answer, or what is done with it, a real part took. */
@@ -70,6 +79,14 @@ export interface Belief {
 
 /** What no public page or model confirms, or what one report alone says, and `bootstrap` leans on. */
 export const BELIEFS: readonly Belief[] = [
+  {
+    claim: "a job's container is on a network of Docker's (no page names the network mode of jobs on EC2)",
+    ifWrong: "jobs reach their node's credentials, which are narrow: README, Permissions",
+  },
+  {
+    claim: "Batch keeps what a launch template says of shutdown: its list of what it ignores does not name it",
+    ifWrong: "a node that is not fit for jobs stops, and its volume costs until its group replaces it",
+  },
   {
     claim: "Batch says `Object already exists` when a name is taken",
     ifWrong: "after a lost answer, the second create is shown as an error; run again",

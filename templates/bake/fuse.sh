@@ -4,6 +4,10 @@ set -u
 
 hours={{sh hours}}
 
+# Only nodes are ended by what the bake puts onto the disk.
+mkdir -p /run/bootstrap
+touch /run/bootstrap/builder
+
 arm() {
   systemd-run "$@" --unit=bootstrap-fuse --on-active="${hours}h" systemctl poweroff
 }

@@ -8,6 +8,7 @@ os={{sh os}}
 packages=({{sh packages}})
 modules=({{sh modules}})
 tools=({{sh tools}})
+node_files=({{sh nodeFiles}})
 log_tail_lines={{sh logTailLines}}
 log=/run/bootstrap-provision.log
 rebooted=/var/lib/bootstrap-provision.rebooted
@@ -76,12 +77,18 @@ check() {
   say "checked: modules ${modules[*]-}; tools ${tools[*]-}"
 }
 
-# A node that did not boot our user data, or could not mount its disks, must not join a cluster.
-gate_ecs() {
-  local folder=/etc/systemd/system/ecs.service.d
-  mkdir -p "$folder"
-  printf '[Unit]\nConditionPathExists=%s\n' /run/bootstrap/ready >"$folder/10-bootstrap.conf"
+# A node that did not boot our user data, or could not mount its disks, must not join a cluster. What sees to that is in
+# the image, so that nothing it needs can be missing; each is MODE PATH BASE64.
+install_node_files() {
+  local file mode path content
+  for file in "${node_files[@]}"; do
+    read -r mode path content <<<"$file"
+    mkdir -p "${path%/*}"
+    base64 -d <<<"$content" >"$path"
+    chmod "$mode" "$path"
+  done
   systemctl daemon-reload
+  systemctl enable bootstrap-storage.service bootstrap-deadline.timer
   [[ $(systemctl show --property=DropInPaths ecs.service) == *10-bootstrap.conf* ]] ||
     fail 'systemd does not see the drop-in of ecs.service'
 }
@@ -96,13 +103,16 @@ forget_ecs_state() {
   [[ $(systemctl is-enabled ecs.service) == enabled ]] || fail 'ecs.service is not enabled'
 }
 
-# The SSM agent's own folder stays: this script runs from it. Its vault goes: from there every node would take the builder's
-# registration key for its own.
-forget_machine() {
+forget_packages() {
   case $os in
     al2023) dnf clean all ;;
     al2) yum clean all ;;
   esac
+}
+
+# The SSM agent's own folder stays: this script runs from it. Its vault goes: from there every node would take the builder's
+# registration key for its own.
+forget_machine() {
   rm -rf /var/cache/dnf/* /var/cache/yum/* /var/lib/amazon/ssm/Vault /var/lib/cloud/* /var/lib/dhclient/* /var/tmp/*
   rm -f /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys
   rm -f /root/.bash_history /home/*/.bash_history
@@ -110,6 +120,43 @@ forget_machine() {
   rm -rf /var/log/journal/* /var/log/amazon/ssm/* /var/log/ecs/*
   find /var/log -type f -exec truncate --size=0 {} + || true
   truncate --size=0 /etc/machine-id
+}
+
+# Services write once more when they are stopped, as they are before the image is made. So the same is done when the last of
+# them has ended, by a unit that is not on the disk itself. Then the SSM agent needs nothing any more.
+forget_at_shutdown() {
+  local work=/run/bootstrap/forget
+  mkdir -p "${work%/*}" /run/systemd/system
+  {
+    echo '#!/bin/bash'
+    declare -p rebooted
+    declare -f forget_machine
+    printf '%s\n' forget_machine 'rm -rf /var/lib/ecs/data/* /var/lib/amazon/ssm/*' 'sync'
+  } >"$work"
+  chmod 0700 "$work"
+  cat >/run/systemd/system/bootstrap-forget.service <<UNIT
+[Unit]
+DefaultDependencies=no
+After=local-fs.target
+Before=sysinit.target systemd-journal-flush.service systemd-random-seed.service systemd-update-utmp.service auditd.service
+Conflicts=shutdown.target
+Before=shutdown.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=$work
+UNIT
+  systemctl daemon-reload
+  systemctl start bootstrap-forget.service
+}
+
+# The last look, at what would make two nodes one.
+require_forgotten() {
+  local found
+  found=$(ls -d /var/lib/amazon/ssm/Vault /var/lib/ecs/data/* /var/lib/cloud/* /etc/ssh/ssh_host_* \
+    /var/lib/systemd/random-seed 2>/dev/null || true)
+  [[ -z $found && ! -s /etc/machine-id ]] || fail "the builder's own would be in the image: ${found//$'\n'/ }"
 }
 
 # The builder's fuse is a transient timer; on the disk it would power off every node.
@@ -126,9 +173,12 @@ main() {
   fit_kernel
   install_packages
   check
-  gate_ecs
+  install_node_files
   forget_ecs_state
+  forget_packages
+  forget_at_shutdown
   forget_machine
+  require_forgotten
   require_no_fuse
   sync
   say "provisioned on kernel $(uname -r)"

@@ -34,7 +34,7 @@ describe("a quoted word", () => {
 
 /** Each script, with values in every place where one goes in: also such as a config could not hold. */
 const SCRIPTS: Readonly<Record<string, { readonly places: number; render(values: readonly string[]): string }>> = {
-  "userdata/20-storage.sh": {
+  "userdata/10-node.sh": {
     places: 9,
     render: ([environment, image, dnsName, mountName, mountPoint, first, second, scratch, device]) =>
       nodeUserData({
@@ -52,6 +52,7 @@ const SCRIPTS: Readonly<Record<string, { readonly places: number; render(values:
     places: 3,
     render: ([os, ...packages]) =>
       bakeScript({
+        ...{ name: "lab", region: "us-east-1" },
         machineImage: { os: os as "al2023", packages, builderInstanceType: "m5.large", keep: 1, fuseHours: 3 },
         filesystem: undefined,
       }),
@@ -108,7 +109,7 @@ describe("a rendered script", () => {
 });
 
 describe("user data", () => {
-  const { places, render } = SCRIPTS["userdata/20-storage.sh"]!;
+  const { places, render } = SCRIPTS["userdata/10-node.sh"]!;
   const ascii = fc.string({ unit: "grapheme-ascii", maxLength: 60 });
   const breaking = fc.constantFrom(
     "--==bootstrap-part==",
@@ -121,9 +122,9 @@ describe("user data", () => {
   );
   const value = fc.oneof({ weight: 5, arbitrary: ascii }, shellText, breaking);
 
-  it("has two parts and nothing else for the reader of cloud-init, or is refused before it is sent", () => {
+  it("has one part and nothing else for the reader of cloud-init, or is refused before it is sent", () => {
     const sure = render(Array.from({ length: places }, (_, at) => marker(at)));
-    const innocent = structureOf(partsOf([sure])[0]![1]!.body);
+    const innocent = structureOf(partsOf([sure])[0]![0]!.body);
     fc.assert(
       fc.property(
         fc.array(fc.array(value, { minLength: places, maxLength: places }), { minLength: 1, maxLength: 40 }),
@@ -134,9 +135,8 @@ describe("user data", () => {
           });
           const read = partsOf(rendered.map(({ text }) => text));
           for (const [at, { values }] of rendered.entries()) {
-            expect(read[at]!.map(({ name }) => name)).toEqual(["10-deadline.sh", "20-storage.sh"]);
-            expect(read[at]![0]!.body).toBe(partsOf([sure])[0]![0]!.body);
-            expect(structureOf(read[at]![1]!.body)).toEqual(filled(innocent, values));
+            expect(read[at]!.map(({ name }) => name)).toEqual(["10-node.sh"]);
+            expect(structureOf(read[at]![0]!.body)).toEqual(filled(innocent, values));
           }
         },
       ),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Config, FilesystemConfig } from "../../src/config/config.ts";
 import { bakeScript, imageScript } from "../../src/recipe.ts";
-import { contextFiles, render } from "../../src/templates.ts";
+import { contextFiles, render, templateText } from "../../src/templates.ts";
 import { complaints } from "../templates/shell-checks.ts";
 import { BaseImages, BuilderMachine, type Ended, instanceId } from "./bake/builder-machine.ts";
 import { demandTools } from "./image/tools.ts";
@@ -15,6 +15,7 @@ const filesystem: FilesystemConfig = {
 
 function bake(os: Os, packages: readonly string[] = []): string {
   return bakeScript({
+    ...{ name: "lab", region: "us-east-1" },
     machineImage: { os, packages, builderInstanceType: "m5.large", keep: 1, fuseHours: 3 },
     filesystem,
   });
@@ -205,9 +206,10 @@ describe("the shell that is shipped", () => {
     "bake/fuse.sh": [render("bake/fuse.sh", { hours: 3 })],
     "bake/image.sh": [imageScript(build), imageScript({ ...build, buildArgs: [] })],
     "bake/provision.sh": [bake("al2023"), bake("al2", ["it's", "htop"])],
-    "userdata/10-deadline.sh": [render("userdata/10-deadline.sh", {})],
-    "userdata/20-storage.sh": [lustre, none].map((filesystem) =>
-      render("userdata/20-storage.sh", { environment: "lab", image: "", filesystem, scratch }),
+    "node/refuse.sh": [render("node/refuse.sh", { region: "us-east-1", logGroup: "/bootstrap/lab" })],
+    "node/storage.sh": [templateText("node/storage.sh")],
+    "userdata/10-node.sh": [lustre, none].map((filesystem) =>
+      render("userdata/10-node.sh", { environment: "lab", image: "", filesystem, scratch }),
     ),
   };
   const templates = contextFiles(".").flatMap(({ path }) => (path.endsWith(".sh") ? [path] : []));

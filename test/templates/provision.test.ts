@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { render } from "../../src/templates.ts";
@@ -10,6 +10,10 @@ const recipe = {
   packages: ["xfsprogs", "mdadm", "htop"],
   modules: ["lustre"],
   tools: ["mount.lustre", "lctl", "mkfs.xfs", "mdadm"],
+  nodeFiles: [
+    `0755 /usr/lib/bootstrap/storage ${Buffer.from("#!/bin/bash\nit's\n").toString("base64")}`,
+    `0644 /etc/systemd/system/bootstrap-storage.service ${Buffer.from("[Unit]\n").toString("base64")}`,
+  ],
   logTailLines: 5,
 };
 
@@ -24,6 +28,9 @@ const programs = {
   lctl: "",
   "mkfs.xfs": "",
   mdadm: "",
+  iptables: "",
+  curl: "",
+  aws: "",
   sleep: "",
   sync: "",
   systemctl: `case $* in
@@ -88,11 +95,13 @@ describe("the bake recipe", () => {
     expect(builder.calls("dnf")).toEqual([]);
   });
 
-  it("has ecs.service wait for the node's storage, and stops it without disabling it", () => {
+  it("puts onto the disk what nodes run, and stops the ECS agent without disabling it", () => {
     using builder = new Builder();
     builder.provision();
-    const dropIn = builder.read("etc/systemd/system/ecs.service.d/10-bootstrap.conf");
-    expect(dropIn?.replace(builder.root, "")).toBe("[Unit]\nConditionPathExists=/run/bootstrap/ready\n");
+    expect(builder.read("usr/lib/bootstrap/storage")).toBe("#!/bin/bash\nit's\n");
+    expect(statSync(join(builder.root, "usr/lib/bootstrap/storage")).mode & 0o777).toBe(0o755);
+    expect(builder.read("etc/systemd/system/bootstrap-storage.service")).toBe("[Unit]\n");
+    expect(builder.calls("systemctl")).toContain("systemctl enable bootstrap-storage.service bootstrap-deadline.timer");
     expect(builder.calls("systemctl")).toContain("systemctl stop ecs.service");
     expect(builder.calls("systemctl").filter((call) => /disable|mask/.test(call))).toEqual([]);
     expect(builder.read("etc/ecs/ecs.config")).toBe("ECS_LOGLEVEL=info\n");
@@ -105,6 +114,21 @@ describe("the bake recipe", () => {
     expect(builder.read("etc/machine-id")).toBe("");
     expect(builder.read("var/log/messages")).toBe("");
     expect(builder.has("var/lib/amazon/ssm/i-1/document/_script.sh")).toBe(true);
+  });
+
+  it("does it once more when all services have ended, by what is not on the disk itself", () => {
+    using builder = new Builder();
+    builder.provision();
+    expect(builder.read("run/systemd/system/bootstrap-forget.service")).toContain("\nBefore=sysinit.target ");
+    for (const path of builder.traces) builder.write(path, "x");
+    builder.write("etc/machine-id", "0123\n");
+    expect(builder.start("bash", [join(builder.root, "run/bootstrap/forget")])).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+    expect(builder.traces.filter((path) => builder.has(path))).toEqual([]);
+    expect(builder.read("etc/machine-id")).toBe("");
+    expect(builder.has("var/lib/amazon/ssm/i-1")).toBe(false);
   });
 
   it("may be run again", () => {
@@ -163,6 +187,12 @@ describe("a bake that fails says why in its last line of stderr", () => {
       "no mirror",
       expect.stringMatching(/^bootstrap: provision failed: dnf -y .*install lustre-client .*: status 1$/),
     ]);
+  });
+
+  it("when something of the builder's own comes back", () => {
+    using builder = new Builder();
+    builder.program("find", 'mkdir -p "$MACHINE/var/lib/amazon/ssm/Vault"');
+    expect(builder.provision().stderr).toMatch(/the builder's own would be in the image: .*ssm\/Vault\n$/);
   });
 
   it("when the builder's fuse is on the disk", () => {

@@ -1,18 +1,15 @@
 import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { render } from "../../src/templates.ts";
+import { render, templateText } from "../../src/templates.ts";
 import { type Ended, StandInMachine } from "./stand-in-machine.ts";
-
-const perBoot = "var/lib/cloud/scripts/per-boot/20-bootstrap-storage";
 
 /** What a node's disks and mounts would answer, kept in files below the stand-in's root. */
 const programs = {
   udevadm: "",
   sleep: "",
-  systemctl: "",
-  "systemd-run": "",
-  shutdown: "",
+  df: "echo Avail; echo 4096",
+  iptables: "[[ $* != *--check* ]]",
   blkid: 'f=$MACHINE/content/${4##*/}; [[ -e $f ]] && cat "$f" || exit 2',
   wipefs: "",
   lsblk: `disk=\${*: -1}
@@ -50,12 +47,17 @@ class Node extends StandInMachine {
     return this;
   }
 
-  boot(how: Parameters<Node["script"]>[0] = {}): Ended {
-    return this.run(this.script(how), "per-boot");
+  boot(how: Parameters<Node["userData"]>[0] = {}): Ended {
+    this.run(this.userData(how), "boothook");
+    return this.storage();
   }
 
-  script({ lustre = true, kind = "instance-store", device = "", disks = 1 } = {}): string {
-    return render("userdata/20-storage.sh", {
+  storage(): Ended {
+    return this.run(templateText("node/storage.sh"), "usr/lib/bootstrap/storage");
+  }
+
+  userData({ lustre = true, kind = "instance-store", device = "", disks = 1 } = {}): string {
+    return render("userdata/10-node.sh", {
       environment: "lab",
       image: "ami-1",
       filesystem: {
@@ -77,25 +79,36 @@ class Node extends StandInMachine {
   }
 }
 
-function expectClosed(node: Node, ended: Ended, reason: string): void {
+function expectClosed(node: Node, ended: Ended, reason: string | RegExp): void {
   expect(ended.status).toBe(1);
   expect(node.has("run/bootstrap/ready")).toBe(false);
-  const console = (node.read("dev/console") ?? "").replaceAll(node.root, "");
-  expect(console).toContain(`bootstrap: ${reason}`);
-  expect(console.split("\n").filter((line) => line !== "" && !line.startsWith("bootstrap: "))).toEqual([]);
-  expect(node.asked("systemd-run")).toEqual([
-    "systemd-run --unit=bootstrap-power-off --on-active=10min systemctl poweroff",
-  ]);
-  expect(node.asked("systemctl")).toEqual(["systemctl --no-block stop ecs.service"]);
+  const said = (node.read("run/bootstrap/reason") ?? "").replaceAll(node.root, "");
+  expect(said.trimEnd()).toMatch(reason);
+  expect(said.match(/\n/g)).toHaveLength(1);
 }
 
 describe("a node's storage", () => {
-  it("puts itself where the last stage of cloud-init runs it at every boot, and touches nothing so early", () => {
+  it("is told what to mount by the user data, which touches nothing itself", () => {
     using node = new Node().instanceStore("nvme1n1");
-    expect(node.run(node.script(), "var/lib/cloud/instance/boothooks/20-storage.sh").status).toBe(0);
-    expect(node.read(perBoot)).toBe(node.read("var/lib/cloud/instance/boothooks/20-storage.sh"));
-    expect(node.mode(perBoot)).toBe("700");
+    expect(node.run(node.userData(), "boothook")).toMatchObject({ status: 0, stdout: "", stderr: "" });
     expect(node.calls()).toEqual([]);
+    expect(node.read("run/bootstrap/parameters")).toContain(
+      'source="fs-1.fsx.us-east-1.amazonaws.com@tcp:/abcdefgh"\n',
+    );
+    expect(node.has("run/bootstrap/parameters.new")).toBe(false);
+  });
+
+  it("keeps containers from the metadata, once", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.boot();
+    const rule = "DOCKER-USER --destination 169.254.169.254/32 --jump DROP";
+    expect(node.asked("iptables")).toEqual([
+      `iptables --wait 10 --check ${rule}`,
+      `iptables --wait 10 --insert ${rule}`,
+    ]);
+    node.program("iptables", "");
+    node.boot();
+    expect(node.asked("iptables").at(-1)).toBe(`iptables --wait 10 --check ${rule}`);
   });
 
   it("makes one disk an xfs, mounts the file system, and says it is ready last", () => {
@@ -111,7 +124,7 @@ describe("a node's storage", () => {
     expect(["data", "fsx/fastq", "fsx/splited"].map((path) => node.mode(path))).toEqual(["1777", "1777", "1777"]);
     expect(node.read("run/bootstrap/ready")).toBe("environment=lab\nimage=ami-1\n");
     expect(node.has("run/bootstrap/ready.new")).toBe(false);
-    expect(node.asked("systemd-run")).toEqual([]);
+    expect(node.has("run/bootstrap/reason")).toBe(false);
   });
 
   it("makes several disks one RAID 0, each counted once", () => {
@@ -214,6 +227,21 @@ ${programs.mount}`,
 });
 
 describe("a node that cannot be made fit stays closed", () => {
+  it("without its user data", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    expectClosed(node, node.storage(), /^its user data did not run$/);
+    node.program("df", "echo Avail; echo 0");
+    expectClosed(node, node.storage(), /^its user data did not run: the root disk is full$/);
+    expect([...node.asked("mkfs.xfs"), ...node.asked("mount")]).toEqual([]);
+  });
+
+  it("when containers cannot be kept from the metadata", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.program("iptables", "exit 1");
+    expectClosed(node, node.boot(), "cannot keep containers from the metadata: is docker up?");
+    expect(node.asked("mkfs.xfs")).toEqual([]);
+  });
+
   it("without an instance-store disk, be there ever so many EBS disks", () => {
     using node = new Node();
     node.disk("Amazon_Elastic_Block_Store", "vol0123", "nvme0n1");
@@ -224,7 +252,7 @@ describe("a node that cannot be made fit stays closed", () => {
   it("when the disk is in use, as the root disk is", () => {
     using node = new Node().instanceStore("nvme1n1");
     node.write("in-use-nvme1n1", "/\n\n");
-    expectClosed(node, node.boot(), "/dev/nvme1n1 is in use at /\n");
+    expectClosed(node, node.boot(), /^\/dev\/nvme1n1 is in use at \/$/);
     expect(node.asked("mkfs.xfs")).toEqual([]);
   });
 
@@ -301,10 +329,23 @@ describe("a node that cannot be made fit stays closed", () => {
     using node = new Node().instanceStore("nvme1n1");
     node.write("lustre-refused", "");
     expectClosed(node, node.boot(), "cannot mount fs-1.fsx.us-east-1.amazonaws.com@tcp:/abcdefgh at /fsx: ");
-    expect(node.read("dev/console")).toContain("mount.lustre: Connection timed out");
+    expect(node.read("run/bootstrap/reason")).toContain(": mount.lustre: Connection timed out\n");
+    expect(node.read("dev/console")).toContain("try 10 of 10");
     expect(node.asked("mount -t lustre")).toHaveLength(10);
     expect(node.asked("sleep")).toEqual([5, 10, 15, 20, 25, 30, 35, 40, 45].map((seconds) => `sleep ${seconds}`));
     expect(existsSync(join(node.root, "fsx/fastq"))).toBe(false);
+  });
+
+  it("when mounts hang: each has 90 seconds, all together five minutes", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.program("timeout", "exit 124");
+    const reason = "cannot mount fs-1.fsx.us-east-1.amazonaws.com@tcp:/abcdefgh at /fsx: no answer";
+    expectClosed(node, node.boot(), reason);
+    expect(node.asked("timeout")).toHaveLength(10);
+    expect(node.asked("timeout")[0]).toContain("timeout --kill-after=5 90 mount -t lustre");
+    const late = templateText("node/storage.sh").replace("patience=300", "patience=0");
+    expectClosed(node, node.run(late, "usr/lib/bootstrap/storage"), reason);
+    expect(node.asked("timeout")).toHaveLength(10);
   });
 
   it("when something else than its scratch disk is mounted", () => {
@@ -319,18 +360,17 @@ describe("a node that cannot be made fit stays closed", () => {
     expectClosed(node, node.boot(), "there is no lustre at /fsx");
   });
 
-  it.each(["lsblk", "mkdir", "mv"])("when %s fails in the middle", (program) => {
+  it.each(["lsblk", "chmod", "mv"])("when %s fails in the middle", (program) => {
     using node = new Node().instanceStore("nvme1n1");
+    node.run(node.userData(), "boothook");
     node.program(program, "exit 7");
-    expect(node.boot().status).toBe(1);
-    expect(node.has("run/bootstrap/ready")).toBe(false);
-    expect(node.asked("systemd-run")).toHaveLength(1);
+    expectClosed(node, node.storage(), /^cannot |^line \d+ failed with status 7 while /);
   });
 
   it("when a signal ends it", () => {
     using node = new Node().instanceStore("nvme1n1");
     node.program("udevadm", "kill -TERM $PPID");
-    expectClosed(node, node.boot(), "stopped by a signal");
+    expectClosed(node, node.boot(), "stopped by a signal while making the scratch disk /data");
   });
 
   it("when it was ready and its file system is lost", () => {
@@ -341,10 +381,67 @@ describe("a node that cannot be made fit stays closed", () => {
     expectClosed(node, node.boot(), "cannot mount ");
   });
 
-  it("and falls back on shutdown where no timer can be set", () => {
-    using node = new Node();
-    node.program("systemd-run", "exit 1");
+  it("and says what it was doing when it is killed outright", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.program("udevadm", "kill -KILL $PPID");
     node.boot();
-    expect(node.asked("shutdown")).toEqual(["shutdown -P +10"]);
+    expect(node.has("run/bootstrap/ready")).toBe(false);
+    expect(node.read("run/bootstrap/reason")).toMatch(/^it did not end: making the scratch disk \S+\/data\n$/);
+  });
+});
+
+describe("a node that is not fit for jobs", () => {
+  const script = () => render("node/refuse.sh", { region: "cn-north-1", logGroup: "/bootstrap/lab" });
+  const around = {
+    systemctl: '[[ $* != list-jobs* ]] || echo "17 cloud-init.service start running"',
+    shutdown: "",
+    curl: 'case $* in *api/token) echo TOKEN ;; *"X-aws-ec2-metadata-token: TOKEN"*instance-id) echo i-0123 ;; *) exit 22 ;; esac',
+    aws: 'printf "%s\\n" "${@: -1}" "in $AWS_DEFAULT_REGION" >>"$MACHINE/told"',
+  };
+
+  it("takes none, says why on its console and in the environment's log group, and powers off", () => {
+    using node = new StandInMachine(around);
+    node.write("run/bootstrap/ready", "");
+    node.write("run/bootstrap/reason", 'cannot mount "fs-1" at\t/fsx:\nback\\slash \u00e9\n');
+    expect(node.run(script()).status).toBe(0);
+    expect(node.has("run/bootstrap/ready")).toBe(false);
+    expect(node.calls("systemctl")).toEqual([
+      "systemctl --no-block stop ecs.service bootstrap-storage.service",
+      "systemctl --no-block start bootstrap-power-off.timer",
+    ]);
+    expect(node.read("dev/console")).toContain('bootstrap: cannot mount "fs-1" at');
+    expect(node.read("dev/console")).toContain("bootstrap: this node takes no job and powers off in a minute\n");
+    const stream = "--log-group-name /bootstrap/lab --log-stream-name node/i-0123";
+    expect(node.calls("aws")).toEqual([
+      `aws logs create-log-stream ${stream}`,
+      expect.stringContaining(`aws logs put-log-events ${stream} --log-events [{`),
+    ]);
+    const [, region, events] = node.read("told")!.split("\n");
+    expect(region).toBe("in cn-north-1");
+    const [event, ...more] = JSON.parse(events!);
+    expect(more).toEqual([]);
+    expect(event.message).toBe('cannot mount "fs-1" at /fsx: back\\slash');
+    expect(Math.abs(event.timestamp - Date.now())).toBeLessThan(120_000);
+  });
+
+  it("says what it waits for when nothing else is known", () => {
+    using node = new StandInMachine(around);
+    node.run(script());
+    expect(node.read("told")).toContain("its disks were not begun with; still starting: cloud-init.service");
+  });
+
+  it.each(["curl", "aws"])("goes without %s too", (program) => {
+    using node = new StandInMachine(around);
+    node.program(program, "exit 1");
+    expect(node.calls("shutdown")).toEqual([]);
+    node.run(script());
+    expect(node.calls("systemctl")).toContain("systemctl --no-block start bootstrap-power-off.timer");
+  });
+
+  it("falls back on shutdown where the timer does not start", () => {
+    using node = new StandInMachine(around);
+    node.program("systemctl", "exit 1");
+    node.run(script());
+    expect(node.calls("shutdown")).toEqual(["shutdown -P +1"]);
   });
 });

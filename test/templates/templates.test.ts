@@ -66,8 +66,8 @@ describe("render", () => {
   });
 
   it("names a missing group of values, and a missing list", () => {
-    expect(failureOf(() => render("userdata/20-storage.sh", { environment: "e", image: "" })).message).toMatch(
-      /^rendering userdata\/20-storage\.sh: .*'source'/,
+    expect(failureOf(() => render("userdata/10-node.sh", { environment: "e", image: "" })).message).toMatch(
+      /^rendering userdata\/10-node\.sh: .*'source'/,
     );
     const values = { registry: "r", region: "r", repository: "r", image: "r", platform: "p", contextBase64: "" };
     expect(failureOf(() => render("bake/image.sh", values)).message).toContain(

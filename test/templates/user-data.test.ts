@@ -29,15 +29,14 @@ print(json.dumps([{"name": p.get_filename(), "type": p.get_content_type(), "body
 }
 
 describe("node user data", () => {
-  it("is two boothooks, so that a reboot mounts again, in the order of their names", () => {
+  it("is one boothook, so that it runs at every boot", () => {
     expect(parts(nodeUserData(guide)).map(({ name, type }) => [name, type])).toEqual([
-      ["10-deadline.sh", "text/cloud-boothook"],
-      ["20-storage.sh", "text/cloud-boothook"],
+      ["10-node.sh", "text/cloud-boothook"],
     ]);
   });
 
-  it("leaves Batch more than a third of the 16 KB", () => {
-    expect(nodeUserData(guide).length).toBeLessThan(10_240);
+  it("is small: the scripts are in the image", () => {
+    expect(nodeUserData(guide).length).toBeLessThan(2_048);
   });
 
   it.each([
@@ -51,10 +50,10 @@ describe("node user data", () => {
     }
   });
 
-  it("waits for the very file that the baked drop-in asks for", () => {
-    expect(templateText("bake/provision.sh")).toContain("ConditionPathExists=%s\\n' /run/bootstrap/ready ");
-    expect(templateText("userdata/20-storage.sh")).toContain("\nready=/run/bootstrap/ready\n");
-    expect(templateText("userdata/10-deadline.sh")).toContain("[ -e /run/bootstrap/ready ]");
+  it("writes the very file that the script in the image reads", () => {
+    const path = "\nparameters=/run/bootstrap/parameters\n";
+    expect(templateText("userdata/10-node.sh")).toContain(path);
+    expect(templateText("node/storage.sh")).toContain(path);
   });
 });
 
@@ -67,18 +66,9 @@ describe("builder user data", () => {
   });
 });
 
-describe.each([
-  [
-    "the builder's fuse",
-    render("bake/fuse.sh", { hours: 3 }),
-    "--unit=bootstrap-fuse --on-active=3h systemctl poweroff",
-  ],
-  [
-    "the node's deadline",
-    render("userdata/10-deadline.sh", {}),
-    "--unit=bootstrap-deadline --on-active=45min /bin/sh -c",
-  ],
-])("%s", (_, script, timer) => {
+describe("the builder's fuse", () => {
+  const script = render("bake/fuse.sh", { hours: 3 });
+  const timer = "--unit=bootstrap-fuse --on-active=3h systemctl poweroff";
   const systemctl = "[[ $1 != is-active ]]";
   const early = "--property=DefaultDependencies=no --timer-property=DefaultDependencies=no";
 
@@ -96,6 +86,12 @@ describe.each([
     expect(machine.calls("systemctl --no-block")).toEqual([]);
   });
 
+  it("leaves word that this is no node, which would have to be ready in time", () => {
+    using machine = new StandInMachine({ "systemd-run": "", systemctl });
+    machine.run(script);
+    expect(machine.has("run/bootstrap/builder")).toBe(true);
+  });
+
   it("powers off at once when it cannot be set", () => {
     using machine = new StandInMachine({ "systemd-run": "exit 1", systemctl });
     machine.run(script);
@@ -107,23 +103,5 @@ describe.each([
     using machine = new StandInMachine({ "systemd-run": "exit 1", systemctl: "" });
     expect(machine.run(script).status).toBe(0);
     expect(machine.calls()).toEqual([expect.stringMatching(/^systemctl is-active --quiet bootstrap-\w+\.timer$/)]);
-  });
-});
-
-describe("the deadline's watch", () => {
-  const watch = /watch='([^']*)'/.exec(templateText("userdata/10-deadline.sh"))?.[1] ?? "";
-
-  it("powers off a node that is not ready, and says so on the console", () => {
-    using machine = new StandInMachine({ systemctl: "" });
-    machine.run(watch);
-    expect(machine.calls()).toEqual(["systemctl poweroff"]);
-    expect(machine.read("dev/console")).toContain("bootstrap: not ready");
-  });
-
-  it("leaves a node that is ready alone", () => {
-    using machine = new StandInMachine({ systemctl: "" });
-    machine.write("run/bootstrap/ready", "");
-    machine.run(watch);
-    expect(machine.calls()).toEqual([]);
   });
 });

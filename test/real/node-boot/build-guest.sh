@@ -5,13 +5,14 @@ set -euo pipefail
 
 folder=$1
 here=$(cd "$(dirname "$0")" && pwd)
-packages=systemd-sysv,dbus,udev,kmod,xfsprogs,mdadm,nvme-cli,iproute2,procps,cloud-init
+packages=systemd-sysv,dbus,udev,kmod,xfsprogs,mdadm,nvme-cli,iproute2,iptables,lvm2,procps,cloud-init
 superfluous=(getty.target {apt-daily,apt-daily-upgrade,dpkg-db-backup,e2scrub_all,fstrim,systemd-tmpfiles-clean}.timer
   {e2scrub_reap,systemd-logind,systemd-pstore,systemd-random-seed,systemd-sysctl,systemd-update-utmp,systemd-update-utmp-runlevel}.service
   {dev-hugepages,dev-mqueue,sys-fs-fuse-connections,sys-kernel-config,sys-kernel-debug,sys-kernel-tracing}.mount
   modprobe@{configfs,dm_mod,drm,efi_pstore,fuse,loop}.service nvmefc-boot-connections.service nvmf-autoconnect.service
+  lvm2-monitor.service lvm2-lvmpolld.socket blk-availability.service
   cloud-config.service cloud-init-hotplugd.socket uuidd.socket remote-fs.target systemd-ask-password-{console,wall}.path)
-modules=(xfs raid0 nvmet-tcp nvme-tcp qemu_fw_cfg)
+modules=(xfs raid0 dm-mod nvmet-tcp nvme-tcp qemu_fw_cfg veth nft_compat nft_chain_nat nft_counter ip_tables iptable_filter)
 
 work=$(mktemp -d "$folder.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -34,7 +35,7 @@ depmod -b root "$version"
 rm -f root/etc/resolv.conf root/etc/hostname
 rm -rf root/var/cache/apt/* root/var/lib/apt/lists/*
 cp -a --no-preserve=ownership "$here/guest/." root/
-systemctl --quiet --root=root enable shell-server.service ecs.service
+systemctl --quiet --root=root enable shell-server.service ecs.service docker.service
 systemctl --quiet --root=root mask "${superfluous[@]}"
 # Debian alone puts its last stage after multi-user.target, and with that in a circle with the ECS agent.
 sed '/^After=multi-user.target$/d' root/lib/systemd/system/cloud-final.service >root/etc/systemd/system/cloud-final.service

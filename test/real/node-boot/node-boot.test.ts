@@ -1,8 +1,7 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Config } from "../../../src/config/config.ts";
-import { bakeScript } from "../../../src/recipe.ts";
+import { nodeFiles } from "../../../src/recipe.ts";
 import { type NodeBoot, nodeUserData } from "../../../src/user-data.ts";
 import { builtGuest, Guest } from "./guest.ts";
 
@@ -17,7 +16,7 @@ const lab: NodeBoot = {
   ...{ environment: "lab", image: "ami-0123456789abcdef0", filesystem },
   scratch: { kind: "instance-store", mountPoint: "/data", disks: 1 },
 };
-const ebsLab: NodeBoot = { ...lab, scratch: { kind: "ebs", mountPoint: "/data", device: "/dev/sdf" } };
+const ebsLab: NodeBoot = { ...lab, scratch: { kind: "ebs", mountPoint: "/data", device: "/dev/xvdb" } };
 const bareLab: NodeBoot = { environment: "lab", scratch: { kind: "none" } };
 
 /** The user data a node gets: Batch's own part, which names the cluster, beside ours. */
@@ -32,15 +31,18 @@ const disk = (model: string) => (serial: string) => `disks add '${model}' ${seri
 const instanceStore = disk("Amazon EC2 NVMe Instance Storage");
 const ebs = disk("Amazon Elastic Block Store");
 
-/** The drop-in that the bake leaves behind, by the bake's own code. */
-function gate(): string {
-  const bake = bakeScript({
-    machineImage: { os: "al2023", packages: [], builderInstanceType: "m5.large", keep: 1, fuseHours: 3 },
-    filesystem: undefined as Config["filesystem"],
+/** What the bake leaves on a node's disk, by the bake's own code. */
+function baked(): string {
+  const files = nodeFiles({ region: "us-east-1", logGroup: "/bootstrap/lab" }).map(
+    ({ mode, path, text }) =>
+      `mkdir -p ${dirname(path)} && base64 -d >${path} <<<${Buffer.from(text).toString("base64")} && chmod ${mode} ${path}`,
+  );
+  const wanted = { "multi-user": "bootstrap-storage.service", sysinit: "bootstrap-deadline.timer" };
+  const links = Object.entries(wanted).map(([target, unit]) => {
+    const folder = `/etc/systemd/system/${target}.target.wants`;
+    return `mkdir -p ${folder} && ln -sf ../${unit} ${folder}/`;
   });
-  const [code] = /^gate_ecs\(\) \{\n[\s\S]*?^\}/m.exec(bake) ?? [];
-  if (code === undefined) throw new Error("the bake has no gate_ecs");
-  return `(systemctl() { echo 10-bootstrap.conf; }\n${code}\ngate_ecs)`;
+  return [...files, ...links].join("\n");
 }
 
 function seed(instance: string, userData: string): string {
@@ -51,23 +53,30 @@ base64 -d >user-data <<<${Buffer.from(userData).toString("base64")}`;
 
 function beforeInit(userData: string, ...more: readonly string[]): string {
   const lustre = `mkdir -p /run/lustre && echo ${source} >/run/lustre/source`;
-  return [gate(), seed("i-1", userData), lustre, ...more].join("\n");
+  return [
+    ...[baked(), seed("i-1", userData), lustre],
+    // A busy machine has all the time it needs to look.
+    ...[soon("bootstrap-deadline.timer", 86_400), soon("bootstrap-power-off.timer", 86_400), ...more],
+  ].join("\n");
 }
 
 /** What is shorter in the guest than on a node, by systemd's own means. */
 function soon(timer: string, seconds: number): string {
   const folder = `/etc/systemd/system/${timer}.d`;
-  return `mkdir -p ${folder} && printf '[Timer]\\nOnActiveSec=\\nOnActiveSec=${seconds}s\\n' >${folder}/soon.conf`;
+  return `mkdir -p ${folder} && printf '[Timer]\\nOnBootSec=\\nOnActiveSec=\\nOnActiveSec=${seconds}s\\n' >${folder}/soon.conf`;
 }
 
-/** The last stage of cloud-init once more, and after it the agent, as in a boot. */
-const lastStage = "systemctl --no-block restart cloud-final.service; systemctl start ecs.service";
+/** The disks once more, and after them the agent, as in a boot; a node that is refused has said so. */
+const again = `systemctl restart bootstrap-storage.service
+while systemctl is-active -q bootstrap-refuse.service; do /usr/bin/sleep 0.2; done
+systemctl start ecs.service`;
 
 /** Leaves nothing mounted, and nothing that the stand-ins were told or noted. */
 const clear = `systemctl stop ecs.service bootstrap-power-off.timer 2>/dev/null || true
+systemctl reset-failed
 for folder in /data /fsx; do while mountpoint -q $folder; do umount $folder; done; done
 mdadm --stop --scan 2>/dev/null || true
-rm -f /run/lustre/{calls,refusals,instead} /run/sleeps
+rm -f /run/lustre/{calls,refusals,instead} /run/sleeps /run/told
 echo ${source} >/run/lustre/source`;
 
 interface Look {
@@ -78,6 +87,8 @@ interface Look {
   readonly modes: string;
   readonly powerOff: string;
   readonly deadline: string;
+  /** What reached the environment's log group. */
+  readonly told: string;
 }
 
 async function look(guest: Guest): Promise<Look> {
@@ -87,8 +98,9 @@ async function look(guest: Guest): Promise<Look> {
     data: "findmnt -n -o FSTYPE,OPTIONS --mountpoint /data | sed 's/,.*//'",
     fsx: "/usr/bin/findmnt -n -o FSTYPE,SOURCE --mountpoint /fsx",
     modes: "stat -c '%n %a' /data /fsx/fastq /fsx/splited",
-    powerOff: "systemctl show -p TimersMonotonic --value bootstrap-power-off.timer | sed 's/ ;.*//'",
-    deadline: "systemctl show -p TimersMonotonic --value bootstrap-deadline.timer | sed 's/ ;.*//'",
+    powerOff: "systemctl is-active bootstrap-power-off.timer",
+    deadline: "systemctl is-active bootstrap-deadline.timer",
+    told: "cat /run/told",
   };
   const answers = Object.entries(questions).map(
     ([key, ask]) => `echo "${key}=$({ ${ask}; } 2>/dev/null | base64 -w 0)"`,
@@ -105,10 +117,15 @@ const open: Look = {
   data: "xfs rw",
   fsx: `tmpfs ${source}`,
   modes: "/data 1777\n/fsx/fastq 1777\n/fsx/splited 1777",
-  powerOff: "",
-  deadline: "{ OnActiveUSec=45min",
+  powerOff: "inactive",
+  deadline: "active",
+  told: "",
 };
-const closed = { agent: "inactive", ready: "", powerOff: "{ OnActiveUSec=10min" };
+
+/** What a node that is not fit looks like, and what it said: on its console, and in its stream of the log group. */
+function closed(reason: string) {
+  return { agent: "inactive", ready: "", powerOff: "active", told: `us-east-1 /bootstrap/lab node/i-0123: ${reason}` };
+}
 
 let built: string;
 beforeAll(async () => {
@@ -120,15 +137,14 @@ describe("cloud-init sees in a node's user data", () => {
     ["instance store and Lustre", lab],
     ["an EBS volume and Lustre", ebsLab],
     ["neither", bareLab],
-  ])("two boothooks beside what Batch adds, with %s", async (_, boot) => {
+  ])("one boothook beside what Batch adds, with %s", async (_, boot) => {
     const { stdout } = await execa("/usr/bin/python3", [join(import.meta.dirname, "parts.py")], {
       input: merged(nodeUserData(boot)),
       env: { PYTHONPATH: join(built, "python") },
     });
     expect(JSON.parse(stdout)).toEqual([
       { name: "part-001", type: "text/x-shellscript", start: "#!/bin/bash" },
-      { name: "10-deadline.sh", type: "text/cloud-boothook", start: "#!/bin/bash" },
-      { name: "20-storage.sh", type: "text/cloud-boothook", start: "#!/bin/bash" },
+      { name: "10-node.sh", type: "text/cloud-boothook", start: "#!/bin/bash" },
     ]);
   });
 });
@@ -169,7 +185,7 @@ udevadm settle`);
   it.sequential("changes nothing when the last stage runs again", async () => {
     await guest.run("echo reads >/data/file");
     const mounts = await guest.run("cat /proc/mounts");
-    await guest.run(lastStage);
+    await guest.run(again);
     expect(await look(guest)).toEqual(open);
     expect(await guest.run("cat /proc/mounts")).toBe(mounts);
   });
@@ -182,14 +198,14 @@ udevadm settle`);
   });
 
   it.sequential("assembles its disks where udev has not", async () => {
-    await guest.run(`${clear}\n${lastStage}`);
+    await guest.run(`${clear}\n${again}`);
     expect(await look(guest)).toMatchObject({ agent: "active", data: "xfs rw" });
     expect(await guest.run("cat /data/file")).toBe("reads");
   });
 
   it.sequential("is closed without such a disk, and leaves EBS volumes alone", async () => {
     await onlyDisks();
-    await guest.ask(lastStage);
+    await guest.ask(again);
     expect(await look(guest)).toMatchObject({ ...closed, data: "", fsx: "" });
     expect(guest.console).toContain("bootstrap: this instance has no NVMe instance-store disk\n");
     expect(await untouched()).toBe("0\next4");
@@ -197,13 +213,13 @@ udevadm settle`);
 
   it.sequential("is open with one disk, as it is", async () => {
     await onlyDisks("AWS3");
-    await guest.run(lastStage);
+    await guest.run(again);
     expect(await look(guest)).toMatchObject({ agent: "active", data: "xfs rw", modes: open.modes });
     expect(await guest.run("lsblk -no TYPE,FSTYPE $(findmnt -n -o SOURCE --mountpoint /data)")).toBe("disk xfs");
   });
 
   it.sequential("keeps the files of its one disk", async () => {
-    await guest.run(`echo reads >/data/file; ${clear}; ${lastStage}`);
+    await guest.run(`echo reads >/data/file; ${clear}; ${again}`);
     expect(await look(guest)).toMatchObject({ agent: "active", data: "xfs rw" });
     expect(await guest.run("cat /data/file")).toBe("reads");
   });
@@ -211,7 +227,7 @@ udevadm settle`);
   it.sequential("is closed when a disk carries what is not ours, and does not write on it", async () => {
     await onlyDisks("AWS4");
     await guest.run("mkfs.ext4 -q -L theirs /dev/disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_AWS4");
-    await guest.ask(lastStage);
+    await guest.ask(again);
     expect(await look(guest)).toMatchObject({ ...closed, data: "" });
     expect(guest.console).toMatch(/bootstrap: cannot make a file system on \/dev\/nvme\dn1\n/);
     expect(await guest.run("blkid -p -s LABEL -o value /dev/disk/by-id/nvme-*_AWS4")).toBe("theirs");
@@ -219,7 +235,7 @@ udevadm settle`);
 
   it.sequential("makes four disks one", async () => {
     await onlyDisks("AWS5", "AWS6", "AWS7", "AWS8");
-    await guest.run(lastStage);
+    await guest.run(again);
     expect(await look(guest)).toMatchObject({ agent: "active", data: "xfs rw", modes: open.modes });
     expect(await guest.run("mdadm --detail /dev/md0 | grep -c 'active sync'")).toBe("4");
     expect(await untouched()).toBe("0\next4");
@@ -259,7 +275,7 @@ chmod +x /usr/local/bin/systemd-run`;
 
   it.sequential("is closed when the file system refuses for ever", async () => {
     await guest.run(`${clear}; echo 99 >/run/lustre/refusals`);
-    await guest.ask(lastStage);
+    await guest.ask(again);
     expect(await look(guest)).toMatchObject({ ...closed, data: "xfs rw", fsx: "" });
     expect(await guest.run("cat /run/sleeps")).toBe([5, 10, 15, 20, 25, 30, 35, 40, 45].join("\n"));
     expect(guest.console).toContain(`bootstrap: cannot mount ${source} at /fsx: mount.lustre: mount`);
@@ -267,27 +283,27 @@ chmod +x /usr/local/bin/systemd-run`;
 
   it.sequential("is closed when there is no file system of that name", async () => {
     await guest.run(`${clear}; echo ${filesystem.dnsName}@tcp:/another >/run/lustre/source`);
-    await guest.ask(lastStage);
+    await guest.ask(again);
     expect(await look(guest)).toMatchObject({ ...closed, fsx: "" });
     expect(guest.console).toContain("failed: No such file or directory Is the MGS specification correct?\n");
   });
 
   it.sequential("is closed when something else is mounted where Lustre should be", async () => {
     await guest.run(`${clear}; mount -t tmpfs something-else /fsx`);
-    await guest.ask(lastStage);
+    await guest.ask(again);
     expect(await look(guest)).toMatchObject(closed);
     expect(guest.console).toContain("bootstrap: there is no lustre at /fsx\n");
   });
 
   it.sequential("is closed when its user data is killed midway", async () => {
     await guest.run(`${clear}; echo 'pkill -KILL -f scripts/per-boot' >/run/lustre/instead`);
-    await guest.ask(lastStage);
+    await guest.ask(again);
     expect(await look(guest)).toMatchObject({ agent: "inactive", ready: "", deadline: "{ OnActiveUSec=45min" });
   });
 
   it.sequential("is closed when the volume does not come", async () => {
     await guest.run(`${clear}; disks remove vol0scratch; udevadm settle`);
-    await guest.ask(lastStage);
+    await guest.ask(again);
     expect(await look(guest)).toMatchObject({ ...closed, data: "" });
     expect(guest.console).toContain("bootstrap: there is no disk /dev/sdf\n");
   });
@@ -326,7 +342,7 @@ describe.concurrent("a node whose user data is cut off", () => {
   const stages = "cloud-init clean; systemctl restart cloud-init-local.service cloud-init.service";
 
   it.sequential("is open with user data that asks for neither scratch disk nor Lustre", async () => {
-    await guest.run(`${seed("i-2", merged(nodeUserData(bareLab)))}; ${stages}; ${lastStage}`);
+    await guest.run(`${seed("i-2", merged(nodeUserData(bareLab)))}; ${stages}; ${again}`);
     expect(await look(guest)).toMatchObject({
       ...{ agent: "active", ready: "environment=lab\nimage=", data: "", fsx: "", deadline: open.deadline },
     });

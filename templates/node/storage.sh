@@ -1,31 +1,20 @@
 #!/bin/bash
-# Makes this node fit for jobs at every boot: scratch disk, file system and, last, the file that ecs.service waits for.
-# Whatever fails leaves the node without that file: it takes no job, says why on the console and powers off.
+# Makes this node fit for jobs at every boot: scratch disk, file system and, last, the file that ecs.service waits for. What
+# to mount comes from the user data. Whatever fails leaves the node without that file, and says why in another.
 set -Eeuo pipefail
 
-environment={{sh environment}}
-image={{sh image}}
-source={{sh filesystem.source}}
-lustre={{sh filesystem.mountPoint}}
-directories=({{sh filesystem.directories}})
-scratch_kind={{sh scratch.kind}}
-scratch={{sh scratch.mountPoint}}
-scratch_device={{sh scratch.device}}
-scratch_disks={{sh scratch.disks}}
+parameters=/run/bootstrap/parameters
 ready=/run/bootstrap/ready
+reason=/run/bootstrap/reason
 tries=10
+# Batch ends a machine that has not joined after about 10 minutes; so long, of those, may all the mounting take.
+patience=300
+environment='' image='' source='' lustre='' scratch_kind='' scratch='' scratch_device='' scratch_disks=0
+directories=()
 
-# Boothooks run before the network is up. The last stage of cloud-init runs per-boot scripts, and ecs.service comes
-# after that stage.
-if [[ $0 == */boothooks/* ]]; then
-  install -D -m 0700 "$0" /var/lib/cloud/scripts/per-boot/20-bootstrap-storage
-  exit
-fi
-
-reason=
 failed_line=
 trap 'failed_line=$LINENO' ERR
-trap 'reason="stopped by a signal"; exit 1' HUP INT TERM
+trap 'fail "stopped by a signal while $(doing)"' HUP INT TERM
 trap finish EXIT
 
 say() {
@@ -33,22 +22,43 @@ say() {
   { echo "bootstrap: $*" >/dev/console; } 2>/dev/null || true
 }
 
+# What was being done is the reason of a node that is killed, or hangs.
+begin() {
+  echo "it did not end: $*" >"$reason"
+}
+
+doing() {
+  sed 's/^it did not end: //' "$reason"
+}
+
 fail() {
-  reason=$*
+  trap - ERR
+  echo "$*" >"$reason"
+  failed_line=
   exit 1
 }
 
 finish() {
   local status=$?
   trap - EXIT ERR HUP INT TERM
-  set +e
   if [[ $status -eq 0 ]]; then return; fi
+  if [[ -n $failed_line ]]; then echo "line $failed_line failed with status $status while $(doing)" >"$reason"; fi
   rm -f "$ready"
-  systemctl --no-block stop ecs.service
-  say "${reason:-line ${failed_line:-?} failed with status $status}"
-  say 'this node takes no job and powers off in 10 minutes'
-  systemd-run --unit=bootstrap-power-off --on-active=10min systemctl poweroff || shutdown -P +10
   exit 1
+}
+
+require_parameters() {
+  if [[ -e $parameters ]]; then return; fi
+  local free
+  free=$(df --output=avail / | tail -n 1)
+  fail "its user data did not run$(if ((free == 0)); then echo ': the root disk is full'; fi)"
+}
+
+# Where containers are on a network of Docker's, they get no further than this: what a node may do is not theirs to do.
+close_metadata() {
+  local rule=(DOCKER-USER --destination 169.254.169.254/32 --jump DROP)
+  if iptables --wait 10 --check "${rule[@]}" 2>/dev/null; then return; fi
+  iptables --wait 10 --insert "${rule[@]}" || fail 'cannot keep containers from the metadata: is docker up?'
 }
 
 is_mounted() {
@@ -189,28 +199,42 @@ bring_scratch() {
   mount_scratch
 }
 
-# Names, security group rules and the file system itself may be younger than this node.
+# Names, security group rules and the file system itself may be younger than this node. A mount has no timeout of its own.
 bring_lustre() {
-  local try said=
+  local try left said='no answer'
+  local mounting=(mount -t lustre -o 'noatime,flock,_netdev' "$source" "$lustre")
   mkdir -p "$lustre"
   for ((try = 1; try <= tries; try++)); do
     if mountpoint -q "$lustre"; then return; fi
-    if said=$(mount -t lustre -o noatime,flock,_netdev "$source" "$lustre" 2>&1); then return; fi
-    say "try $try of $tries to mount $source at $lustre: ${said//$'\n'/ }"
+    left=$((patience - SECONDS))
+    if ((left <= 0)); then break; fi
+    if said=$(timeout --kill-after=5 $((left < 90 ? left : 90)) "${mounting[@]}" 2>&1); then return; fi
+    said=${said//$'\n'/ }
+    say "try $try of $tries to mount $source at $lustre: ${said:=no answer}"
     if ((try < tries)); then sleep $((5 * try)); fi
   done
-  fail "cannot mount $source at $lustre: ${said//$'\n'/ }"
+  fail "cannot mount $source at $lustre: $said"
 }
 
+mkdir -p "${ready%/*}"
 rm -f "$ready"
+begin 'reading what to mount'
+require_parameters
+# Not in a function, where what is declared would be its own.
+# shellcheck source=/dev/null
+source "$parameters"
+begin 'keeping containers from the metadata'
+close_metadata
 
 if [[ $scratch_kind != none ]]; then
+  begin "making the scratch disk $scratch"
   bring_scratch
   is_mounted "$scratch" xfs || fail "there is no xfs at $scratch"
   open_to_all "$scratch" || fail "cannot write to $scratch"
 fi
 
 if [[ -n $source ]]; then
+  begin "mounting $source at $lustre"
   bring_lustre
   is_mounted "$lustre" lustre || fail "there is no lustre at $lustre"
   for directory in "${directories[@]+"${directories[@]}"}"; do
@@ -218,7 +242,7 @@ if [[ -n $source ]]; then
   done
 fi
 
-mkdir -p "${ready%/*}"
 printf 'environment=%s\nimage=%s\n' "$environment" "$image" >"$ready.new"
 mv "$ready.new" "$ready"
+rm -f "$reason"
 say "ready for jobs in $environment"
