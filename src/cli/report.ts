@@ -5,6 +5,7 @@ import { renderSummary } from "../ui/summary.ts";
 import { colors } from "./colors.ts";
 import { throwAll } from "./fail.ts";
 import { commandFor } from "./flags.ts";
+import { sayRefusedNodes } from "./refused-nodes.ts";
 import { say } from "./say.ts";
 import type { Session } from "./session.ts";
 import { submitCommand } from "./submit.ts";
@@ -38,6 +39,8 @@ export async function report(session: Session, graph: Graph<Cloud>, summary: Sum
       ),
     },
   );
+  // What was not brought up may be Batch's environment, whose own words name no disk.
+  if (failures.length > 0) await sayRefusedNodes(session);
   throwAll(failures);
 }
 

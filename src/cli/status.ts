@@ -2,6 +2,7 @@ import { environment } from "../environment.ts";
 import { readFacts } from "./facts.ts";
 import type { Flags } from "./flags.ts";
 import { isPartial, sayPlan } from "./plan.ts";
+import { sayRefusedNodes } from "./refused-nodes.ts";
 import { withSession } from "./session.ts";
 
 /** What there is beside what should be: `decide` for every node, without acting. */
@@ -10,6 +11,7 @@ export function status(flags: Flags): Promise<void> {
     const graph = environment(session.config, await readFacts(session));
     const plan = await session.engine(graph).plan();
     sayPlan(session, plan);
+    await sayRefusedNodes(session);
     if (isPartial(plan)) process.exitCode = 1;
   });
 }

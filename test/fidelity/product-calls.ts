@@ -15,6 +15,7 @@ import {
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import { countUnfinishedJobs } from "../../src/aws/jobs.ts";
+import { nodeWords } from "../../src/aws/node-words.ts";
 import { Site } from "../environment/site.ts";
 
 export const VERBS = ["up", "bake-ami", "status", "teardown"] as const;
@@ -38,9 +39,18 @@ export async function productCalls(): Promise<ProductCalls> {
       asked.set(call, (asked.get(call) ?? new Set()).add(verb));
     }
   };
-  const up = (site: Site, yaml = "") => during(site, "up", () => site.up(yaml));
+  const said = (site: Site) => nodeWords(site.lab.cloud, "/bootstrap/demux", new Date(0));
+  const up = (site: Site, yaml = "") =>
+    during(site, "up", async () => {
+      await site.up(yaml);
+      await said(site);
+    });
   const bake = (site: Site, yaml = "") => during(site, "bake-ami", () => site.bake(yaml, { force: true }));
-  const status = (site: Site) => during(site, "status", () => site.up("", { dryRun: true }));
+  const status = (site: Site) =>
+    during(site, "status", async () => {
+      await site.up("", { dryRun: true });
+      await said(site);
+    });
   const teardown = (site: Site) =>
     during(site, "teardown", async () => {
       await countUnfinishedJobs(site.lab.cloud, "demux");

@@ -10,6 +10,7 @@ import { subnet } from "../ec2/network.ts";
 import { reaches } from "../ec2/reach.ts";
 import { ec2Slice } from "../ec2/slice.ts";
 import { findInstanceProfile, roleAllows } from "../iam.ts";
+import { bootTrouble, tellTrouble } from "./boot.ts";
 import { imageIdOf } from "./resources.ts";
 import { type EnvironmentState, MINUTE_MS, NEVER, type Node } from "./state.ts";
 
@@ -25,7 +26,9 @@ export function registeredMemoryMiB({ memoryMiB }: InstanceTypeFacts): number {
 export function launchNode(call: Call, environment: EnvironmentState, type: InstanceTypeFacts): Node {
   const [instance] = runInstances(call, launchRequest(call, environment, type));
   const role = findInstanceProfile(call, environment.resources?.instanceRole ?? "")?.roleName;
+  const trouble = bootTrouble(call, instance!);
   const joins =
+    trouble === undefined &&
     roleAllows(call, role, "ecs:RegisterContainerInstance", "*") &&
     reaches(call, instance!, ["ecs", "ecs-agent", "ecs-telemetry"]);
   const node: Node = {
@@ -35,10 +38,22 @@ export function launchNode(call: Call, environment: EnvironmentState, type: Inst
     memoryMiB: registeredMemoryMiB(type),
     launchedAt: call.now,
     readyAt: joins ? call.now + call.between(...JOINS_MS) : NEVER,
+    ...(trouble && { trouble }),
     images: [],
   };
   environment.nodes.push(node);
   return node;
+}
+
+/** What nodes that gave their disks up have to say by now. */
+export function tellTroubles(call: Call, { nodes, resources }: EnvironmentState): void {
+  const { instances } = ec2Slice(call);
+  const role = findInstanceProfile(call, resources?.instanceRole ?? "")?.roleName;
+  for (const node of nodes) {
+    if (node.trouble === undefined || node.trouble.at > call.now) continue;
+    tellTrouble(call, instances[node.instanceId]!, role, node.trouble);
+    node.trouble = undefined;
+  }
 }
 
 /** Ends an environment's nodes, all or some. */

@@ -2,7 +2,7 @@ import type { Call } from "../../service.ts";
 import { findRole, releaseServiceLinkedRole } from "../iam.ts";
 import { isForgotten, jobIndex, limitOf } from "./job-index.ts";
 import { advanceJob, failWaiting, loseHost, settleDependencies } from "./job-life.ts";
-import { endNodes, lostNodes } from "./nodes.ts";
+import { endNodes, lostNodes, tellTroubles } from "./nodes.ts";
 import { jobsOn, noteIdle, placeJobs } from "./placement.ts";
 import { profileReadyAt, templateVersionOf, troubleWith, userDataTrouble } from "./resources.ts";
 import {
@@ -74,7 +74,10 @@ function earliest(state: BatchState): number {
   };
   for (const environment of Object.values(environments)) {
     note(environment.nextAt);
-    for (const node of environment.nodes) note(endOf(environment, node));
+    for (const node of environment.nodes) {
+      note(endOf(environment, node));
+      note(node.trouble?.at);
+    }
   }
   for (const { nextAt } of Object.values(queues)) note(nextAt);
   return first;
@@ -92,6 +95,7 @@ function endOf({ resources, nodes, status }: EnvironmentState, node: Node): numb
 }
 
 function settleNodes(call: Call, environment: EnvironmentState): void {
+  tellTroubles(call, environment);
   for (const node of [...environment.nodes]) {
     if (!isDue(call, endOf(environment, node))) continue;
     if (node.readyAt === NEVER) {

@@ -13,6 +13,13 @@ import type { Failure } from "./program.ts";
 export type Status = "CREATING" | "UPDATING" | "DELETING" | "DELETED" | "VALID" | "INVALID";
 
 /** An instance Batch runs for a compute environment. */
+/** When a node gives its disks up, and what it says then. */
+export interface BootTrouble {
+  readonly at: number;
+  readonly environment: string;
+  readonly words: string;
+}
+
 export interface Node {
   readonly instanceId: string;
   readonly type: string;
@@ -20,8 +27,10 @@ export interface Node {
   /** What the ECS agent registers, less than the type's memory. */
   readonly memoryMiB: number;
   readonly launchedAt: number;
-  /** When it has joined the cluster; never, if its role does not let it or ECS is out of its reach. */
+  /** When it has joined the cluster; never, if its role does not let it, ECS is out of its reach or its disks are. */
   readonly readyAt: number;
+  /** Until it has told it. */
+  trouble?: BootTrouble | undefined;
   idleSince?: number | undefined;
   /** Images it has pulled. */
   images: string[];

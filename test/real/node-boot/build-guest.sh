@@ -12,7 +12,7 @@ superfluous=(getty.target {apt-daily,apt-daily-upgrade,dpkg-db-backup,e2scrub_al
   modprobe@{configfs,dm_mod,drm,efi_pstore,fuse,loop}.service nvmefc-boot-connections.service nvmf-autoconnect.service
   lvm2-monitor.service lvm2-lvmpolld.socket blk-availability.service
   cloud-config.service cloud-init-hotplugd.socket uuidd.socket remote-fs.target systemd-ask-password-{console,wall}.path)
-modules=(xfs raid0 dm-mod nvmet-tcp nvme-tcp qemu_fw_cfg veth nft_compat nft_chain_nat nft_counter ip_tables iptable_filter)
+modules=(xfs raid0 dm-mod nvmet-tcp nvme-tcp qemu_fw_cfg veth nf_tables nft_compat)
 
 work=$(mktemp -d "$folder.XXXXXX")
 trap 'rm -rf "$work"' EXIT
