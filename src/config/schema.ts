@@ -143,7 +143,7 @@ const scratch = object({
 const machineImage = object({
   os: choice(["al2023", "al2"]).describe("al2 has reached its end of support (2026-06-30)."),
   packages: list(text(/^[A-Za-z0-9][A-Za-z0-9._+:~-]*$/, "an RPM package's name", 200), "RPM package names").describe(
-    "Installed besides the Lustre client, xfsprogs and mdadm.",
+    "Installed besides the Lustre client, xfsprogs, mdadm and the AWS CLI.",
   ),
   builderInstanceType: instanceType.describe("Of the instance the image is baked on; it lives only while baking."),
   rootGiB: whole(30, 16_384, "GiB").optional().describe("Root volume. Default: the base image's (30)."),

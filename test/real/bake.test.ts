@@ -100,6 +100,17 @@ describe.each<Os>(["al2023", "al2"])("a bake of %s", (os) => {
     await builder.runAgain();
   });
 
+  it("puts onto the disk what nodes do at each boot, enabled and as systemd wants it", async () => {
+    const units = "bootstrap-{storage.service,refuse.service,deadline.timer,power-off.timer,power-off.service}";
+    expect(
+      await builder.do(`systemd-analyze verify /etc/systemd/system/${units} && bash -n /usr/lib/bootstrap/*`),
+    ).toEqual({
+      ...{ status: 0, stdout: "", stderr: "" },
+    });
+    const enabled = await builder.do("systemctl is-enabled bootstrap-storage.service bootstrap-deadline.timer");
+    expect(enabled.stdout).toBe("enabled\nenabled");
+  });
+
   it("changes nothing when it is run again", async () => {
     const once = await builder.disk();
     expect(await builder.runAgain()).toMatchObject({ status: 0, stderr: "" });
@@ -119,7 +130,7 @@ describe.each<Os>(["al2023", "al2"])("a bake of %s that fails says why in its la
     expect(ended.status).toBe(1);
     expect(lastLines(ended).slice(-2)).toEqual([
       "Error: Unable to find a match: no-such-package",
-      expect.stringMatching(/^bootstrap: provision failed: .* xfsprogs mdadm no-such-package: status 1$/),
+      expect.stringMatching(/^bootstrap: provision failed: .* xfsprogs mdadm awscli(-2)? no-such-package: status 1$/),
     ]);
   });
 
@@ -150,6 +161,26 @@ describe.each<Os>(["al2023", "al2"])("a bake of %s that fails says why in its la
     expect((await builder.do("systemctl is-active ecs.service")).stdout).toBe("active");
     await builder.do("cd /etc && rm -r yum.repos.d && mv reachable yum.repos.d");
     expect((await builder.runAgain()).status).toBe(0);
+  });
+});
+
+describe("the disk that an image is made from", () => {
+  it("is as clean as it was left, whatever services write while they are being stopped", async () => {
+    await using builder = await BuilderMachine.boot(images, "al2023");
+    expect((await builder.run(bake("al2023"))).status).toBe(0);
+    const late = `echo ${instanceId} | tee /etc/hostname /etc/machine-id /var/lib/systemd/random-seed /var/log/messages >/srv/late
+mkdir -p /var/lib/amazon/ssm/Vault /var/lib/ecs/data /var/lib/cloud/data
+echo ${instanceId} | tee /var/lib/amazon/ssm/Vault/key /var/lib/ecs/data/agent.db /var/lib/cloud/data/id >/dev/null`;
+    await builder.do("cat >/srv/late.sh", late);
+    await builder.do(
+      "systemd-run --unit=late-writer bash -c 'trap \"bash /srv/late.sh; exit\" TERM; /usr/bin/sleep infinity & wait'",
+    );
+    await builder.powerOff();
+    expect(await builder.has("/srv/late"), "nothing was written").toBe(true);
+    expect([...(await builder.mentions(instanceId))].sort()).toEqual(["./srv/late", "./srv/late.sh"]);
+    const unwanted = ["/etc/hostname", "/var/lib/systemd/random-seed", "/var/lib/ecs/data/agent.db"];
+    const own = ["/var/lib/amazon/ssm/Vault", "/etc/systemd/system/bootstrap-forget.service"];
+    for (const path of [...unwanted, ...own]) expect(await builder.has(path), path).toBe(false);
   });
 });
 

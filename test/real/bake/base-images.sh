@@ -90,6 +90,8 @@ kernel/fs/lustre/lustre.ko"
   touch "$base/usr/lib/modules/$kernel"/modules.{order,builtin.modinfo}
   depmod -b "$base/usr" "$kernel"
   stand_in sleep </dev/null
+  stand_in iptables </dev/null
+  stand_in curl </dev/null
   stand_in cloud-init </dev/null
   # Debian's rpm keeps its database in the home folder otherwise.
   install -D -m 644 /dev/stdin "$base/etc/rpm/macros" <<<'%_dbpath /var/lib/rpm'
@@ -110,6 +112,8 @@ al2023() {
   package "$repos/2023.7" xfsprogs 6.1.0 1.amzn2023
   programs mdadm
   package "$repos/2023.7" mdadm 4.2 1.amzn2023
+  programs aws
+  package "$repos/2023.7" awscli-2 2.25.0 1.amzn2023
   package "$repos/2023.7" htop 3.2.1 1.amzn2023
   ecs_init "$repos/2023.7"
   package "$repos/latest" kernel 6.1.147 172.266.amzn2023
@@ -131,6 +135,8 @@ al2() {
   cp "$folder"/al2023/srv/repos/2023.7/noarch/{xfsprogs,mdadm,htop,ecs-init}-*.rpm "$repos/core/noarch"
   package "$repos/core" system-release 2 1 'system-release(releasever) = 2'
   package "$repos/core" kernel 5.10.245 241.976.amzn2
+  programs aws
+  package "$repos/core" awscli 1.18.147 1.amzn2
   programs mount.lustre lctl
   package "$repos/extras/lustre" lustre-client 2.12.8 1.amzn2
   repository "$repos/core"

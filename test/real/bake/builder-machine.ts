@@ -39,7 +39,9 @@ export class BaseImages implements Disposable {
 export class BuilderMachine implements AsyncDisposable {
   readonly #machine: Running;
   readonly #mountPoint: string;
-  readonly #pid: string;
+  #pid: string;
+  /** Stays where the machine's disk is mounted when the machine itself is off. */
+  #keeper: Keeper | undefined;
 
   private constructor(machine: Running, mountPoint: string, pid: string) {
     this.#machine = machine;
@@ -93,6 +95,21 @@ export class BuilderMachine implements AsyncDisposable {
     return this.#onDisk(`grep -rlF ${shellQuote(text)} . || true`);
   }
 
+  /** Powers it off and leaves its disk to look at, as an image is made from it. */
+  async powerOff(): Promise<void> {
+    this.#keeper = keeperOf(this.#pid);
+    await once(this.#keeper.stdout, "data");
+    await this.do("systemctl --no-block poweroff");
+    await this.#machine;
+    this.#pid = String(this.#keeper.pid);
+  }
+
+  /** Whether its disk has a file of that path. */
+  async has(path: string): Promise<boolean> {
+    const [word] = await this.#onDisk(`if [[ -e .${path} && ! -c .${path} ]]; then echo yes; fi`);
+    return word === "yes";
+  }
+
   /** Resolves when the machine has powered off. */
   async poweredOff(): Promise<void> {
     await this.#machine;
@@ -116,8 +133,17 @@ export class BuilderMachine implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#machine.stdin?.end();
     await this.#machine;
+    this.#keeper?.kill("SIGKILL");
+    await this.#keeper;
     rmSync(this.#mountPoint, { recursive: true });
   }
+}
+
+type Keeper = ReturnType<typeof keeperOf>;
+
+function keeperOf(pid: string) {
+  const words = ["--target", pid, "--mount", "sh", "-c", "echo there; exec /usr/bin/sleep infinity"];
+  return execa("nsenter", words, { reject: false });
 }
 
 type Running = ReturnType<typeof started>;
