@@ -41,7 +41,13 @@ export default defineConfig({
       // Real parts: builders, registries, kernels, other people's clients. They want Debian packages; see test/real/README.md.
       {
         extends: true,
-        test: { name: "real", include: ["test/real/**/*.test.ts"], testTimeout: 600_000, fileParallelism: false },
+        test: {
+          name: "real",
+          include: ["test/real/**/*.test.ts"],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
       },
     ],
   },
