@@ -1,10 +1,10 @@
 import {
   DescribeVpcAttributeCommand,
-  DescribeVpcsCommand,
   type InstanceTypeInfo,
   paginateDescribeInstanceTypeOfferings,
   paginateDescribeInstanceTypes,
   paginateDescribeSubnets,
+  paginateDescribeVpcs,
   type Subnet,
   type Vpc,
 } from "@aws-sdk/client-ec2";
@@ -131,8 +131,11 @@ type ZonesOf = ReadonlyMap<string, ReadonlySet<string>>;
 async function vpcsFor(cloud: Cloud, { vpcId, subnetId, computeSubnetIds }: NetworkWish): Promise<Vpc[]> {
   if (vpcId === undefined && (subnetId !== undefined || computeSubnetIds?.length)) return [];
   const filter = vpcId === undefined ? { Name: "is-default", Values: ["true"] } : { Name: "vpc-id", Values: [vpcId] };
-  const { Vpcs } = await cloud.ec2.send(new DescribeVpcsCommand({ Filters: [filter] }));
-  return Vpcs ?? [];
+  const all: Vpc[] = [];
+  for await (const page of paginateDescribeVpcs({ client: cloud.ec2 }, { Filters: [filter] })) {
+    all.push(...(page.Vpcs ?? []));
+  }
+  return all;
 }
 
 async function subnetsOf(cloud: Cloud): Promise<Subnet[]> {

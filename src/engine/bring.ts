@@ -20,6 +20,9 @@ const MOST_NUDGES = 3;
 /** A nudge takes a while to be seen. */
 const NUDGE_AGAIN_MS = 30_000;
 
+/** How long a thing is waited for that AWS shows in a state nobody knows the end of. */
+const UNSURE_MS = 30 * 60_000;
+
 /** What a node looks like now, beside what it should be. */
 export interface Look {
   readonly inputs: unknown;
@@ -408,7 +411,8 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
       }
 
       // Of what stands there, and is nudged, the nudges are counted.
-      if (waitedMs > timeoutMs && (!one || one.state === "pending")) throw tooLong(node, last, timeoutMs);
+      const patienceMs = one?.unsure ? Math.min(timeoutMs, UNSURE_MS) : timeoutMs;
+      if (waitedMs > patienceMs && (!one || one.state === "pending")) throw tooLong(node, last, patienceMs);
       const expected = one?.state === "pending" && !step.tail && waitedMs < expectMs;
       await calls.wait(expected ? expectMs - waitedMs : everyMs);
     }

@@ -43,6 +43,8 @@ export interface Found<O = unknown> {
   readonly createdAt?: Date | undefined;
   /** AWS's own word: CREATING, or the reason it failed. */
   readonly detail?: string | undefined;
+  /** Pending only because AWS's word for its state is not known to us: not waited for as long as one that is at work. */
+  readonly unsure?: true;
   /** Complete when ready. */
   readonly output?: O | undefined;
   readonly drift?: readonly Drift[] | undefined;

@@ -167,11 +167,11 @@ const STATE: Readonly<Record<ImageState, State>> = {
 function fromImage(context: Seeker, image: Image): Found<AmiOutput> {
   const tags = tagRecord(image.Tags);
   const { ImageId: imageId, State: word, StateReason, CreationDate, RootDeviceName: rootDeviceName } = image;
-  const { state, detail } = stateFrom(STATE, word);
+  const { detail, ...condition } = stateFrom(STATE, word);
   return {
     ref: imageId!,
     ...fromTags(context, tags),
-    state,
+    ...condition,
     detail: StateReason?.Message || detail,
     createdAt: CreationDate === undefined ? undefined : new Date(CreationDate),
     output: {

@@ -171,9 +171,9 @@ async function described({ batch }: Cloud, nameOrArn: string): Promise<ComputeEn
 }
 
 function condition({ state, status, statusReason }: ComputeEnvironmentDetail) {
-  const { state: now, detail } = stateFrom(STATE, status);
+  const { detail, ...now } = stateFrom(STATE, status);
   const word = state === "DISABLED" ? `${detail}, DISABLED` : detail;
-  return { state: now, detail: status === "INVALID" ? (statusReason ?? word) : word };
+  return { ...now, detail: status === "INVALID" ? (statusReason ?? word) : word };
 }
 
 /** In AWS's own words, for create as for update; the image stands here alone, and not in the launch template. */

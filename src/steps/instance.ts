@@ -9,7 +9,7 @@ import {
   type Tag,
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
-import { DescribeInstanceInformationCommand } from "@aws-sdk/client-ssm";
+import { type InstanceInformation, paginateDescribeInstanceInformation } from "@aws-sdk/client-ssm";
 import type { Cloud } from "../aws/clients.ts";
 import { orNothing, unless } from "../aws/errors.ts";
 import { stateFrom } from "../aws/state.ts";
@@ -150,12 +150,16 @@ function condition(
 
 async function online(cloud: Cloud, instanceIds: string[]): Promise<string[]> {
   if (instanceIds.length === 0) return [];
-  const answer = await cloud.ssm
-    .send(new DescribeInstanceInformationCommand({ Filters: [{ Key: "InstanceIds", Values: instanceIds }] }))
-    .catch(unless("notPropagated"));
-  return (answer?.InstanceInformationList ?? [])
-    .filter(({ PingStatus }) => PingStatus === "Online")
-    .map(({ InstanceId }) => InstanceId!);
+  const heardOf: InstanceInformation[] = [];
+  const asked = { Filters: [{ Key: "InstanceIds", Values: instanceIds }] };
+  try {
+    for await (const page of paginateDescribeInstanceInformation({ client: cloud.ssm }, asked)) {
+      heardOf.push(...(page.InstanceInformationList ?? []));
+    }
+  } catch (error) {
+    unless("notPropagated")(error);
+  }
+  return heardOf.filter(({ PingStatus }) => PingStatus === "Online").map(({ InstanceId }) => InstanceId!);
 }
 
 async function rootDeviceName(cloud: Cloud, imageId: string): Promise<string | undefined> {

@@ -123,9 +123,9 @@ async function described({ batch }: Cloud, nameOrArn: string): Promise<JobQueueD
 }
 
 function condition({ state, status, statusReason }: JobQueueDetail) {
-  const { state: now, detail } = stateFrom(STATE, status);
+  const { detail, ...now } = stateFrom(STATE, status);
   const word = state === "DISABLED" ? `${detail}, DISABLED` : detail;
-  return { state: now, detail: status === "INVALID" ? (statusReason ?? word) : word };
+  return { ...now, detail: status === "INVALID" ? (statusReason ?? word) : word };
 }
 
 type Settings = Required<

@@ -3,10 +3,10 @@ import {
   CreateLaunchTemplateVersionCommand,
   DeleteLaunchTemplateCommand,
   DeleteLaunchTemplateVersionsCommand,
-  DescribeLaunchTemplatesCommand,
   type LaunchTemplate,
   type LaunchTemplateVersion,
   ModifyLaunchTemplateCommand,
+  paginateDescribeLaunchTemplates,
   paginateDescribeLaunchTemplateVersions,
   type RequestLaunchTemplateData,
   type ValidationWarning,
@@ -135,10 +135,11 @@ export const launchTemplate: Step<LaunchTemplateInputs, LaunchTemplateOutput, un
 
 async function templateNamed(cloud: Cloud, name: string): Promise<LaunchTemplate | undefined> {
   // By its name and not by tags, to see one that is not ours too; a filter answers nothing where a name would be an error.
-  const { LaunchTemplates } = await cloud.ec2.send(
-    new DescribeLaunchTemplatesCommand({ Filters: [{ Name: "launch-template-name", Values: [name] }] }),
-  );
-  return LaunchTemplates?.[0];
+  const asked = { Filters: [{ Name: "launch-template-name", Values: [name] }] };
+  for await (const { LaunchTemplates } of paginateDescribeLaunchTemplates({ client: cloud.ec2 }, asked)) {
+    if (LaunchTemplates?.[0]) return LaunchTemplates[0];
+  }
+  return undefined;
 }
 
 async function versionsOf(cloud: Cloud, LaunchTemplateId: string): Promise<LaunchTemplateVersion[]> {

@@ -3,7 +3,7 @@ import type { Fault } from "../../sandbox/faults.ts";
 import { MemoryStore, World, type Store as WorldStore } from "../../sandbox/world.ts";
 import type { Store } from "../../src/engine/manifest.ts";
 import { Site } from "../environment/site.ts";
-import { lab } from "../steps/harness.ts";
+import { type LabOptions, lab } from "../steps/harness.ts";
 
 /** Everything that outlives a power cut: the cloud, and the disk of the one who worked. */
 export interface Moment {
@@ -23,6 +23,8 @@ export interface DeskOptions {
   readonly faults?: readonly Fault[];
   /** Told before a write, between the new file and its new name, and after. */
   readonly onWrite?: (stage: "before" | "between" | "after") => void | Promise<void>;
+  /** Stands between the sandbox and the clients. */
+  readonly front?: NonNullable<LabOptions["front"]>;
   /** Told of each call: the world before it, and what it was. */
   readonly onCall?: (call: CallRecord, before: string) => void;
   /** Before the world is changed by a call, and after, before the call is answered. */
@@ -64,6 +66,7 @@ export function deskAt(moment: Moment | undefined, options: DeskOptions = {}): D
   const where = lab(region, {
     keeper,
     oversleep: options.oversleep ?? 1,
+    ...(options.front && { front: options.front }),
     onCall: (call) => onCall(call, before),
     ...(moment && { world: World.parse(moment.world), startMs: moment.now + laterMs }),
   });

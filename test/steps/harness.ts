@@ -3,7 +3,7 @@ import type { CallerPolicy } from "../../sandbox/caller/authorize.ts";
 import type { CallRecord } from "../../sandbox/calls.ts";
 import type { Fault } from "../../sandbox/faults.ts";
 import { inProcess } from "../../sandbox/in-process.ts";
-import { createSandbox } from "../../sandbox/sandbox.ts";
+import { createSandbox, type Sandbox } from "../../sandbox/sandbox.ts";
 import { MemoryStore, type Store, World } from "../../sandbox/world.ts";
 import { type Cloud, connect } from "../../src/aws/clients.ts";
 import { classify } from "../../src/aws/errors.ts";
@@ -38,10 +38,17 @@ export interface LabOptions {
   readonly keeper?: (world: World) => Store;
   /** Told of each request after the world was changed, before it is answered. */
   readonly onCall?: (record: CallRecord) => void;
+  /** What the clients speak to in place of the sandbox itself. */
+  readonly front?: (sandbox: Pick<Sandbox, "request">) => Pick<Sandbox, "request">;
 }
 
 export function lab(region = "us-east-1", options: LabOptions = {}): Lab {
-  const { oversleep = 1, keeper = (kept) => new MemoryStore(kept), onCall = () => {} } = options;
+  const {
+    oversleep = 1,
+    keeper = (kept) => new MemoryStore(kept),
+    onCall = () => {},
+    front = (given) => given,
+  } = options;
   const time = jumpingClock(options.startMs);
   const clock = {
     ...time,
@@ -63,7 +70,7 @@ export function lab(region = "us-east-1", options: LabOptions = {}): Lab {
       region: where,
       endpoint: "http://sandbox.invalid",
       credentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "not-a-secret" },
-      requestHandler: inProcess(sandbox) as NonNullable<Parameters<typeof connect>[0]["requestHandler"]>,
+      requestHandler: inProcess(front(sandbox)) as NonNullable<Parameters<typeof connect>[0]["requestHandler"]>,
       sleep: (ms) => clock.sleep(ms),
     });
   const world = {
