@@ -17,8 +17,8 @@ export function refuse({ nodes }: Plan<Cloud>): void {
 }
 
 /**
- * Asks before something is replaced, or removed because nothing uses it any more. New versions of what is versioned,
- * and a new image from `bake-ami`, are what the verbs are for.
+ * Asks before something is replaced, put out of reach for a while, or removed because nothing uses it any more. New
+ * versions of what is versioned, and a new image from `bake-ami`, are what the verbs are for.
  */
 export async function agree(
   session: Session,
@@ -29,10 +29,17 @@ export async function agree(
   const replaced = nodes
     .filter(({ verdict, node }) => verdict === "replace" && !targets?.has(node))
     .map(({ node, ref, reason }) => `replace ${node}${ref ? ` (${ref})` : ""}: ${reason}`);
+  const disturbing = nodes
+    .filter(({ verdict }) => verdict === "update")
+    .flatMap(({ node, ref, drift = [] }) =>
+      drift
+        .filter(({ asks }) => asks !== undefined)
+        .map(({ field, have, want, asks }) => `change ${node} (${ref}), ${field} from ${have} to ${want}: ${asks}`),
+    );
   const dropped = removals
     .filter(({ found }) => !graph.node(found.node))
     .map(({ step, found }) => `remove ${step.kind} ${found.ref}: nothing in the config speaks of it`);
-  const losses = [...replaced, ...dropped];
+  const losses = [...replaced, ...disturbing, ...dropped];
   if (losses.length === 0) return;
   const what = losses.map((loss) => `  ${loss}`).join("\n");
   if (!session.confirm) {

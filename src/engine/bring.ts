@@ -1,5 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { decide, isIntended, refusalOf, refuseChange, toMend, type Verdict, type Wanted, wantedOne } from "./decide.ts";
+import {
+  bar,
+  decide,
+  isIntended,
+  refusalOf,
+  refuseChange,
+  toMend,
+  type Verdict,
+  type Wanted,
+  wantedOne,
+} from "./decide.ts";
 import { AbortedError, StepError } from "./errors.ts";
 import type { Outcome } from "./events.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -379,6 +389,9 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
         });
         const upToDate = step.shared || one.fingerprint === wanted.fingerprint;
         if (one.state === "ready" && drift.length === 0 && upToDate) return found;
+        // It could be changed when the plan was made, and no longer.
+        const barred = upToDate ? undefined : bar(one, wanted);
+        if (barred?.never !== undefined) throw refusalOf(step.kind, id, refuseChange(one, barred));
         if (!step.update)
           throw failed(node, { ...one, detail: "it is not what was asked for, and cannot be changed" }, record);
         const difference =

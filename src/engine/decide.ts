@@ -201,16 +201,16 @@ function refuseData(found: Found, reason: string): Verdict {
 }
 
 /** A wanted change that can never be made, or that AWS gave up on when it was asked for. */
-function bar({ drift = [] }: Found, { repair }: Wanted): Drift | undefined {
+export function bar({ drift = [] }: Found, { repair }: Wanted): Drift | undefined {
   return drift.find(({ never, failed }) => never !== undefined || (failed !== undefined && !repair));
 }
 
-export function refuseChange(found: Found, { field, want, have, never, failed }: Drift): Refusal {
+export function refuseChange(found: Found, { field, want, have, never, first, failed }: Drift): Refusal {
   const rule = never ?? `AWS gave up on this change: ${failed?.reason}`;
   const instead =
     never === undefined
       ? "when the reason is gone, run bootstrap up --repair, which asks for it once more"
-      : "copy the data away and run bootstrap teardown --discard-data, then bootstrap up";
+      : (first ?? "copy the data away and run bootstrap teardown --discard-data, then bootstrap up");
   return {
     do: "refuse",
     found,

@@ -9,8 +9,12 @@ export interface Drift {
   readonly have: string;
   /** Mending it replaces running machines, or may be against another's will: `up` only reports it, `up --repair` mends it. */
   readonly disruptive?: true;
-  /** Why it cannot be mended at all: such a change is refused. */
+  /** Why it cannot be mended, at all or as things are: such a change is refused. */
   readonly never?: string;
+  /** Of one that cannot be mended as things are: what to do first. */
+  readonly first?: string;
+  /** What mending it means for those at work: `up` asks first. */
+  readonly asks?: string;
   /** This very change was asked for, and AWS gave up on it: it is said, and not asked for again until `up --repair`. */
   readonly failed?: Failure;
 }

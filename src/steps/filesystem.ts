@@ -1,3 +1,4 @@
+import { paginateDescribeInstances } from "@aws-sdk/client-ec2";
 import {
   type AdministrativeAction,
   CreateFileSystemCommand,
@@ -11,8 +12,19 @@ import {
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
 import { orNothing, unless } from "../aws/errors.ts";
+import { countUnfinishedJobs } from "../aws/jobs.ts";
 import { stateFrom } from "../aws/state.ts";
-import { fingerprintTags, fromTags, idTags, ownerTags, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
+import {
+  ENV_TAG,
+  fingerprintTags,
+  fromTags,
+  idTags,
+  NODE_TAG,
+  ownerTags,
+  tagList,
+  tagRecord,
+  tagsOf,
+} from "../aws/tags.ts";
 import type { Drift, FindContext, Found, State, Step } from "../engine/step.ts";
 
 export interface FilesystemInputs {
@@ -83,11 +95,13 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
       for (const live of page.FileSystems ?? []) {
         const origin = originOf(context, live);
         if (!origin.owned && !origin.hint) continue;
-        const drift = inputs && driftFrom(inputs, live);
+        const differs = inputs && driftFrom(inputs, live);
+        const now = condition(live, differs);
+        const drift = now.state === "ready" ? await unlessInUse(context, differs) : differs;
         found.push({
           ref: live.FileSystemId!,
           ...origin,
-          ...condition(live, drift),
+          ...now,
           createdAt: live.CreationTime,
           output: outputOf(live),
           drift,
@@ -135,17 +149,19 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
     }
     await cloud.fsx
       .send(
-        new UpdateFileSystemCommand({
-          FileSystemId: found.ref,
-          ...(drifts(found, "capacityGiB") && { StorageCapacity: inputs.capacityGiB }),
-          ...(drifts(found, "lustreVersion") && { FileSystemTypeVersion: inputs.lustreVersion }),
-          ...(["throughputPerTiB", "compression"].some((field) => drifts(found, field)) && {
-            LustreConfiguration: {
-              ...(drifts(found, "throughputPerTiB") && { PerUnitStorageThroughput: inputs.throughputPerTiB }),
-              ...(drifts(found, "compression") && { DataCompressionType: inputs.compression }),
-            },
-          }),
-        }),
+        // A version is raised alone: if that fails, all of it is rolled back.
+        drifts(found, "lustreVersion")
+          ? new UpdateFileSystemCommand({ FileSystemId: found.ref, FileSystemTypeVersion: inputs.lustreVersion })
+          : new UpdateFileSystemCommand({
+              FileSystemId: found.ref,
+              ...(drifts(found, "capacityGiB") && { StorageCapacity: inputs.capacityGiB }),
+              ...(["throughputPerTiB", "compression"].some((field) => drifts(found, field)) && {
+                LustreConfiguration: {
+                  ...(drifts(found, "throughputPerTiB") && { PerUnitStorageThroughput: inputs.throughputPerTiB }),
+                  ...(drifts(found, "compression") && { DataCompressionType: inputs.compression }),
+                },
+              }),
+            }),
       )
       // This very change, not to be seen yet, or another one: it may take an hour, and is waited for by looking.
       .catch(unless("busy"));
@@ -206,11 +222,9 @@ function condition(live: FileSystem, drift: readonly Drift[] | undefined): Pick<
     // It keeps nobody from the data, only from the next change.
     return { state: drift?.length ? "pending" : "ready", detail: `${AdministrativeActionType} ${ProgressPercent}%` };
   }
-  const last = actions
-    .filter(({ AdministrativeActionType }) => AdministrativeActionType === "FILE_SYSTEM_UPDATE")
-    .sort((a, b) => Number(b.RequestTime ?? 0) - Number(a.RequestTime ?? 0))[0];
+  const [last] = updates(live);
   if (last?.Status === "FAILED" && drift?.length) {
-    return { state, detail: `FILE_SYSTEM_UPDATE FAILED: ${last.FailureDetails?.Message ?? "no reason given"}` };
+    return { state, detail: `FILE_SYSTEM_UPDATE FAILED: ${reasonOf(last)}` };
   }
   return { state, detail: lifecycle };
 }
@@ -251,24 +265,71 @@ function isRunning({ Status }: AdministrativeAction): boolean {
   return Status === "PENDING" || Status === "IN_PROGRESS";
 }
 
+function reasonOf({ FailureDetails }: AdministrativeAction): string {
+  return FailureDetails?.Message ?? "no reason given";
+}
+
 /** Security groups are not among what AWS tells of a file system, so they cannot drift. */
 function driftFrom(inputs: FilesystemInputs, live: FileSystem): Drift[] {
-  const lustre = live.LustreConfiguration;
   const { capacityGiB, lustreVersion, compression, throughputPerTiB } = inputs;
-  return driftOf(
-    {
-      capacityGiB,
-      lustreVersion,
-      compression,
-      ...(throughputPerTiB !== undefined && { throughputPerTiB }),
-    },
-    {
-      capacityGiB: live.StorageCapacity,
-      lustreVersion: live.FileSystemTypeVersion,
-      compression: lustre?.DataCompressionType ?? "NONE",
-      throughputPerTiB: lustre?.PerUnitStorageThroughput,
-    },
-  ).map(onlyUp);
+  const wanted = {
+    ...{ capacityGiB, lustreVersion, compression },
+    ...(throughputPerTiB !== undefined && { throughputPerTiB }),
+  };
+  const [last] = updates(live);
+  const asked = last?.Status === "FAILED" ? valuesOf(last.TargetFileSystemValues) : {};
+  const given = last && { reason: reasonOf(last), at: last.RequestTime };
+  return driftOf(wanted, { ...valuesOf(live), compression: live.LustreConfiguration?.DataCompressionType ?? "NONE" })
+    .map(onlyUp)
+    .map((entry) => (given && String(asked[entry.field]) === entry.want ? { ...entry, failed: given } : entry));
+}
+
+function valuesOf(live: FileSystem | undefined): Readonly<Record<string, string | number | undefined>> {
+  return {
+    capacityGiB: live?.StorageCapacity,
+    lustreVersion: live?.FileSystemTypeVersion,
+    compression: live?.LustreConfiguration?.DataCompressionType,
+    throughputPerTiB: live?.LustreConfiguration?.PerUnitStorageThroughput,
+  };
+}
+
+/** A version can be raised only while no client is connected, or FSx fails and rolls it back; nobody can use it meanwhile. */
+async function unlessInUse(
+  { cloud, name }: FindContext<unknown, Cloud>,
+  drift: readonly Drift[] | undefined,
+): Promise<readonly Drift[] | undefined> {
+  if (!drift?.some(({ field, never }) => field === "lustreVersion" && never === undefined)) return drift;
+  const [nodes, jobs] = await Promise.all([liveNodes(cloud, name), countUnfinishedJobs(cloud, name)]);
+  const judged =
+    nodes.length + jobs === 0
+      ? { asks: "nobody can use it for up to 30 minutes, and no other machine may have it mounted" }
+      : {
+          never: `FSx raises a version only while nothing has it mounted, and ${inUse(nodes, jobs)}`,
+          first: "wait until the jobs are done and the nodes are gone (compute.minVcpus must be 0), then run it again",
+        };
+  return drift.map((entry) => (entry.field === "lustreVersion" ? { ...entry, ...judged } : entry));
+}
+
+function inUse(nodes: readonly string[], jobs: number): string {
+  return [
+    ...(nodes.length > 0 ? [`${nodes.length} of its nodes live (${nodes.slice(0, 5).join(", ")})`] : []),
+    ...(jobs > 0 ? [`${jobs} jobs are not done`] : []),
+  ].join(" and ");
+}
+
+/** Instances that Batch launched for the environment: they mount it, and builders do not. */
+async function liveNodes({ ec2 }: Cloud, name: string): Promise<string[]> {
+  const Filters = [
+    { Name: `tag:${ENV_TAG}`, Values: [name] },
+    { Name: "instance-state-name", Values: ["pending", "running", "stopping", "shutting-down"] },
+  ];
+  const nodes: string[] = [];
+  for await (const page of paginateDescribeInstances({ client: ec2 }, { Filters })) {
+    for (const { InstanceId, Tags } of (page.Reservations ?? []).flatMap(({ Instances = [] }) => Instances)) {
+      if (tagRecord(Tags)[NODE_TAG] === undefined) nodes.push(InstanceId!);
+    }
+  }
+  return nodes.sort();
 }
 
 const ONLY_UP: readonly (readonly [field: string, rule: string])[] = [

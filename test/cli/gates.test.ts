@@ -2,7 +2,7 @@ import { DescribeImagesCommand, RunInstancesCommand } from "@aws-sdk/client-ec2"
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Flags } from "../../src/cli/flags.ts";
 import { AbortedError, RefusedError } from "../../src/engine/errors.ts";
-import { deskAt } from "../proof/desk.ts";
+import { deskAt, type Moment } from "../proof/desk.ts";
 import { type Typed, theFirstUp, type } from "./typed.ts";
 
 beforeAll(async () => {
@@ -138,5 +138,32 @@ describe("up that can be seen to be impossible", () => {
     const { error, writes } = await type("up", { yaml: "compute: { maxVcpus: 288 }" });
     expect(error).toBeUndefined();
     expect(writes).toContain("UpdateComputeEnvironment");
+  });
+});
+
+describe("a change that puts the file system out of reach", () => {
+  const yaml = "filesystem: { lustreVersion: '2.15' }";
+  let older: Moment;
+
+  beforeAll(async () => {
+    const desk = deskAt(undefined, { oversleep: 10 });
+    expect((await desk.site.up("filesystem: { lustreVersion: '2.12' }")).summary?.failures).toEqual([]);
+    older = desk.freeze();
+  }, 60_000);
+
+  it("is asked about, with how long nobody can use it", async () => {
+    const { asked, error, writes } = await type("up", { yaml, answers: [false], from: older });
+    expect(asked).toEqual([
+      expect.stringMatching(/lustreVersion from 2\.12 to 2\.15: nobody can use it for up to 30 min/),
+    ]);
+    expect(error).toBeInstanceOf(AbortedError);
+    expect(writes).toEqual([]);
+  });
+
+  it("is refused where nobody can be asked, but for --yes", async () => {
+    const { error, writes } = await type("up", { yaml, from: older });
+    expect(error).toBeInstanceOf(RefusedError);
+    expect(writes).toEqual([]);
+    expect((await type("up", { yaml, yes: true, from: older })).writes).toContain("UpdateFileSystem");
   });
 });

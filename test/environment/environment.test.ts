@@ -21,6 +21,8 @@ import {
   PutRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import { beforeEach, describe, expect, it } from "vitest";
+import type { Cloud } from "../../src/aws/clients.ts";
+import type { Plan } from "../../src/engine/engine.ts";
 import { Site } from "./site.ts";
 
 let site: Site;
@@ -304,6 +306,36 @@ describe("a changed config", () => {
     expect(summary?.left.join()).toContain("it may hold data");
     const { FileSystems } = await site.lab.cloud.fsx.send(new DescribeFileSystemsCommand({}));
     expect(FileSystems).toHaveLength(1);
+  });
+
+  it("raises the version only while no node lives, and asks FSx once when FSx gives up on it", async () => {
+    const at = (version: string, minVcpus: number) =>
+      `filesystem: { lustreVersion: "${version}" }\ncompute: { minVcpus: ${minVcpus} }`;
+    const verdict = ({ plan }: { readonly plan: Plan<Cloud> }) => plan.nodes.find(({ node }) => node === "filesystem");
+    await site.up(at("2.12", 36));
+    site.lab.clock.advance(10 * 60_000);
+    const refused = await site.up(at("2.15", 36));
+    expect(verdict(refused)).toMatchObject({
+      verdict: "refuse",
+      reason: expect.stringContaining("1 of its nodes live"),
+    });
+    expect(refused.writes).not.toContain("UpdateFileSystem");
+
+    await site.up(at("2.12", 0));
+    site.lab.clock.advance(60 * 60_000);
+    site.lab.faults.push({ operation: "UpdateFileSystem", fate: { kind: "fail", reason: "a client is connected" } });
+    const failed = await site.up(at("2.15", 0));
+    expect(failed.summary?.failures[0]?.message).toContain("a client is connected");
+    expect(failed.writes.filter((write) => write === "UpdateFileSystem")).toHaveLength(1);
+    site.lab.faults.length = 0;
+    const again = await site.up(at("2.15", 0));
+    expect(verdict(again)).toMatchObject({
+      verdict: "refuse",
+      reason: expect.stringContaining("a client is connected"),
+    });
+    expect(again.writes).not.toContain("UpdateFileSystem");
+    expect((await site.up(at("2.15", 0), { repair: true })).summary?.failures).toEqual([]);
+    expect((await site.up(at("2.15", 0))).plan.idle).toBe(true);
   });
 
   it("makes no second file system when the first one's tags were taken, and gives the way back", async () => {

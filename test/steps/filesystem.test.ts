@@ -1,3 +1,4 @@
+import { RunInstancesCommand } from "@aws-sdk/client-ec2";
 import {
   DescribeFileSystemsCommand,
   TagResourceCommand,
@@ -5,7 +6,8 @@ import {
   UpdateFileSystemCommand,
 } from "@aws-sdk/client-fsx";
 import { beforeEach, describe, expect, it } from "vitest";
-import { tagRecord } from "../../src/aws/tags.ts";
+import { latestBaseImage } from "../../src/aws/facts.ts";
+import { tagList, tagRecord } from "../../src/aws/tags.ts";
 import { type FilesystemInputs, filesystem } from "../../src/steps/filesystem.ts";
 import { contextOf, destroyAll, type Lab, lab, make, seeker, settle } from "./harness.ts";
 import { network } from "./network.ts";
@@ -202,6 +204,79 @@ describe("filesystem", () => {
     const before = world.calls.length;
     expect((await settle(world, filesystem, context)).drift).toEqual([]);
     expect(world.writesSince(before)).toEqual(["UpdateFileSystem"]);
+  });
+
+  describe("raising the version", () => {
+    const older = () => ({
+      ...inputs,
+      deploymentType: "PERSISTENT_1" as const,
+      throughputPerTiB: 50,
+      lustreVersion: "2.12",
+    });
+    const newer = () => contextOf(world, filesystem, { inputs: { ...older(), lustreVersion: "2.15" } });
+
+    /** As Batch launches a node: with the environment's tags, and user data that mounts the file system. */
+    async function runNode(ref: string, tags: Readonly<Record<string, string>> = {}) {
+      const { cloud, clock } = world;
+      const { Instances } = await cloud.ec2.send(
+        new RunInstancesCommand({
+          ...{ MinCount: 1, MaxCount: 1, InstanceType: "c5.large", SubnetId: inputs.subnetId },
+          ImageId: await latestBaseImage(cloud, { os: "al2023", architecture: "x86_64" }),
+          UserData: Buffer.from(`mount -t lustre ${ref}.fsx.us-east-1.amazonaws.com@tcp:/a /fsx`).toString("base64"),
+          TagSpecifications: [{ ResourceType: "instance", Tags: tagList({ "bootstrap:env": "lab", ...tags }) }],
+        }),
+      );
+      await clock.sleep(60_000);
+      return Instances![0]!.InstanceId!;
+    }
+
+    it("asks first, since nobody can use it meanwhile", async () => {
+      await make(world, filesystem, { inputs: older() });
+      const [seen] = await filesystem.find(newer());
+      expect(seen!.drift).toMatchObject([{ field: "lustreVersion", asks: expect.stringContaining("30 minutes") }]);
+      expect((await settle(world, filesystem, newer())).drift).toEqual([]);
+    });
+
+    it("is refused while a node lives, and a builder is none", async () => {
+      const { ref } = await make(world, filesystem, { inputs: older() });
+      await runNode(ref, { "bootstrap:node": "builder" });
+      expect((await filesystem.find(newer()))[0]!.drift).toMatchObject([{ asks: expect.any(String) }]);
+      const node = await runNode(ref);
+      const [seen] = await filesystem.find(newer());
+      expect(seen!.drift).toMatchObject([
+        { never: expect.stringContaining(`1 of its nodes live (${node})`), first: expect.stringContaining("minVcpus") },
+      ]);
+      expect(seen!.drift![0]).not.toHaveProperty("asks");
+    });
+
+    it("fails and is rolled back when a client was connected, and comes with FSx's reason", async () => {
+      const { ref } = await make(world, filesystem, { inputs: older() });
+      const [seen] = await filesystem.find(newer());
+      await filesystem.update!(newer(), seen!);
+      await runNode(ref, { "bootstrap:env": "other" });
+      await world.clock.sleep(30 * 60_000);
+      const [after] = await filesystem.find(newer());
+      expect(after).toMatchObject({ state: "ready", output: { shape: { lustreVersion: "2.12" } } });
+      expect(after!.drift).toMatchObject([
+        { field: "lustreVersion", failed: { reason: expect.stringContaining("clients are connected") } },
+      ]);
+      const [others] = await filesystem.find(
+        contextOf(world, filesystem, { inputs: { ...older(), capacityGiB: 2400 } }),
+      );
+      expect(others!.drift![0]).not.toHaveProperty("failed");
+    });
+
+    it("is a change by itself, before any other", async () => {
+      await make(world, filesystem, { inputs: older() });
+      const context = contextOf(world, filesystem, {
+        inputs: { ...older(), lustreVersion: "2.15", capacityGiB: 2400 },
+      });
+      const before = world.calls.length;
+      expect((await settle(world, filesystem, context)).drift).toEqual([]);
+      const sent = world.calls.slice(before).filter(({ operation }) => operation === "UpdateFileSystem");
+      expect(sent[0]!.input).not.toHaveProperty("StorageCapacity");
+      expect(sent.map(({ input }) => Object.keys(input as object))).toHaveLength(2);
+    });
   });
 
   it("tells a smaller capacity as drift that can never be mended, with both sizes", async () => {

@@ -1,5 +1,6 @@
 import type { Call } from "../../service.ts";
 import { releaseInterfaces } from "../ec2/interfaces.ts";
+import { ec2Slice } from "../ec2/slice.ts";
 import { releaseServiceLinkedRole } from "../iam.ts";
 import { type ActionState, type Change, type FileSystemState, type FsxState, fsxState } from "./state.ts";
 
@@ -38,7 +39,14 @@ function finishDeletion(call: Call, state: FsxState, { id, arn, interfaceIds, ne
 }
 
 /** PENDING, IN_PROGRESS, then done; growing goes on in the background after the file system is usable again. */
-function settleAction({ now }: Call, fileSystem: FileSystemState, action: ActionState): void {
+function settleAction(call: Call, fileSystem: FileSystemState, action: ActionState): void {
+  const { now } = call;
+  if (holdsUp(action) && action.target?.version !== undefined && action.doom === undefined) {
+    const clients = clientsOf(call, fileSystem);
+    if (clients > 0) {
+      action.doom = `The file system version could not be updated to ${action.target.version} because ${clients} clients are connected. All clients must be disconnected before and during the update.`;
+    }
+  }
   if (action.status === "PENDING" && now >= action.nextAt) {
     action.status = "IN_PROGRESS";
     action.nextAt = action.doneAt;
@@ -53,6 +61,13 @@ function settleAction({ now }: Call, fileSystem: FileSystemState, action: Action
     const rebalance = fileSystem.actions.find(({ type }) => type === "STORAGE_OPTIMIZATION");
     if (rebalance === undefined || now >= rebalance.doneAt) action.status = "COMPLETED";
   }
+}
+
+/** Running instances whose boot mounts it. */
+function clientsOf(call: Call, { id }: FileSystemState): number {
+  return Object.values(ec2Slice(call).instances).filter(
+    ({ state, userData = "" }) => state === "running" && Buffer.from(userData, "base64").toString().includes(id),
+  ).length;
 }
 
 function holdsUp({ type, status }: ActionState): boolean {

@@ -33,7 +33,7 @@ export interface ActionState {
   /** When it goes on: IN_PROGRESS, then done. */
   nextAt: number;
   readonly doneAt: number;
-  readonly doom?: string | undefined;
+  doom?: string | undefined;
 }
 
 export interface FileSystemState {
