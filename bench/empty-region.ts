@@ -69,7 +69,18 @@ async function bringUp(cloud: Cloud, clock: ReturnType<typeof jumpingClock>) {
   const config = resolveConfig(loaded, REGION, manifest.pins);
   const refs = new Map<string, string>();
   const session: Session = {
-    ...{ flags: {}, config, identity, cloud, clock, manifest, chosen: {}, signal, sandbox: true },
+    ...{
+      flags: {},
+      config,
+      identity,
+      cloud,
+      clock,
+      manifest,
+      chosen: {},
+      signal,
+      buildFolder: "unused",
+      sandbox: true,
+    },
     view: {
       onEvent: (event) => {
         if (event.type === "finished" && event.ref !== undefined) refs.set(event.node, event.ref);

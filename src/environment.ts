@@ -56,6 +56,8 @@ export interface Facts {
 /** How the container image is built, and from what; absent for a ready image. */
 export interface BuildFacts {
   readonly builder: LocalBuilder | "instance";
+  /** Where a builder on this machine works. */
+  readonly folder: string;
   readonly files: readonly ContextFile[];
   readonly digests: Readonly<Record<string, string>>;
   readonly args: readonly BuildArgument[];
@@ -326,7 +328,7 @@ function machineImageBaked(site: Site, ground: Ground) {
 }
 
 function containerImageBuilt(site: Site, build: BuildFacts, ground: Ground) {
-  const { builder, files, digests, args, contextBase64, packageInS3 } = build;
+  const { builder, folder, files, digests, args, contextBase64, packageInS3 } = build;
   const { graph, config, place } = site;
   const repositoryName = `${config.name}/${config.workload}`;
   const home = graph.add("repository", repository, {
@@ -345,7 +347,7 @@ function containerImageBuilt(site: Site, build: BuildFacts, ground: Ground) {
     context: digests,
     buildArgs: args,
   });
-  const step = containerImage({ builder, files });
+  const step = containerImage({ builder, files, folder });
   if (builder !== "instance") return graph.add("container-image", step, { needs: { home }, inputs });
 
   const profile = ec2Identity(site, "image-builder", {

@@ -1,4 +1,5 @@
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import ignore from "@balena/dockerignore";
 import Handlebars from "handlebars";
 import { BootstrapError } from "./engine/errors.ts";
 
@@ -13,7 +14,8 @@ export interface ContextFile {
 const root = new URL("../templates/", import.meta.url);
 /** Decisions belong to the scripts, so there is no `if` among the helpers. */
 const ownHelpers: Record<string, boolean> = { sh: true, each: true };
-const leftOut: ReadonlySet<string> = new Set([".git", ".DS_Store", "__pycache__"]);
+/** The journals change with each run. */
+const leftOut: ReadonlySet<string> = new Set([".git", ".bootstrap", ".DS_Store", "__pycache__"]);
 
 /** The template with the values filled in; a value that is missing, or unfit for a shell, is an error that names it. */
 export function render(name: string, values: object): string {
@@ -31,22 +33,45 @@ export function templateText(name: string): string {
   return readFileSync(new URL(name, root), "utf8");
 }
 
-/** Every file in a folder, sorted by path; a name is taken below templates/, a URL (ending in a slash) as it is. */
+/**
+ * Every file in a folder, sorted by path, but for what its `.dockerignore` names; a folder's name is taken below
+ * templates/, a URL (ending in a slash) as it is.
+ */
 export function contextFiles(folder: string | URL): readonly ContextFile[] {
   const top = typeof folder === "string" ? new URL(`./${folder}/`, root) : folder;
-  const files = [...walk(top, "")].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const files = [...walk(top, "", ignoredIn(top))].sort((a, b) => (a.path < b.path ? -1 : 1));
   if (files.length === 0) throw new BootstrapError("template", `there are no files in ${top.pathname}`);
   return files;
 }
 
-function* walk(top: URL, below: string): Generator<ContextFile> {
+interface Ignored {
+  has(path: string): boolean;
+  /** Below what is ignored nothing is wanted. */
+  readonly whole: boolean;
+}
+
+/** As Docker understands https://docs.docker.com/build/concepts/context/#dockerignore-files; it takes these two all the same. */
+function ignoredIn(top: URL): Ignored {
+  const file = new URL(".dockerignore", top);
+  const lines = existsSync(file) ? readFileSync(file, "utf8").split(/\r?\n/) : [];
+  const rules = ignore({ ignorecase: false }).add(lines);
+  return {
+    has: (path) => path !== "Dockerfile" && path !== ".dockerignore" && rules.ignores(path),
+    whole: !lines.some((line) => line.trimStart().startsWith("!")),
+  };
+}
+
+function* walk(top: URL, below: string, ignored: Ignored): Generator<ContextFile> {
   const folder = new URL(below.split("/").map(encodeURIComponent).join("/"), top);
   for (const { name } of readdirSync(folder, { withFileTypes: true })) {
     if (leftOut.has(name)) continue;
     const path = below + name;
     const file = new URL(encodeURIComponent(name), folder);
+    const isIgnored = ignored.has(path);
+    if (isIgnored && ignored.whole) continue;
     const stats = lstatSync(file);
-    if (stats.isDirectory()) yield* walk(top, `${path}/`);
+    if (stats.isDirectory()) yield* walk(top, `${path}/`, ignored);
+    else if (isIgnored) continue;
     else if (stats.isFile()) yield { path, bytes: readFileSync(file), mode: stats.mode & 0o100 ? 0o755 : 0o644 };
     else throw new BootstrapError("template", `${file.pathname} is neither a file nor a folder`);
   }

@@ -51,7 +51,9 @@ async function graphOf({ region = REGIONS[0]!, yaml = "", builder = "instance", 
     instanceTypes: [
       { instanceType: "c5d.9xlarge", vcpus: 36, memoryMiB: 73_728, architecture: "x86_64", diskSizesGB: [900] },
     ],
-    build: build ? { builder, files: [], digests: { Dockerfile: "0" }, args: [], contextBase64: "AAAA" } : undefined,
+    build: build
+      ? { builder, files: [], folder: "/unused", digests: { Dockerfile: "0" }, args: [], contextBase64: "AAAA" }
+      : undefined,
   };
   return environment(resolveConfig(loaded, region), facts);
 }

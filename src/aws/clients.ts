@@ -6,6 +6,8 @@ import { FSxClient, type FSxClientConfig } from "@aws-sdk/client-fsx";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { SSMClient } from "@aws-sdk/client-ssm";
 import { STSClient } from "@aws-sdk/client-sts";
+import type { HandlerExecutionContext } from "@smithy/types";
+import { UNREADABLE } from "./errors.ts";
 import { retryOn } from "./retry.ts";
 
 /** How AWS, or an endpoint that speaks like it, is reached. What is left out comes from the SDK's own chain. */
@@ -71,7 +73,11 @@ export function connect({
 }: Connection): Cloud {
   // A client takes a key that is there for a choice, also when nothing stands under it.
   const chosen = Object.entries(given).filter(([, value]) => value !== undefined);
-  const config = { retryStrategy: retryOn(sleep), requestHandler, ...Object.fromEntries(chosen) };
+  const config = {
+    ...{ retryStrategy: retryOn(sleep), requestHandler, ...Object.fromEntries(chosen) },
+    // The SDK's own default, whatever AWS_DEFAULTS_MODE says: a word there that it does not know ends the process.
+    defaultsMode: "legacy" as const,
+  };
   const made = new Map<string, { destroy(): void }>();
   const cloud = {
     destroy() {
@@ -82,11 +88,40 @@ export function connect({
     Object.defineProperty(cloud, name, {
       enumerable: true,
       get() {
-        const client = made.get(name) ?? new Client(config);
+        const known = made.get(name);
+        if (known) return known;
+        const client = new Client(config);
+        // To all of them it is the same stack.
+        (client as STSClient).middlewareStack.add(namingUnreadable, { step: "initialize", name: "namingUnreadable" });
         made.set(name, client);
         return client;
       },
     });
   }
   return cloud as Cloud;
+}
+
+/** What is no answer of AWS's is told by who was asked for what; the SDK speaks of its own hidden fields. */
+function namingUnreadable<A, O>(next: (args: A) => Promise<O>, { clientName, commandName }: HandlerExecutionContext) {
+  return async (args: A): Promise<O> => {
+    try {
+      return await next(args);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.includes(REMARK)) throw error;
+      const { statusCode } = (error as Unread).$response ?? {};
+      const why = error.message.split(REMARK)[0]!.replace(/\s+/g, " ").trim();
+      const asked = [clientName?.replace(/Client$/, ""), commandName?.replace(/Command$/, "")].join(" ");
+      throw Object.assign(new Error(`${asked} was answered with HTTP ${statusCode}, and not as AWS answers: ${why}`), {
+        name: UNREADABLE,
+        $metadata: { httpStatusCode: statusCode },
+      });
+    }
+  };
+}
+
+/** The SDK's own, after what its parser says, which quotes how the answer begins. */
+const REMARK = "Deserialization error:";
+
+interface Unread extends Error {
+  readonly $response?: { readonly statusCode?: number };
 }

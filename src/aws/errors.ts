@@ -77,6 +77,9 @@ const NOT_PROPAGATED: ReadonlySet<string> = new Set([
 
 const DENIED = /^(AccessDenied|AccessDeniedException|UnauthorizedOperation)$/;
 
+/** Something between AWS and us answered, or garbled an answer: what was asked for may have been done. */
+export const UNREADABLE = "UnreadableAnswer";
+
 const NOT_SENT: ReadonlySet<string> = new Set(["CredentialsProviderError", "TokenProviderError"]);
 
 /**
@@ -137,7 +140,7 @@ export function classify(error: unknown): Trouble {
   if (EXISTS.has(name)) return "exists";
   if (BUSY.has(name)) return "busy";
   if (NOT_PROPAGATED.has(name)) return "notPropagated";
-  if ((error.$metadata?.httpStatusCode ?? 500) >= 500) return "unknown";
+  if (name === UNREADABLE || (error.$metadata?.httpStatusCode ?? 500) >= 500) return "unknown";
   return "refused";
 }
 

@@ -24,7 +24,13 @@ export interface Identity {
 /** Whose credentials these are; needs no permission. */
 export async function whoAmI(cloud: Cloud): Promise<Identity> {
   const { Account, Arn } = await cloud.sts.send(new GetCallerIdentityCommand({}));
-  return { account: Account!, arn: Arn!, partition: Arn!.split(":")[1]! };
+  const partition = Arn?.split(":")[1];
+  if (!Account || !Arn || !partition) {
+    throw new BootstrapError("credentials", "STS GetCallerIdentity was answered without an account", {
+      hint: "whatever answered does not speak like AWS: look at the endpoint, and at a proxy on the way",
+    });
+  }
+  return { account: Account, arn: Arn, partition };
 }
 
 export interface BaseImageWish {

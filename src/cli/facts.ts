@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { chooseNetwork, describeInstanceTypes, latestBaseImage } from "../aws/facts.ts";
 import { addressesOf } from "../config/filesystem-rules.ts";
 import { ConfigError } from "../engine/errors.ts";
@@ -73,7 +74,7 @@ function computeSubnetsOf(
   return stays && chosen.computeSubnetIds ? chosen.computeSubnetIds.split(",") : [subnetId];
 }
 
-async function buildOf({ config: { container }, sandbox, endpoint }: Session): Promise<Facts["build"]> {
+async function buildOf({ config: { container }, sandbox, endpoint, buildFolder }: Session): Promise<Facts["build"]> {
   if (container.kind === "ready") return undefined;
   const builder =
     container.builder === "auto"
@@ -82,6 +83,7 @@ async function buildOf({ config: { container }, sandbox, endpoint }: Session): P
   const files = buildContext(container);
   return {
     builder,
+    folder: resolve(buildFolder),
     files,
     digests: imageSources(container, files),
     args: buildArguments(container),

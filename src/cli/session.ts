@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Cloud } from "../aws/clients.ts";
 import { awsWords, classify, hintFor, isAwsError, isDenied } from "../aws/errors.ts";
@@ -40,6 +41,8 @@ export interface Session {
   readonly endpoint?: string | undefined;
   readonly signal: AbortSignal;
   readonly view: View;
+  /** Where an image is built on this machine; what a killed run left there goes when the next one holds the lock. */
+  readonly buildFolder: string;
   /** Asks the person; undefined where nobody is there to be asked. */
   readonly confirm?: ((message: string) => Promise<boolean>) | undefined;
   engine(graph: Graph<Cloud>): Engine<Cloud>;
@@ -65,6 +68,7 @@ export async function withSession<T>(
     const region = asked ?? loaded.values.region ?? (await world.defaultRegion());
     checkConfig(loaded, region);
     const path = `.bootstrap/${loaded.values.name}.${region}${world.sandbox ? ".sandbox" : ""}`;
+    const buildFolder = `${path}.building`;
     const kind = flags.json ? "json" : process.stdout.isTTY && process.stdout.columns > 0 ? "listr" : "lines";
     const view = openView(kind, {
       ...{ stdout: process.stdout, stderr: process.stderr, verbose: flags.verbose ?? false },
@@ -76,6 +80,7 @@ export async function withSession<T>(
       const owner = ourselves(verb);
       const say = (text: string) => view.onEvent({ type: "note", at: world.clock.now(), text });
       closing.unshift(await lock(`${path}.lock`, { owner, isAlive, takeOver: flags.takeOverLock ?? false, note: say }));
+      await rm(buildFolder, { recursive: true, force: true });
     }
     const cloud = world.connect(region);
     closing.unshift(() => cloud.destroy());
@@ -98,6 +103,7 @@ export async function withSession<T>(
       return work({
         ...{ flags, config, identity, cloud, clock: world.clock, manifest, chosen, signal, view },
         ...{ sandbox: world.sandbox, endpoint: world.endpoint, confirm: confirmAtTerminal(flags, signal) },
+        buildFolder,
         engine: (graph) =>
           new Engine<Cloud>({
             ...{ name: config.name, region, cloud, kinds: KINDS, graph, manifest, clock: world.clock, signal },
@@ -143,13 +149,17 @@ async function inWords<T>(signal: AbortSignal, work: () => Promise<T>): Promise<
 }
 
 const NO_ANSWER = "is the network up? To try it without an account, add --sandbox";
+const NO_CREDENTIALS =
+  "look at where the environment says that credentials are: AWS_PROFILE, ~/.aws/config, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_CREDENTIALS_FULL_URI";
 
 async function identify(cloud: Cloud, { endpoint }: Reach, signal: AbortSignal): Promise<Identity> {
   try {
     return await whoAmI(cloud);
   } catch (cause) {
     if (signal.aborted) throw new AbortedError();
-    const hint = hintFor(cause) ?? (endpoint === undefined ? NO_ANSWER : `does anything answer at ${endpoint}?`);
+    if (cause instanceof BootstrapError) throw cause;
+    const silent = endpoint === undefined ? NO_ANSWER : `does anything that speaks like AWS answer at ${endpoint}?`;
+    const hint = hintFor(cause) ?? (isAwsError(cause) ? silent : NO_CREDENTIALS);
     throw new BootstrapError("credentials", `asking AWS who we are: ${awsWords(cause)}`, { hint, cause });
   }
 }

@@ -111,7 +111,7 @@ export class Site {
     const events: Event[] = [];
     const { signal } = new AbortController();
     const session: Session = {
-      ...{ flags, config, identity, cloud, clock, manifest, chosen, signal, sandbox: true },
+      ...{ flags, config, identity, cloud, clock, manifest, chosen, signal, sandbox: true, buildFolder: "unused" },
       view: { onEvent: (event) => events.push(event), close: async () => {} },
       engine: (graph) =>
         new Engine<Cloud>({

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -124,7 +124,7 @@ describe("an image build on this machine", () => {
       for (const pid of alive()) process.kill(Number(pid), "SIGKILL");
     });
     const begun = () => expect.poll(() => existsSync(pids), { timeout: 30_000 }).toBe(true);
-    return { run: laptop.start("up", [], env), begun, alive };
+    return { laptop, run: laptop.start("up", [], env), begun, alive };
   }
 
   it("is stopped by one Ctrl-C, with all that it started", async () => {
@@ -134,6 +134,23 @@ describe("an image build on this machine", () => {
     const { exitCode, all } = await run;
     expect(exitCode, all).toBe(130);
     await expect.poll(alive).toEqual([]);
+  });
+
+  it("that is killed leaves its login where nobody else may read, and the next run that holds the lock sweeps it", async () => {
+    const { laptop, run, begun, alive } = withBuild("");
+    await begun();
+    run.kill("SIGKILL");
+    await run;
+    const login = `${laptop.own("building")}/login`;
+    expect(laptop.read(`${login}/config.json`)).toContain("dkr.ecr");
+    expect(statSync(join(laptop.folder, login)).mode & 0o777).toBe(0o700);
+    const looked = await laptop.run("status");
+    expect(looked.exitCode, looked.all).toBe(0);
+    expect(existsSync(join(laptop.folder, login)), "a look takes no lock").toBe(true);
+    for (const pid of alive()) process.kill(Number(pid), "SIGKILL");
+    const { exitCode, all } = await laptop.run("teardown", ["--yes", "--discard-data"]);
+    expect(exitCode, all).toBe(0);
+    expect(existsSync(join(laptop.folder, laptop.own("building")))).toBe(false);
   });
 
   it("that does not listen is stopped by the second Ctrl-C, with all that it started", async () => {

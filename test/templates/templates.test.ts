@@ -1,6 +1,10 @@
 import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import Handlebars from "handlebars";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { BootstrapError } from "../../src/engine/errors.ts";
 import { contextFiles, render, shellQuote, templateText } from "../../src/templates.ts";
 
@@ -124,6 +128,43 @@ describe("contextFiles", () => {
       ["split.py", 0o755],
     ]);
     expect(files[1]?.bytes.toString()).toBe(templateText("docker/bcl2fastq/Dockerfile"));
+  });
+
+  it("leaves out what .dockerignore names, as Docker understands it, and the journals", () => {
+    const folder = mkdtempSync(join(tmpdir(), "context-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const files = [
+      ...[".env", ".env.local", "a.log", "src/a.log", "src/b.py", "secrets/key", "secrets/public/cert", "keep/x.tmp"],
+      ...["Dockerfile", "A.LOG", ".bootstrap/demux.us-east-1.json", "src/.env"],
+    ];
+    for (const file of files) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      writeFileSync(join(folder, file), "");
+    }
+    const listed = (rules: string) => {
+      writeFileSync(join(folder, ".dockerignore"), rules);
+      return contextFiles(pathToFileURL(`${folder}/`)).map(({ path }) => path);
+    };
+    const always = [".dockerignore", "A.LOG", "Dockerfile"];
+    expect(listed("# nothing\n\n")).toEqual(
+      [...files.filter((file) => !file.startsWith(".boot")), ".dockerignore"].sort(),
+    );
+    expect(listed(".env*\n**/*.log\n/secrets/\n*/*.tmp\nDockerfile\n")).toEqual([...always, "src/.env", "src/b.py"]);
+    expect(listed(".env*\r\nsecrets\r\n!secrets/public\r\nsrc\nkeep\n*.log")).toEqual([
+      ...always,
+      "secrets/public/cert",
+    ]);
+    expect(listed("*\n!src/b.py")).toEqual([".dockerignore", "Dockerfile", "src/b.py"]);
+  });
+
+  it("never looks at what is left out", () => {
+    const folder = mkdtempSync(join(tmpdir(), "context-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, "Dockerfile"), "");
+    symlinkSync("/nowhere", join(folder, "link"));
+    expect(() => contextFiles(pathToFileURL(`${folder}/`))).toThrow(/link is neither a file nor a folder/);
+    writeFileSync(join(folder, ".dockerignore"), "link");
+    expect(contextFiles(pathToFileURL(`${folder}/`)).map(({ path }) => path)).toEqual([".dockerignore", "Dockerfile"]);
   });
 
   it("names files in folders with their path", () => {

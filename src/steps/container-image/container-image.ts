@@ -27,6 +27,8 @@ export interface ImageMaking {
   readonly builder: "instance" | LocalBuilder;
   /** The context's files, with the Dockerfile at the top; a builder on this machine reads them. */
   readonly files: readonly ContextFile[];
+  /** For a builder on this machine: a folder of the environment's own, as an absolute path. */
+  readonly folder: string;
 }
 
 /** An image in a repository of ours, tagged with the fingerprint of what it is built from. It goes with the repository. */
@@ -61,7 +63,7 @@ export function containerImage(making: ImageMaking): Step<ContainerImageInputs, 
 
     async create(context) {
       const { builder } = making;
-      if (builder !== "instance") await buildHere(context, builder, making.files);
+      if (builder !== "instance") await buildHere(context, { ...making, builder });
       return refOf(context.inputs, context.fingerprint);
     },
   };
@@ -85,15 +87,15 @@ async function taggedImages({ ecr }: Cloud, repositoryName: string): Promise<Ima
 
 async function buildHere(
   { cloud, inputs, node, fingerprint, signal, note }: CreateContext<ContainerImageInputs, unknown, Cloud>,
-  builder: LocalBuilder,
-  files: readonly ContextFile[],
+  making: ImageMaking & { readonly builder: LocalBuilder },
 ): Promise<void> {
   const { platform, buildArgs, repositoryUri } = inputs;
   const { authorizationData } = await cloud.ecr.send(new GetAuthorizationTokenCommand({}));
   const login = Buffer.from(authorizationData![0]!.authorizationToken!, "base64").toString("utf8");
   const colon = login.indexOf(":");
   await buildAndPush({
-    ...{ builder, node, files, buildArgs, platform, repositoryUri, tag: fingerprint, signal, note },
+    ...making,
+    ...{ node, buildArgs, platform, repositoryUri, tag: fingerprint, signal, note },
     username: login.slice(0, colon),
     password: login.slice(colon + 1),
   });

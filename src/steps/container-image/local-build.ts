@@ -1,6 +1,5 @@
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process, { kill } from "node:process";
 import { createInterface } from "node:readline";
@@ -25,6 +24,8 @@ export interface LocalBuild {
   readonly username: string;
   readonly password: string;
   /** Ends the build and everything it started. */
+  /** Its own while it runs, an absolute path: what a killed build leaves there, the registry's login above all, is swept from there. */
+  readonly folder: string;
   readonly signal: AbortSignal;
   /** Gets every line that the build says. */
   note(text: string): void;
@@ -42,8 +43,10 @@ export async function chooseLocalBuilder(): Promise<LocalBuilder | undefined> {
 /** Start here: logs in, builds, looks at what came out, pushes. The digest is the registry's to say. */
 export async function buildAndPush(build: LocalBuild): Promise<void> {
   if (build.signal.aborted) throw new AbortedError();
-  const folder = await mkdtemp(join(tmpdir(), "bootstrap-image-"));
+  const { folder } = build;
+  await rm(folder, { recursive: true, force: true });
   try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     const context = join(folder, "context");
     const login = join(folder, "login");
     await writeFiles(context, build.files);

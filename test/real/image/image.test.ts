@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DescribeJobDefinitionsCommand } from "@aws-sdk/client-batch";
 import { CreateRepositoryCommand, DescribeImagesCommand, type ECRClient } from "@aws-sdk/client-ecr";
@@ -42,7 +43,9 @@ async function workshop(program: Program = "buildah") {
       { path: "Dockerfile", bytes: Buffer.from(`${dockerfile.join("\n")}\n`), mode: 0o644 },
       { path: "busybox", bytes: SHELL, mode: 0o755 },
     ];
-    const step = containerImage({ builder: program, files });
+    const folder = mkdtempSync(join(tmpdir(), "bootstrap-building-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const step = containerImage({ builder: program, files, folder });
     const inputs = {
       ...{ repositoryName: REPOSITORY, repositoryUri, platform: "linux/amd64" as const, buildArgs: [] },
       context: contextDigests(files),

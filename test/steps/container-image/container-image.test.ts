@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { CreateRepositoryCommand, PutImageCommand } from "@aws-sdk/client-ecr";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type ContainerImageInputs, containerImage } from "../../../src/steps/container-image/container-image.ts";
@@ -5,7 +6,7 @@ import { contextOf, type Lab, lab, seeker, settle } from "../harness.ts";
 import { fakeBuilders } from "./fake-builder.ts";
 
 describe("container-image", () => {
-  const onInstance = containerImage({ builder: "instance", files: [] });
+  const onInstance = containerImage({ builder: "instance", files: [], folder: "/unused" });
   let world: Lab;
   let inputs: ContainerImageInputs;
 
@@ -77,7 +78,7 @@ describe("container-image", () => {
       podman: 'case "$1" in image) echo linux/amd64 ;; login) /bin/cat > "$here/stdin" ;; esac',
     });
     const files = [{ path: "Dockerfile", bytes: Buffer.from("FROM scratch\n"), mode: 0o644 }];
-    const here = containerImage({ builder: "podman", files });
+    const here = containerImage({ builder: "podman", files, folder: join(fake.folder, "building") });
     const context = contextOf(world, here, { inputs });
     expect(await here.create(context)).toBe(`${inputs.repositoryUri}:${context.fingerprint}`);
     expect(fake.calls().at(-1)).toBe(`podman push ${inputs.repositoryUri}:${context.fingerprint}`);

@@ -1,7 +1,8 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { AbortedError } from "../../../src/engine/errors.ts";
 import {
   buildAndPush,
@@ -30,7 +31,10 @@ esac`.replaceAll("env >", "/usr/bin/env >");
 
 function buildWith(builder: LocalBuilder, change: Partial<LocalBuild> = {}) {
   const notes: string[] = [];
+  const top = mkdtempSync(join(tmpdir(), "bootstrap-building-"));
+  onTestFinished(() => rmSync(top, { recursive: true, force: true }));
   const build: LocalBuild = {
+    folder: join(top, "demux.us-east-1.building"),
     builder,
     node: "image",
     files: [
@@ -81,6 +85,20 @@ describe("building on this machine", () => {
     expect(statSync(join(fake.folder, "context/bin/split.py")).mode & 0o777).toBe(0o755);
     const context = fake.calls()[1]!.split(" ").at(-1)!;
     expect(existsSync(dirname(context))).toBe(false);
+  });
+
+  it("works in the folder it is given, which nobody else may read, and without what a killed build left there", async () => {
+    const fake = fakeBuilders({
+      podman: WELL.replace("build)", 'build) /usr/bin/stat -c %a "$folder" > "$here/mode";'),
+    });
+    const folder = join(fake.folder, "building");
+    mkdirSync(join(folder, "context"), { recursive: true });
+    writeFileSync(join(folder, "context/old"), "");
+    vi.stubEnv("folder", folder);
+    await buildWith("podman", { folder }).done;
+    expect(fake.recorded("mode")).toBe("700\n");
+    expect(existsSync(join(fake.folder, "context/old"))).toBe(false);
+    expect(existsSync(folder)).toBe(false);
   });
 
   it.each([
