@@ -465,6 +465,27 @@ describe("teardown", () => {
   });
 });
 
+describe("the log group", () => {
+  it.each(["with its journal", "from tags alone"])(
+    "is deleted %s when the last builder has ended, and not before",
+    async (how) => {
+      await site.up("", { keepBuilder: true });
+      if (how === "from tags alone") site.store = new Site().store;
+      const before = site.lab.calls.length;
+      expect(await site.teardown()).toMatchObject({ left: [], failures: [] });
+      const asked = site.lab.calls.slice(before);
+      const [ending, last] = ["TerminateInstances", "DeleteLogGroup"].map((name) =>
+        asked
+          .filter(({ operation, outcome }) => operation === name && outcome === "ok")
+          .map(({ at }) => Date.parse(at)),
+      );
+      expect([ending!.length, last!.length]).toEqual([2, 1]);
+      // A machine takes half a minute to end, and writes until then.
+      expect(last![0]! - Math.max(...ending!)).toBeGreaterThanOrEqual(30_000);
+    },
+  );
+});
+
 describe("a package of the user's own in S3", () => {
   const yaml = (key: string) => `{ workload: bclconvert, container: { package: "s3://my-lab/${key}" } }`;
 
