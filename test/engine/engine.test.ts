@@ -872,6 +872,22 @@ describe("teardown", () => {
   });
 });
 
+describe("a thing whose tags are not shown", () => {
+  it("is told as such, and not as one that has not shown up", async () => {
+    const graph = new Graph<ToyCloud>();
+    graph.add("template", toyStep("template"), { inputs: () => ({}) });
+    cloud.after = (call) => {
+      if (call !== "create template") return;
+      cloud.things = cloud.things.map((thing) => ({ ...thing, ref: "bare-1", owned: false, tagged: "", token: "" }));
+    };
+    const { engine } = await toyRun(cloud, store, graph);
+    const { failures } = await engine.up(await engine.plan());
+    expect(failures.map(({ message }) => message)).toEqual([
+      "waiting for template (template): bare-1 has our name but not our tags",
+    ]);
+  });
+});
+
 describe("a thing that may be asleep", () => {
   async function upWith(wokenBy: (tries: number) => string | undefined) {
     const step = toyStep("agent", { takesMs: 20 * 60_000 });
