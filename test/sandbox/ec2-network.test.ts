@@ -154,6 +154,9 @@ describe("instance types", () => {
     expect(await facts("i3en.3xlarge")).toEqual([12, 98_304, 7500]);
     expect(await facts("m6id.32xlarge")).toEqual([128, 524_288, 7600]);
     expect(await facts("r5d.4xlarge")).toEqual([16, 131_072, 600]);
+    expect(await facts("c7i.48xlarge")).toEqual([192, 393_216, undefined]);
+    expect(await facts("m7i-flex.large")).toEqual([2, 8192, undefined]);
+    expect(await facts("i4g.16xlarge")).toEqual([64, 524_288, 15_000]);
   });
 
   it("are refused when they do not exist", async () => {

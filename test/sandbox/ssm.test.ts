@@ -1,7 +1,14 @@
-import { CreateLogGroupCommand, DescribeLogStreamsCommand, GetLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
-import { TerminateInstancesCommand } from "@aws-sdk/client-ec2";
+import {
+  CreateLogGroupCommand,
+  DeleteLogGroupCommand,
+  DescribeLogGroupsCommand,
+  DescribeLogStreamsCommand,
+  GetLogEventsCommand,
+  ListTagsForResourceCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
+import { StopInstancesCommand, TerminateInstancesCommand } from "@aws-sdk/client-ec2";
 import { CreateRepositoryCommand, DescribeImagesCommand } from "@aws-sdk/client-ecr";
-import { AttachRolePolicyCommand } from "@aws-sdk/client-iam";
+import { AttachRolePolicyCommand, DeleteRolePolicyCommand } from "@aws-sdk/client-iam";
 import {
   CancelCommandCommand,
   DescribeDocumentCommand,
@@ -182,6 +189,36 @@ describe("a command", () => {
       StandardOutputContent: "before\n",
       StandardErrorContent: "failed to run commands: exit status 3",
     });
+  });
+
+  it.each([
+    ["false", 1],
+    ["true\nfalse || exit 9\necho no", 9],
+    ["set -e\nfalse\necho no", 1],
+    ["false\nexit", 1],
+    ["false\ntrue", 0],
+  ])("ends with the status of its last command: %j with %i", async (script, code) => {
+    const id = await online();
+    const commandId = await send(id, script);
+    lab.pass(10);
+    expect(await result(id, commandId)).toMatchObject({
+      Status: code === 0 ? "Success" : "Failed",
+      ResponseCode: code,
+    });
+  });
+
+  it("takes as long as it sleeps", async () => {
+    const id = await online();
+    const commandId = await send(id, "sleep 600");
+    lab.pass(590);
+    expect((await result(id, commandId)).Status).toBe("InProgress");
+    lab.pass(20);
+    expect((await result(id, commandId)).Status).toBe("Success");
+  });
+
+  it("is refused when it holds more than a document may", async () => {
+    const id = await online();
+    expect(await wordsOf(send(id, `echo ${"x".repeat(64 * 1024)}`))).toMatch(/^MaxDocumentSizeExceeded/);
   });
 
   it("fails as its fate says, the reason in the last lines of stderr", async () => {
@@ -371,6 +408,43 @@ describe("a command's output in CloudWatch Logs", () => {
     expect((await result(id, commandId)).Status).toBe("Success");
     const { logStreams } = await lab.logs.send(new DescribeLogStreamsCommand({ logGroupName }));
     expect(logStreams).toEqual([]);
+  });
+
+  it.each(["terminated", "stopped"])(
+    "is sent once more while its machine is being %s, to a group made anew",
+    async (how) => {
+      await lab.logs.send(new CreateLogGroupCommand({ logGroupName, tags: { ours: "yes" } }));
+      const id = await online([], mayLog);
+      const commandId = await send(id, script, { CloudWatchOutputConfig });
+      lab.pass(20);
+      expect((await lines(commandId, id)).length).toBeGreaterThan(0);
+      const InstanceIds = [id];
+      if (how === "stopped") await lab.ec2.send(new StopInstancesCommand({ InstanceIds }));
+      else await lab.ec2.send(new TerminateInstancesCommand({ InstanceIds }));
+      await lab.logs.send(new DeleteLogGroupCommand({ logGroupName }));
+      const groups = async () => (await lab.logs.send(new DescribeLogGroupsCommand({}))).logGroups!;
+      expect(await groups()).toEqual([]);
+      lab.pass(125);
+      const [again, ...others] = await groups();
+      expect([again?.logGroupName, again?.retentionInDays, others]).toEqual([logGroupName, undefined, []]);
+      const resourceArn = again!.logGroupArn!;
+      expect((await lab.logs.send(new ListTagsForResourceCommand({ resourceArn }))).tags).toEqual({});
+      await lab.logs.send(new DeleteLogGroupCommand({ logGroupName }));
+      lab.pass(600);
+      expect(await groups()).toEqual([]);
+    },
+  );
+
+  it("is not sent once more by a machine whose role may not make the group any longer", async () => {
+    await lab.logs.send(new CreateLogGroupCommand({ logGroupName }));
+    const id = await online([], mayLog);
+    await send(id, script, { CloudWatchOutputConfig });
+    lab.pass(20);
+    await lab.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }));
+    await lab.logs.send(new DeleteLogGroupCommand({ logGroupName }));
+    await lab.iam.send(new DeleteRolePolicyCommand({ RoleName: "builder", PolicyName: "inline" }));
+    lab.pass(125);
+    expect((await lab.logs.send(new DescribeLogGroupsCommand({}))).logGroups).toEqual([]);
   });
 
   it("makes the group where it is missing", async () => {

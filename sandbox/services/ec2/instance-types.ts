@@ -35,6 +35,8 @@ interface Family {
   readonly architecture?: Architecture;
 }
 
+const SEVENTH = "large xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge 24xlarge 48xlarge";
+
 const FAMILIES: Readonly<Record<string, Family>> = {
   c5: { memoryPerVCpuGiB: 2, sizes: "large xlarge 2xlarge 4xlarge 9xlarge 12xlarge 18xlarge 24xlarge" },
   c5d: {
@@ -45,6 +47,32 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   c6g: {
     memoryPerVCpuGiB: 2,
     sizes: "medium large xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge",
+    architecture: "arm64",
+  },
+  "c7i-flex": { memoryPerVCpuGiB: 2, sizes: "large xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge" },
+  c7g: {
+    memoryPerVCpuGiB: 2,
+    sizes: "medium large xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge",
+    architecture: "arm64",
+  },
+  c7i: { memoryPerVCpuGiB: 2, sizes: SEVENTH },
+  m7g: {
+    memoryPerVCpuGiB: 4,
+    sizes: "medium large xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge",
+    architecture: "arm64",
+  },
+  "m7i-flex": { memoryPerVCpuGiB: 4, sizes: "large xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge" },
+  m7i: { memoryPerVCpuGiB: 4, sizes: SEVENTH },
+  r7g: {
+    memoryPerVCpuGiB: 8,
+    sizes: "medium large xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge",
+    architecture: "arm64",
+  },
+  r7i: { memoryPerVCpuGiB: 8, sizes: SEVENTH },
+  i4g: {
+    memoryPerVCpuGiB: 8,
+    sizes: "large xlarge 2xlarge 4xlarge 8xlarge 16xlarge",
+    disks: "1x468 1x937 1x1875 1x3750 2x3750 4x3750",
     architecture: "arm64",
   },
   c6i: { memoryPerVCpuGiB: 2, sizes: "large xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge 24xlarge 32xlarge" },

@@ -8,6 +8,8 @@ import type { Answer } from "../answer.ts";
 
 const SHELL_DOCUMENT = "AWS-RunShellScript";
 const PARAMETERS = ["commands", "workingDirectory", "executionTimeout"];
+/** No page says how much a command may hold; that of documents is taken. */
+const MOST_BYTES = 64 * 1024;
 const MOST_SECONDS = 172_800;
 
 export interface CommandParameters {
@@ -23,6 +25,9 @@ export function checkedParameters(input: SendCommandCommandInput, call: Call): C
   if (unknown !== undefined) throw new Refusal("InvalidParameters", `Parameter "${unknown}" is not valid.`);
   if ((parameters.commands ?? []).length === 0) {
     throw new Refusal("InvalidParameters", 'Parameter "commands" is required.');
+  }
+  if (Buffer.byteLength(JSON.stringify(parameters)) > MOST_BYTES) {
+    throw new Refusal("MaxDocumentSizeExceeded", "The size limit of a document is 64 KB.");
   }
   const timeout = parameters.executionTimeout?.[0] ?? "3600";
   const seconds = Number(timeout);

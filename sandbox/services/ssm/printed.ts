@@ -46,7 +46,7 @@ export function printedBy(words: readonly string[], around: Surroundings): reado
 /** Programs that take their time; a script without any is over in seconds. */
 export function isSlow([program = "", ...args]: readonly string[]): boolean {
   return (
-    /^(dnf|yum|amazon-linux-extras|conda|mamba|pip3?|mkfs\.\w+|wget|curl|sleep)$/.test(program) ||
+    /^(dnf|yum|amazon-linux-extras|conda|mamba|pip3?|mkfs\.\w+|wget|curl)$/.test(program) ||
     (/^(docker|podman|buildah)$/.test(program) && /^(build|push|pull|bud)$/.test(args[0] ?? ""))
   );
 }

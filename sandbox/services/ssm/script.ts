@@ -5,6 +5,8 @@ export interface Reading {
   readonly stdout: readonly string[];
   readonly exitCode: number;
   readonly slow: boolean;
+  /** How long it sleeps, all in all. */
+  readonly sleepsMs: number;
 }
 
 /** The digest a script finds in the registry before it pushes; empty when there is none. */
@@ -42,6 +44,9 @@ class Reader {
   readonly #variables = new Map<string, string>();
   readonly #stdout: string[] = [];
   #slow = false;
+  #sleepsMs = 0;
+  /** Of the last command, as far as it can be told. */
+  #status = 0;
   #strict = false;
   #depth = 0;
 
@@ -51,14 +56,15 @@ class Reader {
   }
 
   read(): Reading {
-    let exitCode = 0;
+    let exitCode: number;
     try {
       this.#run(this.#top);
+      exitCode = this.#status;
     } catch (stop) {
       if (!(stop instanceof Exit) && stop !== RETURN) throw stop;
       exitCode = stop instanceof Exit && stop.code !== REBOOT ? stop.code : 0;
     }
-    return { stdout: this.#stdout, exitCode, slow: this.#slow };
+    return { stdout: this.#stdout, exitCode, slow: this.#slow, sleepsMs: this.#sleepsMs };
   }
 
   #takeFunctions(lines: readonly string[]): string[] {
@@ -172,10 +178,12 @@ class Reader {
       this.#callFunction(body, args, silent);
       return;
     }
-    if (program === "exit") throw new Exit(Number(args[0] ?? 0) || 0);
+    if (program === "exit") throw new Exit(Number(args[0] ?? this.#status) || 0);
     if (program === "return") throw RETURN;
     if (program === "set") this.#strict ||= /^-\w*e/.test(args[0] ?? "");
+    this.#status = program === "false" ? 1 : 0;
     if (program === "false" && this.#strict) throw new Exit(1);
+    if (program === "sleep") this.#sleepsMs += (Number.parseFloat(args[0] ?? "") || 0) * 1000;
     if (silent) return;
     if (program === "echo") this.#print(args.filter((arg) => !/^-[neE]+$/.test(arg)).join(" "));
     else if (program === "printf") this.#print(formatted(args));

@@ -62,14 +62,14 @@ function invocation(
 ): InvocationState {
   const reference = parseReference(pushes[0]?.image ?? "");
   const there = reference && findImage(call.in(reference.region), reference.repository, reference.tagOrDigest);
-  const { stdout, exitCode, slow } = readScript(script, {
+  const { stdout, exitCode, slow, sleepsMs } = readScript(script, {
     call,
     digestOf: (image) => pushes.find((push) => push.image === image)?.digest ?? `sha256:${call.id("", 64)}`,
     digestInRegistry: there?.digest ?? "",
     digestPushed: there?.digest ?? pushes[0]?.digest ?? "",
   });
   const startsAt = call.now + call.between(800, 2_500);
-  const took = fate?.ms ?? (slow ? call.between(60_000, 180_000) : call.between(1_000, 4_000));
+  const took = fate?.ms ?? sleepsMs + (slow ? call.between(60_000, 180_000) : call.between(1_000, 4_000));
   const failed = fate?.kind === "fail";
   return {
     instanceId,

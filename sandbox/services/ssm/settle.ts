@@ -1,4 +1,5 @@
 import { type Call, Refusal } from "../../service.ts";
+import { reaches } from "../ec2/reach.ts";
 import { ec2Slice } from "../ec2/slice.ts";
 import { findImage, parseReference, pushImage, repositoryExists } from "../ecr.ts";
 import { roleAllows } from "../iam.ts";
@@ -23,6 +24,7 @@ function settleInvocation(call: Call, command: CommandState, invocation: Invocat
   // Nobody reports for an instance that is gone: it is known only when the time is over.
   const endsAt = lost ? timesOutAt : Math.min(invocation.endsAt, timesOutAt);
   if (invocation.status !== "Pending" && !lost) log(call, command, invocation, now);
+  if (invocation.status !== "Pending" && lost) flush(call, command, invocation);
   if (now < endsAt) return;
   invocation.endedAt = endsAt;
   if (invocation.status === "Cancelling") {
@@ -124,19 +126,38 @@ function pushTrouble(
   }
 }
 
+const FLUSHES_BEFORE_END_MS = 8_000;
+
+/** An agent sends what it has while its machine shuts down, to a group that it makes again if that is gone. */
+function flush(call: Call, command: CommandState, invocation: InvocationState): void {
+  const instance = ec2Slice(call).instances[invocation.instanceId];
+  if (instance === undefined || invocation.flushedAt !== undefined) return;
+  const flushedAt = (instance.terminatedAt ?? instance.nextAt ?? call.now) - FLUSHES_BEFORE_END_MS;
+  if (flushedAt > call.now) return;
+  invocation.flushedAt = flushedAt;
+  log({ ...call, now: flushedAt }, command, invocation, flushedAt, ["Terminated"]);
+}
+
 /** What was printed until now, in equal steps; nothing appears without the right to write it. */
-function log(call: Call, command: CommandState, invocation: InvocationState, until: number): void {
+function log(
+  call: Call,
+  command: CommandState,
+  invocation: InvocationState,
+  until: number,
+  lastWords: readonly string[] = [],
+): void {
   if (!command.logs?.CloudWatchOutputEnabled) return;
   const { startsAt, endsAt, stdout, stderr, instanceId } = invocation;
   const stepMs = Math.max(1, (Math.min(endsAt, startsAt + 180_000) - startsAt) / (stdout.length + 1));
   const timed = stdout.map((message, index) => ({ at: Math.round(startsAt + stepMs * (index + 1)), message }));
   const due = timed.slice(invocation.logged).filter(({ at }) => at <= until);
-  const errors = isOver(invocation) ? stderr.map((message) => ({ at: endsAt, message })) : [];
+  const last = lastWords.map((message) => ({ at: until, message }));
+  const errors = isOver(invocation) ? stderr.map((message) => ({ at: endsAt, message })) : last;
   if (due.length + errors.length === 0) return;
   const group = command.logs.CloudWatchLogGroupName || `/aws/ssm/${command.document}`;
   const stream = `${command.id}/${instanceId}/aws-runShellScript`;
   const written = mayLog(call, instanceId, group, `${stream}/stdout`);
-  if (written && invocation.logged === 0) makeGroup(call, group);
+  if (written && (invocation.logged === 0 || last.length > 0)) makeGroup(call, group);
   if (written && due.length > 0) writeLines(call, group, `${stream}/stdout`, due);
   if (written && errors.length > 0) writeLines(call, group, `${stream}/stderr`, errors);
   invocation.logged += due.length;
@@ -145,6 +166,7 @@ function log(call: Call, command: CommandState, invocation: InvocationState, unt
 /** The agent first asks to make the group, whether or not it is there, and sends nothing where that is refused. */
 function mayLog(call: Call, instanceId: string, group: string, stream: string): boolean {
   const instance = ec2Slice(call).instances[instanceId];
+  if (instance?.state === "running" && !reaches(call, instance, ["logs"])) return false;
   const role = instance && roleNameOf(call, instance);
   const groupArn = `arn:${call.partition}:logs:${call.region}:${call.account}:log-group:${group}`;
   const streamArn = `${groupArn}:log-stream:${stream}`;

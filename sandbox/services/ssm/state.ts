@@ -33,6 +33,8 @@ export interface InvocationState {
   exitCode: number;
   /** Lines of stdout that went to CloudWatch Logs. */
   logged: number;
+  /** When the agent sent its last, while its machine was shutting down. */
+  flushedAt?: number | undefined;
 }
 
 export interface CommandState {
