@@ -225,6 +225,21 @@ describe("jobs on several nodes", () => {
   });
 });
 
+describe("a job that waits for another", () => {
+  it("does the work itself when the other is killed", async () => {
+    using lab = new SequencingLab();
+    const words = ["split", run, "--lane", "1"];
+    const first = await lab.jobHeld("worm", words);
+    const second = lab.job(words, { id: "job-2" });
+    await expect.poll(() => lab.demultiplexed).toBe(1);
+    expect(lab.read(`fsx/splited/.${run}.L001.lock`)).toBe("job-1\n");
+    await first.end("SIGKILL");
+    expect(await second).toMatchObject({ status: 0, log: expect.not.stringContaining("complete already") });
+    expect(lab.demultiplexed).toBe(2);
+    expect(lab.files("fsx/splited")).toEqual(ofLanes(1).map((name) => `${run}.L001/${name}`));
+  });
+});
+
 describe("two jobs on one node", () => {
   it("leave each other's files alone", async () => {
     using lab = new SequencingLab();

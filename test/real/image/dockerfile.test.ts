@@ -103,7 +103,7 @@ describe("the bcl2fastq image, built for real", () => {
       expect(await run("cat /opt/bootstrap/program-version")).toBe("bcl2fastq v2.19.0 of a channel");
       const asked = await build({ BCL2FASTQ_CHANNEL: "dranew", BCL2FASTQ_PACKAGE: "bcl2fastq=2.18" });
       expect(asked.exitCode).not.toBe(0);
-      expect(asked.all).not.toContain("taking");
+      expect(asked.all).not.toMatch(/^bcl2fastq=2\.18 cannot be had/m);
     } finally {
       renameSync(`${channel}.away`, channel);
     }

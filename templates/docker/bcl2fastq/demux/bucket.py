@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from demux.process import NO_ROOM, Failure, answer, run, say
+from demux.process import NO_ROOM, Failure, amount, answer, minutes, run, say
 from demux.runfolder import File
 
 TELL_EVERY_SECONDS = 30
@@ -103,7 +103,7 @@ def fetch_file(address, target):
     if code == 0:
         return True
     if re.search(r"\(404\)|Not Found|NoSuchKey", complaints):
-        say(complaints)
+        say(f"there is no {address}: {complaints}")
         return False
     raise Failure(f"{address} cannot be fetched: {complaints or f'aws ended with {code}'}", code=code)
 
@@ -159,17 +159,3 @@ def write_record(there, record, work):
     file.write_text(json.dumps(record, indent=2) + "\n")
     run("aws", "s3", "cp", "--only-show-errors", str(file), f"{there}/split.json")
     file.unlink()
-
-
-def amount(count):
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            break
-        count /= 1000
-    else:
-        unit = "TB"
-    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-
-
-def minutes(seconds):
-    return f"{seconds / 60:.0f} min" if seconds >= 100 else f"{seconds:.0f} s"

@@ -30,6 +30,20 @@ def say(text):
     print(f"split: {text}", file=sys.stderr, flush=True)
 
 
+def amount(count):
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            break
+        count /= 1000
+    else:
+        unit = "TB"
+    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+
+
+def minutes(seconds):
+    return f"{seconds / 60:.0f} min" if seconds >= 100 else f"{seconds:.0f} s"
+
+
 def job():
     """The same for every attempt of one Batch job."""
     return os.environ.get("AWS_BATCH_JOB_ID", f"pid{os.getpid()}").replace(":", "-")

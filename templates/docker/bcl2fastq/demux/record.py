@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 
 from demux import program
 from demux.places import flush
-from demux.process import OTHER_OUTPUT, Failure, job, say
+from demux.process import OTHER_OUTPUT, Failure, amount, job, say
 
 NAME = "split.json"
 PIECE_BYTES = 1 << 20
@@ -94,7 +94,8 @@ def identity(files, about):
 
 def digests(paths, checksums):
     """The MD5 of each file, once it is on the disk; a signal does not wait for the rest."""
-    say(f"{'reading back' if checksums == 'md5' else 'flushing'} {len(paths)} files")
+    size = amount(sum(path.stat().st_size for path in paths))
+    say(f"{'reading back' if checksums == 'md5' else 'flushing'} {len(paths)} files, {size}")
     stopped = threading.Event()
 
     def digest(path):
