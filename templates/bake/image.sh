@@ -47,22 +47,24 @@ digest_in_registry() {
 too_often='toomanyrequests|pull rate limit'
 passing="$too_often|TLS handshake timeout|i/o timeout|connection reset|unexpected EOF|503 Service Unavailable"
 
-build_image() {
-  local pause status
-  for pause in 20 90 ''; do
-    status=0
-    docker build "${build_arguments[@]}" --tag "$image" "$work/context" 2>&1 | tee "$work/build" || status=$?
-    if [[ $status -eq 0 ]]; then return; fi
-    if [[ -z $pause ]] || ! grep -Eqi "$passing" "$work/build"; then break; fi
-    say "docker build ended with status $status: trying again in $pause seconds"
-    sleep "$pause"
-  done
-  if [[ $status -ne 0 ]]; then
-    if grep -Eqi "$too_often" "$work/build"; then
-      fail 'Docker Hub lets this address pull no more for now: name a mirror as container.mirrors.baseImage, or try later'
-    fi
-    fail "docker build ended with status $status"
+build_once() {
+  status=0
+  docker build "${build_arguments[@]}" --tag "$image" "$work/context" 2>&1 | tee "$work/build" || status=$?
+  return "$status"
+}
+
+build_again_in() {
+  grep -Eqi "$passing" "$work/build" || return
+  say "docker build ended with status $status: trying again in $1 seconds"
+  sleep "$1"
+  build_once
+}
+
+tell_why() {
+  if grep -Eqi "$too_often" "$work/build"; then
+    fail 'Docker Hub lets this address pull no more for now: name a mirror as container.mirrors.baseImage, or try later'
   fi
+  fail "docker build ended with status $status"
 }
 
 build_and_push() {
@@ -73,7 +75,7 @@ build_and_push() {
   fi
   aws ecr get-login-password --region "$region" | docker login --username AWS --password-stdin "$registry" ||
     fail "cannot log in to $registry"
-  build_image
+  build_once || build_again_in 20 || build_again_in 90 || tell_why
   local built
   built=$(docker image inspect --format '\{{.Os}}/\{{.Architecture}}' "$image")
   [[ $built == "$platform" ]] || fail "the image is for $built, not for $platform"
