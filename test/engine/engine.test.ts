@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Graph } from "../../src/engine/graph.ts";
 import { JournalError } from "../../src/engine/manifest.ts";
+import type { Step } from "../../src/engine/step.ts";
 import {
   kindsOf,
   memoryStore,
@@ -605,6 +606,193 @@ describe("up", () => {
     const { summary } = await up();
     expect(summary.failures[0]?.message).toContain("somebody else's");
     expect(cloud.live.some(({ ref }) => ref === "queue-0")).toBe(true);
+  });
+});
+
+describe("what is no longer used", () => {
+  const refused = (of: string) => (call: string) => {
+    if (call === of) throw new ToyError("refused", `no ${of}`);
+  };
+
+  it("stays as long as what follows it is not done", async () => {
+    await up();
+    cloud.before = refused("update queue");
+    const { summary } = await up({ image: { base: "newer" } });
+    expect(summary.left).toEqual(["image image-4 (image): what follows it is not done"]);
+    expect(kinds().filter((kind) => kind === "image")).toEqual(["image", "image"]);
+    cloud.before = () => {};
+    await up({ image: { base: "newer" } });
+    expect(kinds().filter((kind) => kind === "image")).toEqual(["image"]);
+  });
+
+  it("stays, and is named, as long as anything of the rest went wrong, if no node speaks of it any more", async () => {
+    await up();
+    const graph = (fails: boolean) => lab({ withoutQueue: true, image: { recipe: 2 }, imageFails: fails });
+    const first = await toyRun(cloud, store, graph(true), { kinds: kindsOf(lab()) });
+    const { left } = await first.engine.up(await first.engine.plan());
+    expect(left).toContain("queue queue-5 (queue): no longer used, and removed when all the rest is done");
+    expect(kinds()).toContain("queue");
+    const second = await toyRun(cloud, store, graph(false), { kinds: kindsOf(lab()) });
+    await second.engine.up(await second.engine.plan());
+    expect(kinds()).not.toContain("queue");
+  });
+
+  it("stays on record when it could not be removed", async () => {
+    cloud.before = refused("destroy builder");
+    const { manifest, summary } = await up();
+    expect(summary.failures.map(({ message }) => message)).toContainEqual(
+      expect.stringContaining("no destroy builder"),
+    );
+    expect(manifest.get("builder")).toMatchObject({ kind: "machine" });
+  });
+
+  it("is not told of by a run that was stopped, nor is what was not needed", async () => {
+    const run = await toyRun(cloud, store, lab());
+    const plan = await run.engine.plan();
+    cloud.after = (call) => {
+      if (call === "create disk") setImmediate(() => run.stop.abort());
+    };
+    await expect(run.engine.up(plan)).rejects.toThrow("stopped");
+    const finished = run.events.flatMap((event) => (event.type === "finished" ? [event.outcome] : []));
+    expect(finished).not.toContain("unneeded");
+  });
+});
+
+describe("a node", () => {
+  const alone = (step: Step<ToyInputs, { ref: string }, unknown, ToyCloud>, inputs: ToyInputs = {}) => {
+    const graph = new Graph<ToyCloud>();
+    graph.add("one", step, { inputs: () => inputs });
+    return graph;
+  };
+  const bringUp = async (graph: Graph<ToyCloud>) => {
+    const run = await toyRun(cloud, store, graph);
+    return { ...run, summary: await run.engine.up(await run.engine.plan()) };
+  };
+  const sends = () => cloud.calls.filter((call) => call === "create one").length;
+
+  it("is not made anew before what is out of sight must have shown up, when the manifest is lost", async () => {
+    await up();
+    const disk = cloud.live.find(({ kind }) => kind === "disk")!;
+    cloud.things = cloud.things.map((one) =>
+      one === disk ? { ...disk, visibleAt: cloud.clock.elapsed() + 40_000 } : one,
+    );
+    store = memoryStore();
+    const before = cloud.changes.length;
+    expect((await up()).summary.failures).toEqual([]);
+    expect(cloud.changes.slice(before)).toEqual([]);
+    expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
+  });
+
+  it("leaves be what replaces machines, also when a mending that was stopped is gone on with", async () => {
+    const plain = toyStep("fleet", { mendable: ["size", "image"] });
+    const fleet: typeof plain = {
+      ...plain,
+      find: async (context) =>
+        (await plain.find(context)).map((one) => ({
+          ...one,
+          drift: one.drift?.map((entry) => (entry.field === "image" ? { ...entry, disruptive: true as const } : entry)),
+        })),
+    };
+    const graph = () => alone(fleet, { size: 1, image: "a" });
+    await bringUp(graph());
+    Object.assign(cloud.live[0]!.set, { size: 2, image: "b" });
+    const run = await toyRun(cloud, store, graph());
+    const plan = await run.engine.plan();
+    cloud.before = (call) => {
+      if (call === "update one") setImmediate(() => run.stop.abort());
+      if (call === "update one") throw new ToyError("unknown", "connection reset");
+    };
+    await expect(run.engine.up(plan)).rejects.toThrow("stopped");
+    cloud.before = () => {};
+    expect((await bringUp(graph())).summary.failures).toEqual([]);
+    expect(cloud.live[0]!.set).toEqual({ size: 1, image: "b" });
+  });
+
+  it("is not taken for the work of an attempt that made another", async () => {
+    const step = toyStep("disk", { takesMs: 300_000 });
+    const { manifest } = await bringUp(alone(step));
+    const { token, ref } = manifest.get("one")!;
+    const [made] = cloud.live;
+    cloud.things = [{ ...made!, ref: "disk-9", token: "another1", readyAt: cloud.clock.elapsed() + 60_000 }];
+    const again = await bringUp(alone(step));
+    expect(again.manifest.get("one")).toMatchObject({ ref: "disk-9", token: expect.not.stringMatching(token) });
+    expect(ref).not.toBe("disk-9");
+  });
+
+  it("stays on record as it was while somebody else's removal of it comes to nothing", async () => {
+    const step = toyStep("disk", { mendable: ["size"] });
+    const first = await bringUp(alone(step));
+    const before = first.manifest.get("one");
+    const [disk] = cloud.live;
+    disk!.goneAt = cloud.clock.elapsed() + 600_000;
+    const back = cloud.clock.elapsed() + 60_000;
+    cloud.before = () => {
+      if (cloud.clock.elapsed() >= back) disk!.goneAt = undefined;
+    };
+    const { manifest } = await bringUp(alone(step));
+    expect(manifest.get("one")).toEqual(before);
+  });
+
+  it("that is gone for good by the cloud's own words is off the record, and made anew without a wait", async () => {
+    const step = { ...toyStep("machine", {}), whyGone: async () => "Client.VolumeLimitExceeded" };
+    cloud.after = (call) => {
+      if (call === "create one") cloud.things = [];
+    };
+    const { manifest, summary } = await bringUp(alone(step));
+    expect(summary.failures[0]?.message).toContain("Client.VolumeLimitExceeded");
+    expect(manifest.get("one")).toBeUndefined();
+    cloud.after = () => {};
+    const startedAt = cloud.clock.elapsed();
+    expect((await bringUp(alone(step))).summary.failures).toEqual([]);
+    expect(cloud.clock.elapsed() - startedAt).toBeLessThan(60_000);
+  });
+
+  it("has failed things of other inputs nudged away before it is made", async () => {
+    await bringUp(alone(toyStep("image", { fails: true }), { recipe: 1 }));
+    await bringUp(alone(toyStep("image"), { recipe: 2 }));
+    expect(cloud.changes).toEqual(["create one", "destroy one", "create one"]);
+  });
+
+  it("is waited for although an earlier one, which failed, is in sight before it", async () => {
+    const { destroy: _first, ...failing } = toyStep("job", { fails: true });
+    await bringUp(alone(failing));
+    const { destroy: _second, ...late } = toyStep("job", { invisibleMs: 30_000 });
+    expect((await bringUp(alone(late))).summary.failures).toEqual([]);
+    expect(sends()).toBe(2);
+  });
+
+  it("is not asked for again while the ref that came of asking is on record", async () => {
+    const step = toyStep("disk", { repeatable: true, invisibleMs: 60_000 });
+    const run = await toyRun(cloud, store, alone(step));
+    const plan = await run.engine.plan();
+    let looks = 0;
+    cloud.after = (call) => {
+      if (call === "find one" && sends() > 0 && ++looks === 2) setImmediate(() => run.stop.abort());
+    };
+    await expect(run.engine.up(plan)).rejects.toThrow("stopped");
+    expect(run.manifest.get("one")).toMatchObject({ phase: "creating", ref: "disk-1" });
+    cloud.after = () => {};
+    expect((await bringUp(alone(step))).summary.failures).toEqual([]);
+    expect([sends(), cloud.live.length]).toEqual([1, 1]);
+  });
+
+  it("is never asked for with the token of an attempt that asked for something else", async () => {
+    const plain = toyStep("disk", { repeatable: true });
+    const asked = new Map<string, Set<string>>();
+    const step: typeof plain = {
+      ...plain,
+      create(context) {
+        asked.set(context.token, (asked.get(context.token) ?? new Set()).add(context.fingerprint));
+        return plain.create(context);
+      },
+    };
+    cloud.before = (call) => {
+      if (call === "create one") throw new ToyError("unknown", "connection reset");
+    };
+    await bringUp(alone(step, { size: 1 }));
+    cloud.before = () => {};
+    expect((await bringUp(alone(step, { size: 2 }))).summary.failures).toEqual([]);
+    expect([...asked.values()].map(({ size }) => size)).toEqual([1, 1]);
   });
 });
 

@@ -48,7 +48,8 @@ function record(of: string, over: Partial<StepRecord> = {}): StepRecord {
 }
 
 async function open(records: Readonly<Record<string, StepRecord>> = {}, kinds = KINDS) {
-  const opened = await toyRun(cloud, memoryStore(), new Graph<ToyCloud>(), { kinds });
+  const store = memoryStore();
+  const opened = { ...(await toyRun(cloud, store, new Graph<ToyCloud>(), { kinds })), store };
   for (const [id, one] of Object.entries(records)) await opened.manifest.put(id, one);
   return opened;
 }
@@ -275,4 +276,16 @@ describe("a thing in a list", () => {
     const things = (await survey(run)).things;
     expect(things.map((thing) => label(things, thing))).toEqual(["queue", "disk disk-1", "disk disk-2"]);
   });
+});
+
+it("keeps the journal as long as anything is left", async () => {
+  const { engine, manifest, store } = await open({ disk: record("disk") });
+  place({ ref: "disk-1", kind: "disk" });
+  cloud.before = (call) => {
+    if (call === "destroy disk") throw new ToyError("refused", "a task still runs on it");
+  };
+  const { left, failures } = await engine.down((await engine.everything()).things);
+  expect([left.length, failures.length]).toEqual([1, 1]);
+  expect(manifest.get("disk")).toMatchObject({ ref: "disk-1" });
+  expect(store.text).toContain('"disk-1"');
 });
