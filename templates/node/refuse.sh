@@ -20,7 +20,7 @@ tell() {
   local at=http://169.254.169.254/latest token id message
   token=$(metadata --request PUT --header 'X-aws-ec2-metadata-token-ttl-seconds: 60' $at/api/token) || return
   id=$(metadata --header "X-aws-ec2-metadata-token: $token" $at/meta-data/instance-id) || return
-  message=$(tr '\n\t' '  ' <<<"$1" | LC_ALL=C tr -cd '[:print:]' | sed 's/[\\"]/\\&/g; s/ *$//')
+  message=$(printf '%s' "$1" | tr '\n\t' '  ' | LC_ALL=C tr -cd '[:print:]' | sed 's/[\\"]/\\&/g; s/ *$//')
   export AWS_DEFAULT_REGION=$region AWS_PAGER=
   set -- --log-group-name "$log_group" --log-stream-name "node/$id"
   timeout 20 aws logs create-log-stream "$@"

@@ -95,7 +95,7 @@ describe.each<Os>(["al2023", "al2"])("a bake of %s", (os) => {
     const start = "systemctl start ecs.service; systemctl show --property=ActiveState,ConditionResult ecs.service";
     expect((await builder.do("systemctl is-enabled ecs.service")).stdout).toBe("enabled");
     expect((await builder.do(start)).stdout).toBe("ActiveState=inactive\nConditionResult=no");
-    const ready = await builder.do(`mkdir /run/bootstrap && touch /run/bootstrap/ready; ${start}`);
+    const ready = await builder.do(`mkdir -p /run/bootstrap && touch /run/bootstrap/ready; ${start}`);
     expect(ready.stdout).toBe("ActiveState=active\nConditionResult=yes");
     await builder.runAgain();
   });
@@ -173,8 +173,9 @@ mkdir -p /var/lib/amazon/ssm/Vault /var/lib/ecs/data /var/lib/cloud/data
 echo ${instanceId} | tee /var/lib/amazon/ssm/Vault/key /var/lib/ecs/data/agent.db /var/lib/cloud/data/id >/dev/null`;
     await builder.do("cat >/srv/late.sh", late);
     await builder.do(
-      "systemd-run --unit=late-writer bash -c 'trap \"bash /srv/late.sh; exit\" TERM; /usr/bin/sleep infinity & wait'",
+      "systemd-run --unit=late-writer bash -c 'trap \"bash /srv/late.sh; exit\" TERM; touch /srv/armed; /usr/bin/sleep infinity & wait'",
     );
+    await builder.do("until [[ -e /srv/armed ]]; do /usr/bin/sleep 0.05; done");
     await builder.powerOff();
     expect(await builder.has("/srv/late"), "nothing was written").toBe(true);
     expect([...(await builder.mentions(instanceId))].sort()).toEqual(["./srv/late", "./srv/late.sh"]);
