@@ -140,6 +140,22 @@ it("has another builder for each recipe and each forced bake, and the same one f
   expect(new Set(builders).size).toBe(3);
 });
 
+it("tells jobs their region, in both of the AWS CLI's words, unless the config does", async () => {
+  const needs = new Map<string, unknown>(
+    Object.entries({ "job-role": { arn: "arn" }, "log-group": {}, "container-image": { image: "image" } }),
+  );
+  const environmentOf = async (yaml = "") => {
+    const node = nodeOf(await graphOf({ region: "cn-northwest-1", yaml }), "job-definition");
+    return (node.inputs(needs) as { readonly environment: Readonly<Record<string, string>> }).environment;
+  };
+  expect(await environmentOf()).toEqual({ AWS_REGION: "cn-northwest-1", AWS_DEFAULT_REGION: "cn-northwest-1" });
+  expect(await environmentOf("job: { environment: { AWS_REGION: cn-north-1, SPLIT_SOURCE: 's3://runs' } }")).toEqual({
+    AWS_REGION: "cn-north-1",
+    AWS_DEFAULT_REGION: "cn-northwest-1",
+    SPLIT_SOURCE: "s3://runs",
+  });
+});
+
 it("knows each kind once in the order of removal, and can remove it", () => {
   const kinds = KINDS.map(({ kind }) => kind);
   expect(new Set(kinds).size).toBe(kinds.length);
