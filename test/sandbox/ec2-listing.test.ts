@@ -29,7 +29,8 @@ describe("filters", () => {
     expect(await zones(isDefault, ["availability-zone", "us-east-?b"])).toBe("b");
     expect(await zones(isDefault, ["availability-zone", "us-east-1."])).toBe("");
     expect(await zones(["tag:Name", "private-us-east-1d"])).toBe("d");
-    expect(await zones(["tag-key", "Name"])).toBe("abcdef");
+    // One in each zone, and one in the Local Zone of Boston, us-east-1-bos-1a.
+    expect(await zones(["tag-key", "Name"])).toBe("aabcdef");
   });
 
   it("of an unknown name are refused", async () => {
@@ -51,7 +52,7 @@ describe("pages", () => {
       input.NextToken = NextToken;
       if (NextToken === undefined) break;
     }
-    expect([seen.length, new Set(seen).size]).toEqual([12, 12]);
+    expect([seen.length, new Set(seen).size]).toEqual([13, 13]);
   });
 
   it("refuse a size or a token that is none", async () => {

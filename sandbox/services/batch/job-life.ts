@@ -8,12 +8,13 @@ import { awaitedBy, jobIndex } from "./job-index.ts";
 import { jobLogTrouble, writeJobLog } from "./job-log.ts";
 import { containerInstanceArn, endNodes, newTaskArn } from "./nodes.ts";
 import { jobsOn } from "./placement.ts";
-import { type Failure, failureAtEnd, failureAtStart } from "./program.ts";
+import { failureAtEnd, failureAtStart } from "./program.ts";
 import {
   type Attempt,
   askedOf,
   batchState,
   type EnvironmentState,
+  type Failure,
   type JobState,
   jobsOf,
   MINUTE_MS,

@@ -2,13 +2,7 @@ import type { Call } from "../../service.ts";
 import { reaches } from "../ec2/reach.ts";
 import type { Instance } from "../ec2/slice.ts";
 import { findInstanceProfile, findRole, roleAllows } from "../iam.ts";
-import { askedOf, batchState, type JobState } from "./state.ts";
-
-/** How a program that cannot do its work ends. */
-export interface Failure {
-  readonly exitCode: number;
-  readonly words: string;
-}
+import { askedOf, batchState, type Failure, type JobState } from "./state.ts";
 
 /** The command with its `Ref::name` filled in; what no parameter fills stays as it is. */
 export function filledIn(command: readonly string[], parameters: Readonly<Record<string, string>>): string[] {

@@ -8,7 +8,6 @@ import type {
 } from "@aws-sdk/client-batch";
 import { type Call, Refusal } from "../../service.ts";
 import type { Table } from "../../world.ts";
-import type { Failure } from "./program.ts";
 
 export type Status = "CREATING" | "UPDATING" | "DELETING" | "DELETED" | "VALID" | "INVALID";
 
@@ -107,6 +106,12 @@ export interface JobFate {
   readonly kind: string;
   readonly reason?: string | undefined;
   readonly ms?: number | undefined;
+}
+
+/** How a program that cannot do its work ends. */
+export interface Failure {
+  readonly exitCode: number;
+  readonly words: string;
 }
 
 export interface JobState {
