@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import type { Alteration } from "./altered.ts";
 import type { Fate } from "./service.ts";
 import { watchedFile } from "./watched-file.ts";
 
@@ -34,6 +35,8 @@ export type Fault = Aim &
     | { readonly slowMs: number }
     /** Reads show what the call makes this much later than usual, in milliseconds of virtual time. */
     | { readonly unseenMs: number }
+    /** All is done, and the answer's words are changed on the way. */
+    | { readonly answer: Alteration }
     /** What becomes of the thing the call makes; the words are each service's own. */
     | { readonly fate: Fate }
   );
@@ -95,9 +98,12 @@ function parseFaults(text: string, path: string): readonly Fault[] {
   } catch (cause) {
     throw new Error(`${path} is not JSON`, { cause });
   }
-  const isFault = (fault: object) => ["error", "reset", "slowMs", "unseenMs", "fate"].some((key) => key in fault);
+  const isFault = (fault: object) =>
+    ["error", "reset", "slowMs", "unseenMs", "answer", "fate"].some((key) => key in fault);
   if (!Array.isArray(faults) || !faults.every((fault) => typeof fault === "object" && fault && isFault(fault))) {
-    throw new Error(`${path} must be a list of faults, each with one of error, reset, slowMs, unseenMs or fate`);
+    throw new Error(
+      `${path} must be a list of faults, each with one of error, reset, slowMs, unseenMs, answer or fate`,
+    );
   }
   return faults;
 }

@@ -1,3 +1,4 @@
+import { altered } from "./altered.ts";
 import { makeCall } from "./call.ts";
 import { authorize, type CallerPolicy } from "./caller/authorize.ts";
 import { type CallRecord, kindOf, redacted } from "./calls.ts";
@@ -168,6 +169,7 @@ class Answering {
         validate(wire, name, decoded);
         if (caller) authorize(caller, service, name, decoded.input, call);
         response = encode(wire, operation, handler(decoded.input, call), requestId);
+        for (const hit of hits) if ("answer" in hit) response = altered(response, hit.answer);
         if (blow !== undefined) {
           outcome = blow.error.code;
           response = encodeRefusal(wire, scripted(blow.error), requestId);

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CloudWatchLogsClient, CreateLogGroupCommand, DescribeLogGroupsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import {
   CreateSecurityGroupCommand,
   DescribeRegionsCommand,
@@ -53,6 +54,34 @@ describe("a scripted fault", () => {
     await here.send(new DescribeRegionsCommand({}));
     await there.send(new DescribeVpcsCommand({}));
     expect(await codeOf(here.send(new DescribeVpcsCommand({})))).toBe("RequestLimitExceeded");
+  });
+
+  it("changes whole words of an answer, and adds fields that no client knows, in every protocol", async () => {
+    const lab = memory();
+    const words = { available: "optimizing", "default VPC security group": "<new> & odd" };
+    lab.faults.push({ operation: "Describe*", answer: { words, add: { novelty: "yes" } } });
+    const ec2 = new EC2Client(lab.config());
+    const { Vpcs } = await ec2.send(new DescribeVpcsCommand({}));
+    expect(Vpcs?.map(({ State }) => State)).toEqual(["optimizing", "optimizing"]);
+    const { SecurityGroups } = await ec2.send(new DescribeSecurityGroupsCommand({}));
+    expect(SecurityGroups?.map(({ Description }) => Description)).toEqual(["<new> & odd", "<new> & odd"]);
+    const logs = new CloudWatchLogsClient(lab.config());
+    await logs.send(new CreateLogGroupCommand({ logGroupName: "g" }));
+    lab.faults.push({ service: "logs", answer: { words: { STANDARD: "GLACIAL" }, member: "logGroupClass" } });
+    lab.faults.push({ service: "logs", answer: { words: { g: "other" }, member: "elsewhere" } });
+    const { logGroups } = await logs.send(new DescribeLogGroupsCommand({}));
+    expect(logGroups).toMatchObject([{ logGroupName: "g", logGroupClass: "GLACIAL" }]);
+    const answer = await lab.sandbox.request({
+      method: "POST",
+      path: "/",
+      headers: {
+        authorization:
+          "AWS4-HMAC-SHA256 Credential=A/20261121/us-east-1/logs/aws4_request, SignedHeaders=h, Signature=0",
+        "x-amz-target": "Logs_20140328.DescribeLogGroups",
+      },
+      body: "{}",
+    });
+    expect(JSON.parse(answer.body)).toMatchObject({ novelty: "yes", logGroups: [{ novelty: "yes" }] });
   });
 
   it("answers with the status it was given, and nothing is done", async () => {

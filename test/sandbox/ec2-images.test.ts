@@ -29,6 +29,36 @@ const look = async ({ ec2 }: Ec2Lab, id: string) =>
 
 const READY_SECONDS = 8 * 60;
 
+describe("the disks of an image one makes", () => {
+  it("are the instance's, less those left out, and those added", async () => {
+    const lab = ec2Lab();
+    const InstanceId = await running(lab);
+    const BlockDeviceMappings = [{ DeviceName: "/dev/sdz", Ebs: { VolumeSize: 7, VolumeType: "gp3" as const } }];
+    const image = await look(lab, await create(lab, { InstanceId, BlockDeviceMappings }).then(seen(lab)));
+    expect(image?.BlockDeviceMappings).toHaveLength(2);
+    expect(image?.BlockDeviceMappings).toContainEqual({
+      DeviceName: "/dev/sdz",
+      Ebs: { VolumeSize: 7, VolumeType: "gp3", Encrypted: false, DeleteOnTermination: true },
+    });
+  });
+
+  it("cannot be made larger or encrypted on the way", async () => {
+    const lab = ec2Lab();
+    const InstanceId = await running(lab);
+    for (const Ebs of [{ VolumeSize: 500 }, { Encrypted: true }]) {
+      const BlockDeviceMappings = [{ DeviceName: "/dev/xvda", Ebs }];
+      expect(await codeOf(create(lab, { InstanceId, BlockDeviceMappings }))).toBe("InvalidBlockDeviceMapping");
+    }
+  });
+});
+
+function seen(lab: Ec2Lab): (id: string) => string {
+  return (id) => {
+    lab.pass(5);
+    return id;
+  };
+}
+
 describe("public images", () => {
   const newest = async ({ ec2 }: Ec2Lab) => {
     const filter = { Name: "name", Values: ["al2023-ami-ecs-hvm-*-x86_64"] };

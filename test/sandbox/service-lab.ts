@@ -18,6 +18,7 @@ import {
   PutRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import type { Service } from "../../sandbox/service.ts";
 import { type Memory, memory } from "./memory.ts";
 
 export interface ServiceLab extends Memory {
@@ -34,8 +35,8 @@ export interface ServiceLab extends Memory {
 }
 
 /** Every client of one region, on one AWS in this process. */
-export function serviceLab(region = "us-east-1", seed = 1): ServiceLab {
-  const lab = memory({ seed });
+export function serviceLab(region = "us-east-1", seed = 1, services?: readonly Service[]): ServiceLab {
+  const lab = memory({ seed, ...(services && { services }) });
   const config = lab.config(region);
   return {
     ...lab,

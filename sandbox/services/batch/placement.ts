@@ -110,6 +110,7 @@ function place(call: Call, job: JobState, environment: EnvironmentState): Verdic
     return { blocked: `${NO_CAPACITY} [${type.id}]` };
   }
   const node = launch(call, environment, type);
+  if (node === "") return "waits";
   return typeof node === "string" ? { blocked: node } : assign(call, job, environment, node);
 }
 
@@ -126,6 +127,8 @@ function launch(call: Call, environment: EnvironmentState, type: InstanceTypeFac
     return launchNode(call, environment, type);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
+    // Batch has no word for it: the environment stays VALID, and its jobs wait.
+    if (error.code === "VcpuLimitExceeded") return "";
     if (error.code === "InsufficientInstanceCapacity") return `${NO_CAPACITY} [${type.id}]`;
     environment.status = "INVALID";
     environment.statusReason = `CLIENT_ERROR - ${error.message}`;

@@ -7,6 +7,7 @@ import type {
   DescribeImagesCommandOutput,
   DisableImageCommandInput,
   DisableImageCommandOutput,
+  EbsBlockDevice,
   Image,
   ImageState,
   VolumeType,
@@ -80,6 +81,32 @@ export function settleImages(call: Call): void {
   }
 }
 
+/** A disk that is to be empty at each launch. */
+function addedDevice(name: string, ebs: EbsBlockDevice): BlockDevice {
+  const {
+    SnapshotId: snapshotId = "",
+    VolumeSize,
+    VolumeType = "gp2",
+    Encrypted = false,
+    DeleteOnTermination = true,
+  } = ebs;
+  if (VolumeSize === undefined) {
+    throw new Refusal("MissingParameter", `The request must contain the parameter size for ${name}`);
+  }
+  return {
+    name,
+    snapshotId,
+    sizeGiB: VolumeSize,
+    type: VolumeType,
+    encrypted: Encrypted,
+    goesToo: DeleteOnTermination,
+  };
+}
+
+function snapshotsOf({ devices }: OwnImage): string[] {
+  return devices.flatMap(({ snapshotId }) => (snapshotId === "" ? [] : [snapshotId]));
+}
+
 export const imageOperations = {
   DescribeImages(input: DescribeImagesCommandInput, call: Call): Partial<DescribeImagesCommandOutput> {
     const owns = visible(call, Object.values(ec2Slice(call).images));
@@ -150,9 +177,15 @@ export const imageOperations = {
     const fate = input.DryRun ? undefined : call.fate();
     const id = call.id("ami-");
     const visibleFrom = soon(call);
-    const kept = new Map((input.BlockDeviceMappings ?? []).map(({ DeviceName, Ebs }) => [DeviceName, Ebs]));
-    const devices = instance.devices.map(({ name: device, volumeId, goesToo }): BlockDevice => {
+    const mappings = new Map((input.BlockDeviceMappings ?? []).map((each) => [each.DeviceName ?? "", each]));
+    const captured = instance.devices.filter(({ name: device }) => mappings.get(device)?.NoDevice === undefined);
+    const devices = captured.map(({ name: device, volumeId, goesToo }): BlockDevice => {
       const volume = slice.volumes[volumeId]!;
+      const { VolumeSize = volume.sizeGiB, Encrypted, DeleteOnTermination = goesToo } = mappings.get(device)?.Ebs ?? {};
+      if (VolumeSize !== volume.sizeGiB || Encrypted !== undefined) {
+        const rule = `Only DeleteOnTermination can be changed for ${device}, which the instance has`;
+        throw new Refusal("InvalidBlockDeviceMapping", rule);
+      }
       const words = `Created by CreateImage(${InstanceId}) for ${id}`;
       const snapshotId = startSnapshot(call, volume, words, visibleFrom, tagsFor("snapshot"));
       return {
@@ -161,9 +194,11 @@ export const imageOperations = {
         sizeGiB: volume.sizeGiB,
         type: volume.type,
         encrypted: volume.encrypted,
-        goesToo: kept.get(device)?.DeleteOnTermination ?? goesToo,
+        goesToo: DeleteOnTermination,
       };
     });
+    for (const { name: device } of instance.devices) mappings.delete(device);
+    const added = [...mappings].flatMap(([device, { Ebs }]): BlockDevice[] => (Ebs ? [addedDevice(device, Ebs)] : []));
     const source = image(call, instance.imageId);
     slice.images[id] = {
       id,
@@ -172,7 +207,7 @@ export const imageOperations = {
       architecture: instance.architecture,
       imdsV2: source?.imdsV2 ?? false,
       rootDevice: instance.rootDevice,
-      devices,
+      devices: [...devices, ...added],
       sourceInstanceId: InstanceId,
       sourceImageId: instance.imageId,
       createdAt: call.now,
@@ -208,7 +243,7 @@ export const imageOperations = {
     own.nextAt = call.now + REMEMBERED_MS;
     delete tags[id];
     const results = DeleteAssociatedSnapshots
-      ? own.devices.map(({ snapshotId }) => ({
+      ? snapshotsOf(own).map((snapshotId) => ({
           SnapshotId: snapshotId,
           ReturnCode: deleteSnapshot(call, snapshotId) ? ("success" as const) : ("skipped" as const),
         }))
@@ -253,7 +288,7 @@ function described(call: Call, each: AnyImage): Image {
     BlockDeviceMappings: each.devices.map(({ name, snapshotId, sizeGiB, type, encrypted, goesToo }) => ({
       DeviceName: name,
       Ebs: {
-        SnapshotId: snapshotId,
+        SnapshotId: snapshotId || undefined,
         VolumeSize: sizeGiB,
         VolumeType: type as VolumeType,
         Encrypted: encrypted,

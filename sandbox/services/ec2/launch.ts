@@ -41,6 +41,7 @@ export function runInstances(call: Call, request: LaunchRequest, fateOf?: () => 
     "network-interface",
     "spot-instances-request",
   ]);
+  if (asked.InstanceMarketOptions?.MarketType !== "spot") checkQuota(call, type, request.MaxCount ?? 1);
   const fate = fateOf?.();
   if (fate?.kind === "capacity") throw noCapacity(call, type, place, fate.reason);
 
@@ -207,6 +208,21 @@ function metadataFor({ imdsV2 }: AnyImage, options: LaunchRequest["MetadataOptio
     hopLimit: options?.HttpPutResponseHopLimit ?? (imdsV2 && options === undefined ? 2 : 1),
     endpoint: options?.HttpEndpoint ?? "enabled",
   };
+}
+
+/** Counted in vCPUs, and for on-demand instances only: Spot has a quota of its own, which is not kept here. */
+function checkQuota(call: Call, { vCpus }: InstanceTypeFacts, count: number): void {
+  const { instances, vCpuQuota } = ec2Slice(call);
+  const running = Object.values(instances).filter(
+    ({ state, spotRequestId }) => (state === "pending" || state === "running") && spotRequestId === undefined,
+  );
+  const used = running.reduce((sum, { type }) => sum + (instanceType(type)?.vCpus ?? 0), 0);
+  if (used + vCpus * count <= vCpuQuota) return;
+  const words =
+    `You have requested more vCPU capacity than your current vCPU limit of ${vCpuQuota} allows for the instance ` +
+    "bucket that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request " +
+    "to request an adjustment to this limit.";
+  throw new Refusal("VcpuLimitExceeded", words);
 }
 
 function noCapacity(

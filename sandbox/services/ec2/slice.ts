@@ -20,6 +20,8 @@ export interface Ec2Slice {
   readonly images: Record<string, OwnImage>;
   readonly snapshots: Record<string, Snapshot>;
   readonly templates: Record<string, LaunchTemplate>;
+  /** Of all running standard instances together: c, i, m, r, t and their like. */
+  vCpuQuota: number;
   /** By resource id, whatever its type. */
   readonly tags: Record<string, Record<string, string>>;
   /** By operation and client token: what was asked with it, and what it made. */
@@ -262,6 +264,7 @@ function freshNetwork(call: Call): Ec2Slice {
     images: {},
     snapshots: {},
     templates: {},
+    vCpuQuota: 5_000,
     tags: {},
     tokens: {},
   };

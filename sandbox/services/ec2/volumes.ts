@@ -191,6 +191,9 @@ function stateOf({ attachedTo }: Volume): "in-use" | "available" {
 }
 
 function missing(id = ""): Refusal {
+  if (!/^vol-[0-9a-f]{8,17}$/.test(id)) {
+    return new Refusal("InvalidVolumeID.Malformed", `Invalid id: "${id}" (expecting "vol-...")`);
+  }
   return new Refusal("InvalidVolume.NotFound", `The volume '${id}' does not exist.`);
 }
 
