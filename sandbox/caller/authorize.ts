@@ -1,6 +1,6 @@
 import { type Call, Refusal } from "../service.ts";
-import { isEvaluated } from "../services/iam/conditions.ts";
-import { type Decision, decide, parsed, type Statement } from "../services/iam/policy-document.ts";
+import { isEvaluated, type Keys } from "../services/iam/conditions.ts";
+import { type Decision, decide, parsed } from "../services/iam/policy-document.ts";
 import { callerArn } from "../services/sts.ts";
 import { watchedFile } from "../watched-file.ts";
 import { batch } from "./batch.ts";
@@ -13,8 +13,10 @@ import { logs } from "./logs.ts";
 import { ssm } from "./ssm.ts";
 import { sts } from "./sts.ts";
 
-/** What the caller may do: the statements of all policies that are attached to it. */
-export type CallerPolicy = readonly Statement[];
+/** What the caller may do. */
+export interface CallerPolicy {
+  decide(action: string, resource: string, keys: Keys): Decision;
+}
 
 /** What each operation takes, by service. */
 export const TABLES: Readonly<Record<string, Table>> = { batch, ec2, ecr, fsx, iam, logs, ssm, sts };
@@ -26,7 +28,7 @@ export function callerPolicy(text: string): CallerPolicy {
   const operators = statements.flatMap(({ condition }) => Object.keys(condition));
   const strange = operators.find((operator) => !isEvaluated(operator));
   if (strange !== undefined) throw new Error(`the sandbox does not know the condition operator ${strange}`);
-  return statements;
+  return { decide: (action, resource, keys) => decide(statements, action, resource, keys) };
 }
 
 /** The caller's policy in a file, read again whenever it changes; without the file everything is allowed. */
@@ -46,7 +48,7 @@ export function authorize(policy: CallerPolicy, service: string, operation: stri
   for (const demand of demandsOf(service, operation, input, call)) {
     const action = demand.action ?? `${service}:${operation}`;
     const keys = { "aws:RequestedRegion": call.region, ...demand.keys };
-    const decision = decide(policy, action, demand.resource, keys);
+    const decision = policy.decide(action, demand.resource, keys);
     if (decision !== "allowed") throw refusal(call, service, action, demand, decision);
   }
 }

@@ -7,6 +7,7 @@ import {
   type Demand,
   passing,
   passingProfile,
+  serviceLinkedRole,
   type Table,
   tagsOfRequest,
   tagsOfResource,
@@ -50,6 +51,7 @@ export const batch: Table = {
   CreateComputeEnvironment: (input: OfEnvironment, call: Call) => [
     ...making(batchArn(call, `compute-environment/${input.computeEnvironmentName}`), input.tags),
     ...passingRoles(input, call),
+    ...(input.serviceRole ? [] : serviceLinkedRole(call, "batch.amazonaws.com")),
   ],
   UpdateComputeEnvironment: (input: OfEnvironment, call: Call) => [
     onEnvironment(call, input.computeEnvironment),

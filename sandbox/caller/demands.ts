@@ -1,6 +1,7 @@
 import type { Call } from "../service.ts";
 import type { Keys } from "../services/iam/conditions.ts";
-import { iamState } from "../services/iam/state.ts";
+import { lacksServiceLinkedRole } from "../services/iam/service-linked-roles.ts";
+import { iamArn, iamState } from "../services/iam/state.ts";
 
 /** One right that a request takes: AWS asks for each of them by itself. */
 export interface Demand {
@@ -47,6 +48,13 @@ export function tagsOfRequest(tags: Readonly<Record<string, string>> = {}): Keys
 export function passing(call: Call, roleArn: string, service: "batch" | "ec2" | "ecs-tasks"): Demand {
   const suffix = service === "ec2" ? call.dnsSuffix : "amazonaws.com";
   return { action: "iam:PassRole", resource: roleArn, keys: { "iam:PassedToService": `${service}.${suffix}` } };
+}
+
+/** The first use of a service makes its role, in the name of the one who uses it. */
+export function serviceLinkedRole(call: Call, service: string): readonly Demand[] {
+  if (!lacksServiceLinkedRole(call, service)) return [];
+  const resource = iamArn(call, `role/aws-service-role/${service}/*`);
+  return [{ action: "iam:CreateServiceLinkedRole", resource, keys: { "iam:AWSServiceName": service } }];
 }
 
 /** Handing over whatever role is in a profile, named by its name or ARN; nothing where there is none. */

@@ -3,7 +3,15 @@ import type { Call } from "../service.ts";
 import { ec2Slice } from "../services/ec2/slice.ts";
 import { fsxState } from "../services/fsx/state.ts";
 import { toTagMap } from "../services/key-value-tags.ts";
-import { ANYTHING, alike, type Demand, type Table, tagsOfRequest, tagsOfResource } from "./demands.ts";
+import {
+  ANYTHING,
+  alike,
+  type Demand,
+  serviceLinkedRole,
+  type Table,
+  tagsOfRequest,
+  tagsOfResource,
+} from "./demands.ts";
 
 interface OfFileSystem {
   readonly FileSystemId?: string;
@@ -29,6 +37,7 @@ export const fsx: Table = {
         action: "ec2:GetSecurityGroupsForVpc",
         resource: `arn:${call.partition}:ec2:${call.region}:${call.account}:vpc/${vpcId}`,
       },
+      ...serviceLinkedRole(call, "fsx.amazonaws.com"),
     ];
   },
   ...alike(

@@ -1,3 +1,4 @@
+import type { PolicyVerb } from "../caller-policy.ts";
 import { shellQuote } from "../templates.ts";
 
 /** What the person typed after the verb. */
@@ -17,6 +18,11 @@ export interface Flags {
   readonly keepBuilder?: boolean;
   readonly force?: boolean;
   readonly discardData?: boolean;
+}
+
+export interface PolicyFlags extends Flags {
+  readonly of: PolicyVerb;
+  readonly account?: string;
 }
 
 export interface SandboxFlags {

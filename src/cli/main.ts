@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { BootstrapError } from "../engine/errors.ts";
-import type { Flags, SandboxFlags } from "./flags.ts";
+import type { Flags, PolicyFlags, SandboxFlags } from "./flags.ts";
 import { program } from "./program.ts";
 import { bearLosingStreams } from "./streams.ts";
 
@@ -14,6 +14,7 @@ const bootstrap = program({
   bakeAmi: toldTo(async (flags) => (await import("./bake-ami.ts")).bakeAmi(flags)),
   teardown: toldTo(async (flags) => (await import("./teardown.ts")).teardown(flags)),
   status: toldTo(async (flags) => (await import("./status.ts")).status(flags)),
+  policy: toldTo(async (flags: PolicyFlags) => (await import("./policy.ts")).policy(flags)),
   sandbox: toldTo(async (flags: SandboxFlags) => (await import("./sandbox.ts")).sandbox(flags)),
 });
 

@@ -1,6 +1,7 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { POLICY_VERBS } from "../caller-policy.ts";
 import { VERSION } from "../version.ts";
-import type { Flags, SandboxFlags } from "./flags.ts";
+import type { Flags, PolicyFlags, SandboxFlags } from "./flags.ts";
 
 /** What each verb does with its flags. */
 export interface Verbs {
@@ -8,6 +9,7 @@ export interface Verbs {
   bakeAmi(flags: Flags): Promise<void>;
   teardown(flags: Flags): Promise<void>;
   status(flags: Flags): Promise<void>;
+  policy(flags: PolicyFlags): Promise<void>;
   sandbox(flags: SandboxFlags): Promise<void>;
 }
 
@@ -41,6 +43,11 @@ export function program(verbs: Verbs): Command {
     .action((flags: Flags) => verbs.teardown(flags));
 
   verb(bootstrap, "status", "say what there is, beside what should be").action((flags: Flags) => verbs.status(flags));
+
+  verb(bootstrap, "policy", "print the least that whoever types a verb must be allowed, as an IAM policy")
+    .addArgument(new Argument("<verb>", "whose policy").choices(POLICY_VERBS))
+    .option("--account <id>", "default: that of the credentials at hand; with it, AWS is not asked")
+    .action((of: PolicyFlags["of"], flags: Omit<PolicyFlags, "of">) => verbs.policy({ ...flags, of }));
 
   bootstrap
     .command("sandbox")

@@ -3,15 +3,18 @@ import { readFacts } from "./facts.ts";
 import type { Flags } from "./flags.ts";
 import { isPartial, sayPlan } from "./plan.ts";
 import { sayRefusedNodes } from "./refused-nodes.ts";
-import { withSession } from "./session.ts";
+import { type Session, withSession } from "./session.ts";
 
 /** What there is beside what should be: `decide` for every node, without acting. */
 export function status(flags: Flags): Promise<void> {
-  return withSession("status", flags, { locked: false, chooses: true }, async (session) => {
-    const graph = environment(session.config, await readFacts(session));
-    const plan = await session.engine(graph).plan();
-    sayPlan(session, plan);
-    await sayRefusedNodes(session);
-    if (isPartial(plan)) process.exitCode = 1;
-  });
+  return withSession("status", flags, { locked: false, chooses: true }, show);
+}
+
+/** Of the environment that a session is about. */
+export async function show(session: Session): Promise<void> {
+  const graph = environment(session.config, await readFacts(session));
+  const plan = await session.engine(graph).plan();
+  sayPlan(session, plan);
+  await sayRefusedNodes(session);
+  if (isPartial(plan)) process.exitCode = 1;
 }

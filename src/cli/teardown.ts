@@ -79,7 +79,7 @@ function end(session: Session, all: string, unseen: readonly Unseen[], more: obj
     "unseen",
     `something may be left: ${hidden.map(({ kind }) => kind).join(", ")} could not be looked for`,
     {
-      hint: "ask for the permissions that AWS names, then run bootstrap teardown again",
+      hint: "ask for the permissions that AWS names (bootstrap policy teardown prints all of them), then run bootstrap teardown again",
     },
   );
 }

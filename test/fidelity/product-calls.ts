@@ -91,7 +91,7 @@ iam: { permissionsBoundary: "arn:aws:iam::aws:policy/AdministratorAccess" }
 `;
 
 /** Someone else's hands in the environment: tags, rules, settings and documents that are not what they were. */
-async function tamper({ lab }: Site): Promise<void> {
+export async function tamper({ lab }: Site): Promise<void> {
   const { ec2, ecr, iam } = lab.cloud;
   const Tags = [{ Key: "bootstrap:fingerprint", Value: "another" }];
   const { SecurityGroups } = await ec2.send(
@@ -118,14 +118,14 @@ async function tamper({ lab }: Site): Promise<void> {
   }
 }
 
-async function submitJob({ lab }: Site): Promise<void> {
+export async function submitJob({ lab }: Site): Promise<void> {
   const { jobDefinitions } = await lab.cloud.batch.send(new DescribeJobDefinitionsCommand({ status: "ACTIVE" }));
   const jobDefinition = jobDefinitions![0]!.jobDefinitionArn!;
   await lab.cloud.batch.send(new SubmitJobCommand({ jobName: "first", jobQueue: "demux", jobDefinition }));
 }
 
 /** A podman that builds, and cannot push. */
-async function withFailingBuilder(run: () => Promise<void>): Promise<void> {
+export async function withFailingBuilder(run: () => Promise<void>): Promise<void> {
   const { PATH } = process.env;
   const folder = mkdtempSync(join(tmpdir(), "bootstrap-builder-"));
   writeFileSync(

@@ -246,7 +246,14 @@ describe("any command line", () => {
       const world = await reach(flags, signal);
       world.connect(loaded.values.region ?? REGION).destroy();
     };
-    const commands = program({ up: verb, bakeAmi: verb, teardown: verb, status: verb, sandbox: async () => {} });
+    const commands = program({
+      up: verb,
+      bakeAmi: verb,
+      teardown: verb,
+      status: verb,
+      policy: verb,
+      sandbox: async () => {},
+    });
     const quiet = { writeOut: () => {}, writeErr: () => {} };
     for (const command of [commands, ...commands.commands]) command.configureOutput(quiet);
     try {

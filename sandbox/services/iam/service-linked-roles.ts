@@ -49,6 +49,11 @@ export function createServiceLinkedRole(
   return { Role: summary(role) };
 }
 
+/** Whether the first use of a service would make its role. */
+export function lacksServiceLinkedRole(call: Call, service: string): boolean {
+  return !((ROLE_NAMES[service] ?? "").toLowerCase() in iamState(call).roles);
+}
+
 /** Makes a service's own role at the first use of the service, and keeps it from being deleted while in use. */
 export function useServiceLinkedRole(call: Call, service: string, resourceArn: string): string {
   const name = ROLE_NAMES[service] ?? "";
