@@ -75,8 +75,6 @@ export function connect({
   const chosen = Object.entries(given).filter(([, value]) => value !== undefined);
   const config = {
     ...{ retryStrategy: retryOn(sleep), requestHandler, ...Object.fromEntries(chosen) },
-    // The SDK's own default, whatever AWS_DEFAULTS_MODE says: a word there that it does not know ends the process.
-    defaultsMode: "legacy" as const,
   };
   const made = new Map<string, { destroy(): void }>();
   const cloud = {
@@ -108,8 +106,8 @@ function namingUnreadable<A, O>(next: (args: A) => Promise<O>, { clientName, com
       return await next(args);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.includes(REMARK)) throw error;
-      const { statusCode } = (error as Unread).$response ?? {};
-      const why = error.message.split(REMARK)[0]!.replace(/\s+/g, " ").trim();
+      const { $response: { statusCode } = {}, $responseBodyText: body } = error as Unread;
+      const why = (body || error.message.split(REMARK)[0]!).slice(0, MOST_SHOWN).replace(/\s+/g, " ").trim();
       const asked = [clientName?.replace(/Client$/, ""), commandName?.replace(/Command$/, "")].join(" ");
       throw Object.assign(new Error(`${asked} was answered with HTTP ${statusCode}, and not as AWS answers: ${why}`), {
         name: UNREADABLE,
@@ -124,4 +122,7 @@ const REMARK = "Deserialization error:";
 
 interface Unread extends Error {
   readonly $response?: { readonly statusCode?: number };
+  readonly $responseBodyText?: string;
 }
+
+const MOST_SHOWN = 200;

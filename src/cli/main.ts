@@ -7,6 +7,9 @@ import { bearLosingStreams } from "./streams.ts";
 // The SDK's own remark on Node 20 is for developers, not for the person at the keyboard.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 
+// Nothing here is tuned by it, and a word that the SDK does not know ends the process, in a client of whoever's making.
+delete process.env.AWS_DEFAULTS_MODE;
+
 bearLosingStreams();
 
 const bootstrap = program({

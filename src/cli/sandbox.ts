@@ -8,7 +8,8 @@ import { stopOnSignals } from "./stop.ts";
 export async function sandbox({ port, speed, callerPolicy, advance }: SandboxFlags): Promise<void> {
   const { advanceSandbox, startSandbox } = await import("../../sandbox/start.ts");
   if (advance !== undefined) {
-    const now = await advanceSandbox({ folder: SANDBOX_FOLDER, ms: duration(advance) });
+    const time = { folder: SANDBOX_FOLDER, ms: duration(advance) };
+    const now = await advanceSandbox(time).catch(troubleIn("moving the sandbox's clock on"));
     process.stdout.write(`in the sandbox it is now ${new Date(now).toISOString()}\n`);
     return;
   }
@@ -16,12 +17,7 @@ export async function sandbox({ port, speed, callerPolicy, advance }: SandboxFla
   if (callerPolicy !== undefined && !existsSync(callerPolicy))
     throw new ConfigError(`--caller-policy ${callerPolicy}: no such file`, "bootstrap policy up > up.json writes one");
   const settings = { folder: SANDBOX_FOLDER, port, speed, callerPolicy };
-  const { endpoint, clock, close } = await startSandbox(settings).catch((cause: Error) => {
-    throw new BootstrapError("sandbox", `serving on 127.0.0.1:${port}: ${cause.message}`, {
-      hint: "another program may have that port: choose one with --port, or any free one with --port 0",
-      cause,
-    });
-  });
+  const { endpoint, clock, close } = await startSandbox(settings).catch(troubleIn(`serving on 127.0.0.1:${port}`));
   process.stdout.write(
     [
       `an AWS of this machine's own is at ${endpoint}, where ${clock.speed} seconds pass in one. For other AWS clients:`,
@@ -34,11 +30,26 @@ export async function sandbox({ port, speed, callerPolicy, advance }: SandboxFla
   await close();
 }
 
+function troubleIn(doing: string): (cause: Error) => never {
+  return (cause) => {
+    const hint =
+      "syscall" in cause && cause.syscall === "listen"
+        ? "another program may have that port: choose one with --port, or any free one with --port 0"
+        : `run it in a folder that can be written; rm -r ${SANDBOX_FOLDER} begins a new world`;
+    throw new BootstrapError("sandbox", `${doing}: ${cause.message}`, { hint, cause });
+  };
+}
+
 const UNITS_MS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 } as const;
+
+const MOST_MS = 3650 * UNITS_MS.d;
 
 function duration(text: string): number {
   const [, count, unit] = /^(\d{1,6})([dhms])$/.exec(text) ?? [];
   if (count === undefined)
     throw new ConfigError(`--advance ${text}: not a time`, "give days, hours, minutes or seconds: 30d, 12h, 90m, 45s");
-  return Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS];
+  const ms = Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS];
+  // Everything that comes due on the way is acted out.
+  if (ms > MOST_MS) throw new ConfigError(`--advance ${text}: too far at once`, "give at most 3650d");
+  return ms;
 }

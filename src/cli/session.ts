@@ -150,7 +150,7 @@ async function inWords<T>(signal: AbortSignal, work: () => Promise<T>): Promise<
 
 const NO_ANSWER = "is the network up? To try it without an account, add --sandbox";
 const NO_CREDENTIALS =
-  "look at where the environment says that credentials are: AWS_PROFILE, ~/.aws/config, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_CREDENTIALS_FULL_URI";
+  "look at where the environment says that credentials are: AWS_PROFILE, AWS_ACCESS_KEY_ID, ~/.aws/config, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_CREDENTIALS_FULL_URI";
 
 async function identify(cloud: Cloud, { endpoint }: Reach, signal: AbortSignal): Promise<Identity> {
   try {
@@ -159,7 +159,8 @@ async function identify(cloud: Cloud, { endpoint }: Reach, signal: AbortSignal):
     if (signal.aborted) throw new AbortedError();
     if (cause instanceof BootstrapError) throw cause;
     const silent = endpoint === undefined ? NO_ANSWER : `does anything that speaks like AWS answer at ${endpoint}?`;
-    const hint = hintFor(cause) ?? (isAwsError(cause) ? silent : NO_CREDENTIALS);
+    const isAnswer = isAwsError(cause) && !/Invalid character in header/.test(cause.message);
+    const hint = hintFor(cause) ?? (isAnswer ? silent : NO_CREDENTIALS);
     throw new BootstrapError("credentials", `asking AWS who we are: ${awsWords(cause)}`, { hint, cause });
   }
 }

@@ -35,6 +35,7 @@ const MOST_PROBLEMS = 50;
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const { file, workloadsFolder, workingFolder = ".", overrides = {} } = options;
   const flags = check(flagsOf(overrides));
+  if (file === "") throw new ConfigError('--config "": no file is named', "name one, or leave it out for the defaults");
   const label = file ?? DEFAULT_FILE;
   const path = resolve(workingFolder, label);
   const own = check(await readYaml(label, path, file !== undefined));

@@ -18,7 +18,7 @@ export function manifestFile(path: string): Store {
         return await readFile(path, "utf8");
       } catch (error) {
         if (isMissing(error)) return undefined;
-        throw new JournalError(path, error as Error);
+        throw new JournalError(path, error as Error, "reading");
       }
     },
 

@@ -150,12 +150,14 @@ function rescue(path: string, backupPath: string): string {
   return `put the last good copy back (cp ${backupPath} ${path}), or remove ${path} and run again: what lives is found by its tags`;
 }
 
-/** A manifest could not be written: the disk is full, or the folder read-only. */
+const JOURNAL_HINTS = {
+  writing: "make room or make the folder writable, then run the same command again: nothing that was made is lost",
+  reading: "look at what stands there: it is to be a file that you may read",
+} as const;
+
+/** A manifest could not be written: the disk is full, or the folder read-only; or what stands in its place not read. */
 export class JournalError extends BootstrapError {
-  constructor(path: string, cause: Error) {
-    super("journal", `writing ${path}: ${cause.message}`, {
-      hint: "make room or make the folder writable, then run the same command again: nothing that was made is lost",
-      cause,
-    });
+  constructor(path: string, cause: Error, doing: keyof typeof JOURNAL_HINTS = "writing") {
+    super("journal", `${doing} ${path}: ${cause.message}`, { hint: JOURNAL_HINTS[doing], cause });
   }
 }

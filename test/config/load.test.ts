@@ -281,6 +281,10 @@ job: { environment: { B: "{{x}}" } }`;
     expect(await resolved(yaml)).toMatchObject({ name: "sgx-lab", scratch: { mountPoint: "/homes" } });
   });
 
+  test("a config without a name", async () => {
+    await expect(loadConfig({ file: "", workloadsFolder })).rejects.toThrow('--config "": no file is named');
+  });
+
   test("a wrong flag, by the command line's name", async () => {
     const wrong = load("", { overrides: { name: "NO", region: "us-east-1a" } });
     await expect(wrong).rejects.toThrow(
