@@ -234,6 +234,40 @@ describe("up", () => {
   });
 });
 
+describe("what is chosen for the user", () => {
+  const pins = (text = site.store.text!) => JSON.parse(text).pins as Record<string, string>;
+
+  it("is written down before anything is made", async () => {
+    await site.up();
+    const { pins: first, steps } = JSON.parse(site.store.writes[0]!);
+    expect(first).toMatchObject({ vpcId: expect.stringMatching(/^vpc-/), baseImage: expect.stringMatching(/^ami-/) });
+    expect(steps).toEqual({});
+  });
+
+  it("stays as it was until all stands that a config chose anew", async () => {
+    await site.up();
+    const before = pins();
+    const { Subnets } = await site.lab.cloud.ec2.send(new DescribeSubnetsCommand({}));
+    const other = Subnets!.find(
+      ({ DefaultForAz, SubnetId, AvailabilityZone }) =>
+        DefaultForAz && SubnetId !== before.subnetId && !/[ef]$/.test(AvailabilityZone!),
+    )!.SubnetId!;
+    const yaml = `compute: { subnetIds: [${other}] }`;
+    site.lab.faults.push({ operation: "UpdateComputeEnvironment", error: { code: "ClientException", message: "no" } });
+    expect((await site.up(yaml)).summary?.failures[0]?.message).toContain("ClientException: no");
+    expect(pins()).toEqual(before);
+    site.lab.faults.length = 0;
+    expect((await site.up(yaml)).summary?.failures).toEqual([]);
+    expect(pins().computeSubnetIds).toBe(other);
+  });
+
+  it("holds the image of a forced bake, which the next up leaves as it is", async () => {
+    await site.up();
+    expect((await site.bake("", { force: true })).summary?.failures).toEqual([]);
+    expect((await site.up()).plan.idle).toBe(true);
+  });
+});
+
 describe("a changed config", () => {
   it("is refused in the plan when it would move the file system, and pins nothing", async () => {
     await site.up();
