@@ -54,11 +54,15 @@ base64 -d >user-data <<<${Buffer.from(userData).toString("base64")}`;
 function beforeInit(userData: string, ...more: readonly string[]): string {
   const lustre = `mkdir -p /run/lustre && echo ${source} >/run/lustre/source`;
   return [
-    ...[baked(), seed("i-1", userData), lustre],
+    ...[baked(), enabled, seed("i-1", userData), lustre],
     // A busy machine has all the time it needs to look.
     ...[soon("bootstrap-deadline.timer", 86_400), soon("bootstrap-power-off.timer", 86_400), ...more],
   ].join("\n");
 }
+
+/** What cloud-init's generator does, which systemd gives up where the machine is busy. */
+const enabled = `wanted=/etc/systemd/system/multi-user.target.wants/cloud-init.target
+if [[ -e /etc/cloud/cloud-init.disabled ]]; then rm -f $wanted; else ln -sf /lib/systemd/system/cloud-init.target $wanted; fi`;
 
 /** What is shorter in the guest than on a node, by systemd's own means. */
 function soon(timer: string, seconds: number, name = "soon"): string {
