@@ -49,7 +49,14 @@ async function graphOf({ region = REGIONS[0]!, yaml = "", builder = "instance", 
     computeSubnetIds: ["subnet-0123456789abcdef0"],
     forcedAt,
     instanceTypes: [
-      { instanceType: "c5d.9xlarge", vcpus: 36, memoryMiB: 73_728, architecture: "x86_64", diskSizesGB: [900] },
+      {
+        instanceType: "c5d.9xlarge",
+        vcpus: 36,
+        memoryMiB: 73_728,
+        architecture: "x86_64",
+        diskSizesGB: [900],
+        nvme: true,
+      },
     ],
     build: build
       ? { builder, files: [], folder: "/unused", digests: { Dockerfile: "0" }, args: [], contextBase64: "AAAA" }

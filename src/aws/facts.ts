@@ -1,4 +1,5 @@
 import {
+  DescribeAvailabilityZonesCommand,
   DescribeVpcAttributeCommand,
   type InstanceTypeInfo,
   paginateDescribeInstanceTypeOfferings,
@@ -13,6 +14,7 @@ import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import { BootstrapError, ConfigError } from "../engine/errors.ts";
 import type { Cloud } from "./clients.ts";
 import { orNothing } from "./errors.ts";
+import { demandWayOut, hasWayOut, routesIn } from "./way-out.ts";
 
 export interface Identity {
   readonly account: string;
@@ -60,6 +62,8 @@ export interface InstanceTypeFacts {
   readonly architecture: Architecture;
   /** Of each instance-store disk; empty where there is none. */
   readonly diskSizesGB: readonly number[];
+  /** Whether those disks speak NVMe; older types have SATA and SAS disks. */
+  readonly nvme: boolean;
 }
 
 /** What the given types have, in the order asked. Throws ConfigError for one that this region does not offer. */
@@ -82,6 +86,7 @@ export async function describeInstanceTypes(cloud: Cloud, types: readonly string
       diskSizesGB: (info.InstanceStorageInfo?.Disks ?? []).flatMap(({ SizeInGB = 0, Count = 0 }) =>
         new Array<number>(Count).fill(SizeInGB),
       ),
+      nvme: /^(required|supported)$/.test(info.InstanceStorageInfo?.NvmeSupport ?? ""),
     };
   });
 }
@@ -117,10 +122,19 @@ export async function chooseNetwork(cloud: Cloud, wish: NetworkWish): Promise<Ne
   const vpcId = chooseVpc(vpcs, named, wish);
   for (const subnet of named) demandOffers(subnet, zonesOf);
 
-  const candidates = named.length > 0 ? named : all.filter((subnet) => subnet.VpcId === vpcId);
+  const candidates =
+    named.length > 0
+      ? named
+      : await ownZonesOnly(
+          cloud,
+          all.filter(({ VpcId }) => VpcId === vpcId),
+        );
   const fitting = candidates.filter((subnet) => offersAll(subnet, zonesOf));
   if (fitting.length === 0) throw noZone(vpcId, candidates, zonesOf);
-  const chosen = subnetId === undefined ? mostFree(fitting) : subnetById(all, subnetId);
+  const routes = await routesIn(cloud, vpcId);
+  const open = fitting.filter((subnet) => hasWayOut(routes, subnet));
+  const chosen = subnetId === undefined ? mostFree(open.length > 0 ? open : fitting) : subnetById(all, subnetId);
+  for (const subnet of new Set([chosen, ...named])) await demandWayOut(cloud, routes, subnet);
   if (free(chosen) < freeIps) {
     throw new ConfigError(
       `${chosen.SubnetId} has ${free(chosen)} free addresses, and file system and builders take ${freeIps}`,
@@ -129,6 +143,15 @@ export async function chooseNetwork(cloud: Cloud, wish: NetworkWish): Promise<Ne
   }
   await demandDns(cloud, vpcId);
   return { vpcId, subnetId: chosen.SubnetId!, zone: chosen.AvailabilityZone! };
+}
+
+/** Without local zones, wavelength zones and outposts, which lack much of what is needed. */
+async function ownZonesOnly(cloud: Cloud, subnets: readonly Subnet[]): Promise<Subnet[]> {
+  const { AvailabilityZones = [] } = await cloud.ec2.send(new DescribeAvailabilityZonesCommand({}));
+  const others = new Set(
+    AvailabilityZones.filter(({ ZoneType }) => ZoneType !== "availability-zone").map(({ ZoneName }) => ZoneName),
+  );
+  return subnets.filter(({ AvailabilityZone, OutpostArn }) => !OutpostArn && !others.has(AvailabilityZone));
 }
 
 /** By type, the zones that offer it. */

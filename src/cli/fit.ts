@@ -19,6 +19,12 @@ export function demandFit({ compute, scratch, job }: Config, instanceTypes: read
       `compute.instanceTypes: ${names(bare)}: no disks of its own; choose a type with them, such as c5d.9xlarge, or set scratch.kind to ebs or none`,
     );
   }
+  const slow = instanceTypes.filter(({ diskSizesGB, nvme }) => diskSizesGB.length > 0 && !nvme);
+  if (scratch.kind === "instance-store" && slow.length > 0) {
+    problems.push(
+      `compute.instanceTypes: ${names(slow)}: its own disks are not NVMe, and nodes look for no others; choose a type with NVMe disks, such as c5d.9xlarge, or set scratch.kind to ebs or none`,
+    );
+  }
   const vcpus = most((type) => type.vcpus);
   if (job.vcpus !== undefined && job.vcpus > vcpus) {
     problems.push(`job.vcpus: ${job.vcpus} given; the largest instance type has ${vcpus}`);

@@ -1,4 +1,18 @@
-import { DescribeSubnetsCommand, type Subnet } from "@aws-sdk/client-ec2";
+import {
+  AssociateRouteTableCommand,
+  CreateRouteCommand,
+  CreateRouteTableCommand,
+  CreateSubnetCommand,
+  CreateVpcEndpointCommand,
+  DeleteRouteCommand,
+  DescribeAvailabilityZonesCommand,
+  DescribeNatGatewaysCommand,
+  DescribeRouteTablesCommand,
+  DescribeSubnetsCommand,
+  ModifyAvailabilityZoneGroupCommand,
+  ModifySubnetAttributeCommand,
+  type Subnet,
+} from "@aws-sdk/client-ec2";
 import { beforeEach, describe, expect, it } from "vitest";
 import { chooseNetwork, describeInstanceTypes, latestBaseImage, whoAmI } from "../../src/aws/facts.ts";
 import { type Lab, lab } from "../steps/harness.ts";
@@ -46,8 +60,14 @@ describe("describeInstanceTypes", () => {
       memoryMiB: 73_728,
       architecture: "x86_64",
       diskSizesGB: [900],
+      nvme: true,
     });
     expect(none).toMatchObject({ instanceType: "c5.large", vcpus: 2, diskSizesGB: [] });
+  });
+
+  it("knows disks that are not NVMe", async () => {
+    const [old] = await describeInstanceTypes(lab().cloud, ["d2.2xlarge"]);
+    expect(old).toMatchObject({ diskSizesGB: new Array(6).fill(2000), nvme: false });
   });
 
   it("counts each disk", async () => {
@@ -121,5 +141,88 @@ describe("chooseNetwork", () => {
 
   it("refuses a subnet with too few free addresses", async () => {
     await expect(chooseNetwork(world.cloud, { instanceTypes, freeIps: 10_000 })).rejects.toThrow(/free addresses/);
+  });
+
+  describe("the way out", () => {
+    /** Takes the way out from a VPC's main route table. */
+    async function shut(isDefaultVpc: boolean) {
+      const { ec2 } = world.cloud;
+      const { VpcId } = subnets.find((subnet) => isDefault(subnet) === isDefaultVpc)!;
+      const { RouteTables } = await ec2.send(
+        new DescribeRouteTablesCommand({ Filters: [{ Name: "vpc-id", Values: [VpcId!] }] }),
+      );
+      const { RouteTableId } = RouteTables![0]!;
+      await ec2.send(new DeleteRouteCommand({ RouteTableId, DestinationCidrBlock: "0.0.0.0/0" }));
+      return { vpcId: VpcId!, routeTableId: RouteTableId! };
+    }
+
+    it("makes a subnet with fewer addresses the better one", async () => {
+      const { ec2 } = world.cloud;
+      const { vpcId } = await shut(false);
+      const { RouteTable } = await ec2.send(new CreateRouteTableCommand({ VpcId: vpcId }));
+      const { NatGateways } = await ec2.send(new DescribeNatGatewaysCommand({}));
+      const route = { DestinationCidrBlock: "0.0.0.0/0", NatGatewayId: NatGateways![0]!.NatGatewayId };
+      await ec2.send(new CreateRouteCommand({ RouteTableId: RouteTable!.RouteTableId, ...route }));
+      const { Subnet: small } = await ec2.send(
+        new CreateSubnetCommand({ VpcId: vpcId, CidrBlock: "10.0.240.0/24", AvailabilityZone: "us-east-1b" }),
+      );
+      await ec2.send(
+        new AssociateRouteTableCommand({ RouteTableId: RouteTable!.RouteTableId, SubnetId: small!.SubnetId }),
+      );
+      expect((await chooseNetwork(world.cloud, { vpcId, instanceTypes })).subnetId).toBe(small!.SubnetId);
+    });
+
+    it("is missing where the gateway to the internet has no public addresses to serve", async () => {
+      const { ec2 } = world.cloud;
+      const { VpcId } = subnets.find(isDefault)!;
+      for (const { SubnetId } of subnets.filter(isDefault)) {
+        await ec2.send(new ModifySubnetAttributeCommand({ SubnetId, MapPublicIpOnLaunch: { Value: false } }));
+      }
+      await expect(chooseNetwork(world.cloud, { vpcId: VpcId!, instanceTypes })).rejects.toThrow(
+        /leads to igw-.*no public address; and vpc-\w+ has no endpoint for ssm, ssmmessages or ec2messages, ecr\.api/,
+      );
+    });
+
+    it("is demanded of the subnets that are named, too, and endpoints may stand in for it", async () => {
+      const { ec2 } = world.cloud;
+      const { vpcId, routeTableId } = await shut(false);
+      const subnetId = subnets.find((subnet) => !isDefault(subnet) && inZone("us-east-1b")(subnet))!.SubnetId!;
+      const wish = { subnetId, computeSubnetIds: [subnetId], instanceTypes };
+      await expect(chooseNetwork(world.cloud, wish)).rejects.toThrow(
+        new RegExp(`subnet ${subnetId} has no way out: ${routeTableId} has no route to 0.0.0.0/0.*logs, s3$`),
+      );
+      const services = ["ssm", "ssmmessages", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "logs"];
+      const [first, ...rest] = services.map((service) => ({
+        ServiceName: `com.amazonaws.us-east-1.${service}`,
+        ...{ VpcId: vpcId, VpcEndpointType: "Interface" as const, PrivateDnsEnabled: true, SubnetIds: [subnetId] },
+      }));
+      for (const endpoint of rest) await ec2.send(new CreateVpcEndpointCommand(endpoint));
+      await expect(chooseNetwork(world.cloud, wish)).rejects.toThrow(/has no endpoint for ssm, s3$/);
+      await ec2.send(new CreateVpcEndpointCommand(first!));
+      const s3 = { VpcId: vpcId, ServiceName: "com.amazonaws.us-east-1.s3", RouteTableIds: [routeTableId] };
+      await ec2.send(new CreateVpcEndpointCommand(s3));
+      expect((await chooseNetwork(world.cloud, wish)).subnetId).toBe(subnetId);
+    });
+
+    it("is taken for given where one may not look", async () => {
+      await shut(true);
+      world.faults.push({ operation: "DescribeRouteTables", error: { code: "UnauthorizedOperation" } });
+      await chooseNetwork(world.cloud, { instanceTypes });
+    });
+
+    it("is not looked for in a local zone, whose subnet is never chosen unasked", async () => {
+      const { ec2 } = world.cloud;
+      const { AvailabilityZones } = await ec2.send(
+        new DescribeAvailabilityZonesCommand({ AllAvailabilityZones: true }),
+      );
+      const local = AvailabilityZones!.find(({ ZoneType }) => ZoneType === "local-zone")!;
+      await ec2.send(new ModifyAvailabilityZoneGroupCommand({ GroupName: local.GroupName!, OptInStatus: "opted-in" }));
+      const { VpcId } = subnets.find(isDefault)!;
+      await ec2.send(
+        new CreateSubnetCommand({ VpcId, CidrBlock: "172.31.128.0/17", AvailabilityZone: local.ZoneName }),
+      );
+      const chosen = await chooseNetwork(world.cloud, { instanceTypes: ["c5.large"] });
+      expect(chosen.zone).not.toBe(local.ZoneName);
+    });
   });
 });

@@ -7,9 +7,23 @@ import { resolveConfig } from "../../src/config/resolve.ts";
 import { WORKLOADS_FOLDER } from "../../src/workloads.ts";
 
 const fast: InstanceTypeFacts = {
-  ...{ instanceType: "c5d.9xlarge", vcpus: 36, memoryMiB: 73_728, architecture: "x86_64", diskSizesGB: [900] },
+  ...{
+    instanceType: "c5d.9xlarge",
+    vcpus: 36,
+    memoryMiB: 73_728,
+    architecture: "x86_64",
+    diskSizesGB: [900],
+    nvme: true,
+  },
 };
-const bare: InstanceTypeFacts = { ...fast, instanceType: "m5.large", vcpus: 2, memoryMiB: 8192, diskSizesGB: [] };
+const bare: InstanceTypeFacts = {
+  ...fast,
+  instanceType: "m5.large",
+  vcpus: 2,
+  memoryMiB: 8192,
+  diskSizesGB: [],
+  nvme: false,
+};
 const arm: InstanceTypeFacts = { ...fast, instanceType: "c6gd.4xlarge", architecture: "arm64" };
 
 async function config(change: (config: Config) => Partial<Config> = () => ({})): Promise<Config> {
@@ -29,6 +43,12 @@ describe("what no machine could ever run is refused", () => {
       () => ({}),
       [fast, bare],
       /instanceTypes: m5\.large: no disks/,
+    ],
+    [
+      "disks that are not NVMe under instance-store scratch",
+      () => ({}),
+      [fast, { ...fast, instanceType: "d2.8xlarge", nvme: false }],
+      /instanceTypes: d2\.8xlarge: its own disks are not NVMe/,
     ],
     ["a type of another architecture", () => ({}), [fast, arm], /c6gd\.4xlarge: not x86_64/],
     [

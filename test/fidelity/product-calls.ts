@@ -5,6 +5,8 @@ import { DescribeJobDefinitionsCommand, SubmitJobCommand } from "@aws-sdk/client
 import {
   AuthorizeSecurityGroupIngressCommand,
   CreateTagsCommand,
+  DeleteRouteCommand,
+  DescribeRouteTablesCommand,
   DescribeSecurityGroupsCommand,
   RevokeSecurityGroupEgressCommand,
 } from "@aws-sdk/client-ec2";
@@ -75,9 +77,19 @@ export async function productCalls(): Promise<ProductCalls> {
   await submitJob(global);
   await teardown(global);
 
+  // Without a way out it is endpoints that are looked for.
+  const walled = new Site("eu-west-3");
+  const { RouteTables } = await walled.lab.cloud.ec2.send(new DescribeRouteTablesCommand({}));
+  for (const { RouteTableId } of RouteTables ?? []) {
+    const route = { RouteTableId, DestinationCidrBlock: "0.0.0.0/0" };
+    await walled.lab.cloud.ec2.send(new DeleteRouteCommand(route));
+  }
+  await during(walled, "up", () => walled.up().catch(() => {}));
+
   const china = new Site("cn-northwest-1");
   await withFailingBuilder(() => up(china, "container: { builder: podman }"));
-  await up(china);
+  const mirrors = "{ baseImage: 'registry.example.com/micromamba:1', conda: 'https://conda.example.com' }";
+  await up(china, `container: { mirrors: ${mirrors} }`);
   china.store = new Site().store;
   await teardown(china);
   return asked;

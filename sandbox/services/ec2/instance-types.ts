@@ -21,9 +21,12 @@ export interface InstanceTypeFacts {
   readonly architecture: "x86_64" | "arm64";
   readonly burstable: boolean;
   readonly gigabits: string;
-  /** NVMe instance store: so many disks of so many GB. */
+  /** Instance store, NVMe unless the family is of old: so many disks of so many GB. */
   readonly disks?: { readonly count: number; readonly sizeGB: number } | undefined;
 }
+
+/** Families before Nitro: no NVMe. */
+const XEN: ReadonlySet<string> = new Set(["t2", "d2"]);
 
 type Architecture = InstanceTypeFacts["architecture"];
 
@@ -80,6 +83,11 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     memoryPerVCpuGiB: 2,
     sizes: "large xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge 24xlarge 32xlarge",
     disks: "1x118 1x237 1x474 1x950 1x1900 2x1425 2x1900 4x1425 4x1900",
+  },
+  d2: {
+    memoryPerVCpuGiB: 7.625,
+    sizes: "xlarge 2xlarge 4xlarge",
+    disks: "3x2000 6x2000 12x2000",
   },
   i3en: {
     memoryPerVCpuGiB: 8,
@@ -206,7 +214,7 @@ export const instanceTypeOperations = {
     const matching = filtered(call, all, input.Filters, {
       "bare-metal": () => false,
       "burstable-performance-supported": ({ burstable }) => burstable,
-      "current-generation": ({ family }) => family !== "t2",
+      "current-generation": ({ family }) => !XEN.has(family),
       "instance-storage-info.total-size-in-gb": ({ disks }) => disks && disks.count * disks.sizeGB,
       "instance-storage-supported": ({ disks }) => disks !== undefined,
       "instance-type": ({ id }) => id,
@@ -258,7 +266,7 @@ function described({
   family,
 }: InstanceTypeFacts): InstanceTypeInfo {
   const threads = architecture === "arm64" || vCpus === 1 ? 1 : 2;
-  const nitro = family !== "t2";
+  const nitro = !XEN.has(family);
   return {
     InstanceType: id as _InstanceType,
     CurrentGeneration: nitro,
@@ -277,9 +285,9 @@ function described({
     InstanceStorageSupported: disks !== undefined,
     InstanceStorageInfo: disks && {
       TotalSizeInGB: disks.count * disks.sizeGB,
-      Disks: [{ SizeInGB: disks.sizeGB, Count: disks.count, Type: "ssd" }],
-      NvmeSupport: "required",
-      EncryptionSupport: "required",
+      Disks: [{ SizeInGB: disks.sizeGB, Count: disks.count, Type: nitro ? "ssd" : "hdd" }],
+      NvmeSupport: nitro ? "required" : "unsupported",
+      EncryptionSupport: nitro ? "required" : "unsupported",
     },
     EbsInfo: {
       EbsOptimizedSupport: nitro ? "default" : "unsupported",

@@ -1,0 +1,102 @@
+import {
+  paginateDescribeRouteTables,
+  paginateDescribeVpcEndpoints,
+  type Route,
+  type RouteTable,
+  type Subnet,
+  type VpcEndpoint,
+} from "@aws-sdk/client-ec2";
+import { ConfigError } from "../engine/errors.ts";
+import type { Cloud } from "./clients.ts";
+import { isDenied } from "./errors.ts";
+
+/** How machines in a VPC's subnets reach what lies outside; undefined where one may not look. */
+export type Routes = readonly RouteTable[] | undefined;
+
+export async function routesIn({ ec2 }: Cloud, vpcId: string): Promise<Routes> {
+  const tables: RouteTable[] = [];
+  try {
+    const asked = { Filters: [{ Name: "vpc-id", Values: [vpcId] }] };
+    for await (const page of paginateDescribeRouteTables({ client: ec2 }, asked))
+      tables.push(...(page.RouteTables ?? []));
+  } catch (error) {
+    if (isDenied(error)) return undefined;
+    throw error;
+  }
+  return tables;
+}
+
+export function hasWayOut(routes: Routes, subnet: Subnet): boolean {
+  return routes === undefined || whyNoWayOut(routes, subnet) === undefined;
+}
+
+/** What builders and nodes talk to, by the last part of an endpoint's service name; of two on one line either will do. */
+const NEEDED: readonly (readonly string[])[] = [
+  ["ssm"],
+  ["ssmmessages", "ec2messages"],
+  ["ecr.api"],
+  ["ecr.dkr"],
+  ["ecs"],
+  ["ecs-agent"],
+  ["ecs-telemetry"],
+  ["logs"],
+  ["s3"],
+];
+
+/** Refuses a subnet from which neither a route nor the VPC's endpoints lead to the services that machines there need. */
+export async function demandWayOut(cloud: Cloud, routes: Routes, subnet: Subnet): Promise<void> {
+  const why = routes && whyNoWayOut(routes, subnet);
+  if (why === undefined) return;
+  const endpoints = await endpointsOf(cloud, subnet.VpcId!);
+  if (endpoints === undefined) return;
+  const table = tableOf(routes!, subnet);
+  const serves = (service: string) =>
+    endpoints.some(
+      ({ ServiceName = "", VpcEndpointType, State, PrivateDnsEnabled, RouteTableIds = [] }) =>
+        ServiceName.endsWith(`.${service}`) &&
+        /^(pending|available)$/i.test(State ?? "") &&
+        (VpcEndpointType === "Gateway" ? RouteTableIds.includes(table?.RouteTableId ?? "") : PrivateDnsEnabled),
+    );
+  const missing = NEEDED.filter((services) => !services.some(serves)).map((services) => services.join(" or "));
+  if (missing.length === 0) return;
+  throw new ConfigError(
+    `subnet ${subnet.SubnetId} has no way out: ${why}; and ${subnet.VpcId} has no endpoint for ${missing.join(", ")}`,
+    "name a subnet with public addresses or a NAT gateway (network.subnetId, compute.subnetIds), or make the endpoints",
+  );
+}
+
+function whyNoWayOut(routes: readonly RouteTable[], subnet: Subnet): string | undefined {
+  const table = tableOf(routes, subnet);
+  if (!table) return "no route table is to be seen for it";
+  const out = (table.Routes ?? []).filter(
+    ({ DestinationCidrBlock, State }) => /\/[01]$/.test(DestinationCidrBlock ?? "") && State !== "blackhole",
+  );
+  const isPublic = ({ GatewayId }: Route) => GatewayId?.startsWith("igw-") ?? false;
+  if (out.some((route) => !isPublic(route) || subnet.MapPublicIpOnLaunch)) return undefined;
+  const [gateway] = out;
+  return gateway
+    ? `${table.RouteTableId} leads to ${gateway.GatewayId}, and machines there get no public address`
+    : `${table.RouteTableId} has no route to 0.0.0.0/0 that leads anywhere`;
+}
+
+/** A subnet without a table of its own goes by its VPC's main one. */
+function tableOf(routes: readonly RouteTable[], { SubnetId, VpcId }: Subnet): RouteTable | undefined {
+  const ofVpc = routes.filter((table) => table.VpcId === VpcId);
+  return (
+    ofVpc.find(({ Associations }) => Associations?.some((one) => one.SubnetId === SubnetId)) ??
+    ofVpc.find(({ Associations }) => Associations?.some(({ Main }) => Main))
+  );
+}
+
+async function endpointsOf({ ec2 }: Cloud, vpcId: string): Promise<VpcEndpoint[] | undefined> {
+  const endpoints: VpcEndpoint[] = [];
+  try {
+    const asked = { Filters: [{ Name: "vpc-id", Values: [vpcId] }] };
+    for await (const page of paginateDescribeVpcEndpoints({ client: ec2 }, asked))
+      endpoints.push(...(page.VpcEndpoints ?? []));
+  } catch (error) {
+    if (isDenied(error)) return undefined;
+    throw error;
+  }
+  return endpoints;
+}
