@@ -196,8 +196,8 @@ describe("in a terminal", () => {
   const SHOW = "\u001b[?25h";
 
   /** Types into a terminal of its own; what it shows is in `all`. */
-  function terminal(laptop: Laptop) {
-    const words = [process.execPath, ...laptop.words("up")].map((word) => `'${word}'`).join(" ");
+  function terminal(laptop: Laptop, verb = "up") {
+    const words = [process.execPath, ...laptop.words(verb)].map((word) => `'${word}'`).join(" ");
     const line = `stty cols 120 rows 60; exec ${words}`;
     const run = execa("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
       ...laptop.surroundings,
@@ -206,6 +206,21 @@ describe("in a terminal", () => {
     });
     return { run, said: listen(run), type: (text: string) => run.stdin.write(text) };
   }
+
+  it("asks before anything is lost, and a no ends with 130 and changes nothing", async () => {
+    const laptop = new Laptop();
+    const made = await laptop.run("up");
+    expect(made.exitCode, made.all).toBe(0);
+    const { world } = laptop.left();
+    const before = standing(world, REGION);
+    const { run, said, type } = terminal(laptop, "teardown");
+    await said(/remove \d+ things\?/);
+    type("n\r");
+    const { exitCode, all } = await run;
+    expect(exitCode, all).toBe(130);
+    expect(all).toContain("stopped: nothing was changed");
+    expect(standing(laptop.left().world, REGION)).toEqual(before);
+  });
 
   it("Ctrl-C ends with 130, and the cursor is there again", async () => {
     const laptop = new Laptop();
