@@ -210,7 +210,10 @@ const HINTS: readonly (readonly [name: RegExp, hint: string])[] = [
     /^(InvalidClientTokenId|UnrecognizedClientException|AuthFailure|SignatureDoesNotMatch)$/,
     "AWS does not know these credentials here: keys of the global partition do not work in China, nor the other way round, and some regions are first to be enabled in the account",
   ],
-  [DENIED, "ask for the permission that AWS names, then run the same command again"],
+  [
+    DENIED,
+    "ask for the permission that AWS names (bootstrap policy up prints all that up needs; each verb has its own), then run the same command again",
+  ],
   [
     /^InsufficientInstanceCapacity$/,
     "wait a while, or choose another instance type or subnet, then run the same command again",
