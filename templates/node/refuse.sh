@@ -23,8 +23,8 @@ tell() {
   message=$(printf '%s' "$1" | tr '\n\t' '  ' | LC_ALL=C tr -cd '[:print:]' | sed 's/[\\"]/\\&/g; s/ *$//')
   export AWS_DEFAULT_REGION=$region AWS_PAGER=
   set -- --log-group-name "$log_group" --log-stream-name "node/$id"
-  timeout 20 aws logs create-log-stream "$@"
-  timeout 20 aws logs put-log-events "$@" --log-events "[{\"timestamp\": $(date +%s%3N), \"message\": \"$message\"}]"
+  timeout --kill-after=5 20 aws logs create-log-stream "$@"
+  timeout --kill-after=5 20 aws logs put-log-events "$@" --log-events "[{\"timestamp\": $(date +%s%3N), \"message\": \"$message\"}]"
 }
 
 systemctl --no-block stop ecs.service bootstrap-storage.service
