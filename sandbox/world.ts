@@ -241,7 +241,9 @@ class Rows implements Table<object> {
   toText(): string {
     const rows: string[] = [];
     for (const [id, row] of this.#rows) {
-      if (row.value !== undefined) rows.push(`${JSON.stringify(id)}:${row.text || JSON.stringify(row.value)}`);
+      if (row.value === undefined) continue;
+      row.text ??= JSON.stringify(row.value);
+      rows.push(`${JSON.stringify(id)}:${row.text || JSON.stringify(row.value)}`);
     }
     return `{${rows.join(",\n")}}`;
   }
