@@ -556,7 +556,7 @@ const CHINA =
 describe("China without mirrors", () => {
   it("is refused before anything is made, and says what to add", async () => {
     const china = new Site("cn-northwest-1");
-    await expect(china.up()).rejects.toMatchObject({
+    await expect(china.up("container: {}")).rejects.toMatchObject({
       code: "config",
       message: expect.stringContaining("container.mirrors.baseImage and container.mirrors.conda: missing"),
     });

@@ -98,7 +98,7 @@ export class Site {
   async open(yaml = "", flags: Flags = {}) {
     const { cloud, clock } = this.lab;
     const loaded = await loadConfig({
-      file: fileWith(yaml),
+      file: fileWith(this.region.startsWith("cn-") && !yaml.includes("container") ? `${yaml}\n${MIRRORS}` : yaml),
       workloadsFolder: WORKLOADS_FOLDER,
       overrides: { region: this.region },
     });
@@ -126,6 +126,10 @@ export class Site {
     return { session, events };
   }
 }
+
+/** Without these no instance builds in China. */
+const MIRRORS =
+  "container: { mirrors: { baseImage: 'registry.example.com/micromamba:1', conda: 'https://conda.example.com' } }";
 
 const files = new Map<string, string>();
 
