@@ -81,5 +81,6 @@ export function localZonesOf(region: string): readonly string[] {
 }
 
 export function isLocalZone(zone: string): boolean {
-  return zone.split("-").length > 3;
+  // us-west-2-lax-1a, and not us-gov-west-1a.
+  return /-\d-[a-z]+-\d[a-z]$/.test(zone);
 }
