@@ -74,28 +74,12 @@ function computeSubnetsOf(
   return stays && chosen.computeSubnetIds ? chosen.computeSubnetIds.split(",") : [subnetId];
 }
 
-/** An instance in China would wait for public registries until its time is up; what a context of one's own needs, nobody knows. */
-function demandMirrors({ context, mirrors }: BuildConfig): void {
-  const missing = (["baseImage", "conda"] as const).filter((key) => mirrors[key] === undefined);
-  if (context.kind === "folder" || missing.length === 0) return;
-  throw new ConfigError(
-    `${missing.map((key) => `container.mirrors.${key}`).join(" and ")}: missing, and an instance in China hardly reaches Docker Hub and conda.anaconda.org`,
-    "name mirrors that can be reached there (README, China), or a ready image with container.image; to try the public ones all the same, name those",
-  );
-}
-
-async function buildOf({
-  config: { container, partition },
-  sandbox,
-  endpoint,
-  buildFolder,
-}: Session): Promise<Facts["build"]> {
+async function buildOf({ config: { container }, sandbox, endpoint, buildFolder }: Session): Promise<Facts["build"]> {
   if (container.kind === "ready") return undefined;
   const builder =
     container.builder === "auto"
       ? await chooseBuilder(container, sandbox || endpoint !== undefined)
       : container.builder;
-  if (builder === "instance" && partition.id === "aws-cn") demandMirrors(container);
   const files = buildContext(container);
   return {
     builder,

@@ -5,6 +5,7 @@ import { environment, type Facts } from "../environment.ts";
 import { agree, refuse } from "./agree.ts";
 import { pinsOf, readFacts } from "./facts.ts";
 import type { Flags } from "./flags.ts";
+import { demandMirrors } from "./mirrors.ts";
 import { isPartial, leftAsItIs, notLookedFor, sayPlan } from "./plan.ts";
 import { sayRefusedNodes } from "./refused-nodes.ts";
 import { report } from "./report.ts";
@@ -30,6 +31,7 @@ export async function bringUp(
   const engine = session.engine(graph);
   const targets = targetsIn(graph);
   const plan = await engine.plan(targets);
+  demandMirrors(session, facts, plan);
   if (flags.dryRun) {
     sayPlan(session, plan);
     // For scripts: a plan that would be refused is no good plan.
