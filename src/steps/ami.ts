@@ -193,10 +193,11 @@ const ORPHAN_STATE: Readonly<Record<SnapshotState, State>> = {
 };
 
 function fromSnapshot(context: Seeker, { SnapshotId, State: word, StartTime, Tags }: Snapshot): Found<AmiOutput> {
+  const { detail: _word, ...condition } = stateFrom(ORPHAN_STATE, word);
   return {
     ref: SnapshotId!,
     ...fromTags(context, tagRecord(Tags)),
-    state: stateFrom(ORPHAN_STATE, word).state,
+    ...condition,
     detail: "a snapshot without its image",
     createdAt: StartTime,
   };

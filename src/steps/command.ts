@@ -43,7 +43,7 @@ export const command: Step<CommandInputs, CommandOutput, unknown, Cloud> = {
     if (!newest) return [];
     const { run, origin } = newest;
     const commandId = run.CommandId!;
-    const { state, detail } = stateFrom(STATE, run.Status);
+    const { state, detail, unsure } = stateFrom(STATE, run.Status);
     const asked = state === "pending" ? undefined : await invocationOf(cloud, commandId, inputs.instanceId);
     // The list knows of the end before the invocation tells of it.
     const invocation = asked && stateFrom(STATE, asked.Status).state !== "pending" ? asked : undefined;
@@ -57,6 +57,7 @@ export const command: Step<CommandInputs, CommandOutput, unknown, Cloud> = {
         token: origin.token,
         createdAt: run.RequestedDateTime,
         state: invocation ? state : "pending",
+        ...(unsure && { unsure }),
         detail: state === "failed" && invocation ? failure(invocation, lastLines) : detail,
         output: { commandId, lastLines },
       } satisfies Found<CommandOutput>,

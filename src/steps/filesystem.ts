@@ -207,10 +207,11 @@ const STATE: Readonly<Record<FileSystemLifecycle, State>> = {
 };
 
 /** State and AWS's words for it; a change still on its way counts as pending although the lifecycle says AVAILABLE. */
-function condition(live: FileSystem, drift: readonly Drift[] | undefined): Pick<Found, "state" | "detail"> {
-  const { state, detail: lifecycle } = stateFrom(STATE, live.Lifecycle);
+function condition(live: FileSystem, drift: readonly Drift[] | undefined): Pick<Found, "state" | "detail" | "unsure"> {
+  const told = stateFrom(STATE, live.Lifecycle);
+  const { state, detail: lifecycle } = told;
   if (state === "failed") return { state, detail: live.FailureDetails?.Message ?? lifecycle };
-  if (state !== "ready") return { state, detail: lifecycle };
+  if (state !== "ready") return told;
 
   const actions = live.AdministrativeActions ?? [];
   const running = actions.filter(({ Status }) => Status === "PENDING" || Status === "IN_PROGRESS");

@@ -138,14 +138,15 @@ const STATE: Readonly<Record<Exclude<InstanceStateName, "terminated">, State>> =
 function condition(
   { PublicIpAddress, State, StateReason }: Instance,
   reachable: boolean,
-): Pick<Found, "state" | "detail"> {
-  const { state, detail: name } = stateFrom(STATE, State?.Name);
+): Pick<Found, "state" | "detail" | "unsure"> {
+  const told = stateFrom(STATE, State?.Name);
+  const { state, detail: name } = told;
   if (state === "failed") return { state, detail: StateReason?.Message ? `${name}: ${StateReason.Message}` : name };
   if (state === "ready" && !reachable) {
     const way = PublicIpAddress ? "" : "; it has no public address, so its subnet needs a NAT gateway or VPC endpoints";
     return { state: "pending", detail: `${WAITING}${way}` };
   }
-  return { state, detail: name };
+  return told;
 }
 
 async function online(cloud: Cloud, instanceIds: string[]): Promise<string[]> {

@@ -47,6 +47,13 @@ describe("command", () => {
     });
   });
 
+  it("is waited for, though not as long as one at work, in a state whose name nobody knows", async () => {
+    const { context } = await make(world, command, placed());
+    world.faults.push({ operation: "ListCommands", answer: { words: { Success: "Thawing" }, member: "Status" } });
+    const [found] = await command.find(context);
+    expect(found).toMatchObject({ state: "pending", unsure: true, detail: expect.stringContaining("Thawing") });
+  });
+
   it("is found by its comment, with the fingerprint and the attempt it was sent in", async () => {
     const { context, ref, found } = await make(world, command, placed());
     expect(found).toMatchObject({ ref, node: "provision", owned: true, fingerprint: context.fingerprint });

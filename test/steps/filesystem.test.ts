@@ -56,6 +56,13 @@ describe("filesystem", () => {
     });
   });
 
+  it("is waited for, though not as long as one at work, in a state whose name nobody knows", async () => {
+    const { context } = await make(world, filesystem, { inputs });
+    world.faults.push({ operation: "DescribeFileSystems", answer: { words: { AVAILABLE: "THAWING" } } });
+    const [found] = await filesystem.find(context);
+    expect(found).toMatchObject({ state: "pending", unsure: true, detail: expect.stringContaining("THAWING") });
+  });
+
   it("makes no second one when the same attempt is sent again", async () => {
     const { context, ref } = await make(world, filesystem, { inputs });
     expect(await filesystem.create(context)).toBe(ref);

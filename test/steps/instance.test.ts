@@ -20,6 +20,13 @@ describe("instance", () => {
     inputs = await builderInputs(world);
   });
 
+  it("is waited for, though not as long as one at work, in a state whose name nobody knows", async () => {
+    const { context } = await make(world, instance, { inputs, node: "builder" });
+    world.faults.push({ operation: "DescribeInstances", answer: { words: { running: "thawing" }, member: "name" } });
+    const [found] = await instance.find(context);
+    expect(found).toMatchObject({ state: "pending", unsure: true, detail: expect.stringContaining("thawing") });
+  });
+
   it("starts one in a single call: tagged, no key, IMDSv2 only, ending itself on shutdown, its root encrypted", async () => {
     const before = world.calls.length;
     const { ref } = await make(world, instance, { inputs: { ...inputs, rootGiB: 40 }, node: "builder" });
