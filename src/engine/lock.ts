@@ -46,6 +46,8 @@ export async function lock(
   const own = `${path}.${owner.host}.${owner.pidNamespace?.replace(/\W+/g, "") ?? ""}.${owner.pid}`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    // One of this name was left by a killed run, and may be that run's lock under a second name.
+    await rm(own, { force: true });
     await writeFile(own, JSON.stringify(owner), { mode: 0o600 });
     for (;;) {
       if (await place(own, path)) return () => release(path, owner);

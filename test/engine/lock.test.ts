@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import fs, { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import fs, { link, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -78,6 +78,17 @@ describe("a lock", () => {
     await take(owner(1, { since: "2026-11-20T07:00:00.000Z" }));
     await take(owner(1), { alive: [1] });
     expect(notes.length).toBe(1);
+  });
+
+  it("is taken over from one that had the same number and was killed before it had put its own file away", async () => {
+    const [killed, next] = [owner(1, { born: "1" }), owner(1, { born: "2" })];
+    await take(killed);
+    await link(path, `${path}.bench-1..1`);
+    const release = await take(next, { alive: [1] });
+    expect(JSON.parse(await readFile(path, "utf8"))).toEqual(next);
+    expect(notes.length).toBe(1);
+    await release();
+    expect(await left()).toEqual([]);
   });
 
   it("is not taken over from another host, whose processes cannot be seen, unless told to", async () => {
