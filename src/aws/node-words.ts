@@ -1,4 +1,4 @@
-import { FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
+import { type FilteredLogEvent, paginateFilterLogEvents } from "@aws-sdk/client-cloudwatch-logs";
 import type { Cloud } from "./clients.ts";
 import { isDenied, orNothing } from "./errors.ts";
 
@@ -15,11 +15,18 @@ const STREAMS = "node/";
 /** What nodes that did not come up said since then, the latest last; nothing where nobody may look, or there is no log yet. */
 export async function nodeWords(cloud: Cloud, logGroupName: string, since: Date): Promise<readonly NodeWord[]> {
   const asked = { logGroupName, logStreamNamePrefix: STREAMS, startTime: since.getTime() };
-  const answer = await orNothing(cloud.logs.send(new FilterLogEventsCommand(asked))).catch((error: unknown) => {
+  const all = async () => {
+    const events: FilteredLogEvent[] = [];
+    // A page may be empty and not the last one.
+    for await (const page of paginateFilterLogEvents({ client: cloud.logs }, asked))
+      events.push(...(page.events ?? []));
+    return events;
+  };
+  const events = await orNothing(all()).catch((error: unknown) => {
     if (isDenied(error)) return undefined;
     throw error;
   });
-  return (answer?.events ?? [])
+  return (events ?? [])
     .map(({ logStreamName = "", timestamp = 0, message = "" }) => ({
       instanceId: logStreamName.slice(STREAMS.length),
       at: new Date(timestamp),

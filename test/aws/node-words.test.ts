@@ -1,7 +1,7 @@
 import { DescribeComputeEnvironmentsCommand, SubmitJobCommand } from "@aws-sdk/client-batch";
-import { CreateLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
+import { CreateLogGroupCommand, type FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { CreateLaunchTemplateVersionCommand } from "@aws-sdk/client-ec2";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { nodeWords } from "../../src/aws/node-words.ts";
 import { computeEnvironment } from "../../src/steps/compute-environment.ts";
 import { jobQueue } from "../../src/steps/job-queue.ts";
@@ -18,6 +18,21 @@ describe("the words of nodes that did not come up", () => {
     await world.cloud.logs.send(new CreateLogGroupCommand({ logGroupName: "/bootstrap/lab" }));
     world.faults.push({ operation: "FilterLogEvents", error: { code: "AccessDeniedException", message: "no" } });
     expect(await nodeWords(world.cloud, "/bootstrap/lab", new Date(0))).toEqual([]);
+  });
+
+  it("are read to the last page, also behind one that is empty", async () => {
+    const empty = { events: [], nextToken: "more" };
+    const last = { events: [{ logStreamName: "node/i-1", timestamp: 1, message: "no disk\n" }] };
+    const asked: (string | undefined)[] = [];
+    const { cloud } = lab();
+    vi.spyOn(cloud.logs, "send").mockImplementation(async ({ input }: FilterLogEventsCommand) => {
+      asked.push(input.nextToken);
+      return input.nextToken === undefined ? empty : last;
+    });
+    expect(await nodeWords(cloud, "/bootstrap/lab", new Date(0))).toEqual([
+      { instanceId: "i-1", at: new Date(1), words: "no disk" },
+    ]);
+    expect(asked).toEqual([undefined, "more"]);
   });
 
   it("name the node and what it lacked, where Batch says only that none joined; and none older than asked for", async () => {
