@@ -39,8 +39,10 @@ export async function report(session: Session, graph: Graph<Cloud>, summary: Sum
       ),
     },
   );
-  // What was not brought up may be Batch's environment, whose own words name no disk.
-  if (failures.length > 0) await sayRefusedNodes(session);
+  if (failures.length === 0) return;
+  // What was not brought up may be Batch's environment, whose own words name no disk. What failed is told whatever comes of
+  // this look.
+  await sayRefusedNodes(session).catch(() => {});
   throwAll(failures);
 }
 
