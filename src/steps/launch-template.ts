@@ -17,7 +17,7 @@ import { ENV_TAG, fromTags, IMAGE_TAG, type Tags, tagList, tagRecord, tagsOf, ta
 import type { Found, Step, StepContext } from "../engine/step.ts";
 
 export interface LaunchTemplateInputs {
-  /** MIME multipart, plain text, at most 16 KB: Batch merges its own parts into it. */
+  /** MIME multipart, plain text, at most 14 KB: Batch merges its own parts into it. */
   readonly userData: string;
   /** The user's own, for what is launched. */
   readonly tags?: Tags | undefined;

@@ -25,10 +25,11 @@ describe("the words of nodes that did not come up", () => {
     const last = { events: [{ logStreamName: "node/i-1", timestamp: 1, message: "no disk\n" }] };
     const asked: (string | undefined)[] = [];
     const { cloud } = lab();
-    vi.spyOn(cloud.logs, "send").mockImplementation(async ({ input }: FilterLogEventsCommand) => {
+    const answer = async ({ input }: FilterLogEventsCommand) => {
       asked.push(input.nextToken);
       return input.nextToken === undefined ? empty : last;
-    });
+    };
+    vi.spyOn(cloud.logs, "send").mockImplementation(answer as never);
     expect(await nodeWords(cloud, "/bootstrap/lab", new Date(0))).toEqual([
       { instanceId: "i-1", at: new Date(1), words: "no disk" },
     ]);

@@ -23,9 +23,9 @@ export interface LocalBuild {
   readonly tag: string;
   readonly username: string;
   readonly password: string;
-  /** Ends the build and everything it started. */
   /** Its own while it runs, an absolute path: what a killed build leaves there, the registry's login above all, is swept from there. */
   readonly folder: string;
+  /** Ends the build and everything it started. */
   readonly signal: AbortSignal;
   /** Gets every line that the build says. */
   note(text: string): void;
