@@ -189,6 +189,15 @@ describe("split.py split", () => {
     expect(job.calls("bcl2fastq")).toHaveLength(1);
   });
 
+  it("is the same work however much of the run is fetched for it", () => {
+    using job = new Job();
+    job.do("split", run, "--lane", "1");
+    expect(job.do("split", run, "--lane", "1", "--whole-run", "yes").stderr).toContain("is complete already");
+    job.do("split", run, "--lane", "2", "--whole-run", "yes", "--keep-scratch", "yes");
+    expect(job.do("rerun", run, "--lane", "2").stderr).toContain("is complete already");
+    expect(job.calls("bcl2fastq")).toHaveLength(2);
+  });
+
   it("does not overwrite other work, unless it is told to", () => {
     using job = new Job();
     const named = ["split", run, "--name", "mine"] as const;

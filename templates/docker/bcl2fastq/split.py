@@ -35,11 +35,13 @@ def split(options):
     program.refuse_what_cannot_be(options)
     with at_work(options) as work:
         sheet = fetch_sheet(options, work)
-        patterns = runfolder.left_out([] if options.whole_run else runfolder.read_lanes(options.lanes, options.tiles))
+        lanes = runfolder.read_lanes(options.lanes, options.tiles)
+        patterns = runfolder.left_out([] if options.whole_run else lanes)
         address = f"{options.source}/{options.run}"
         there = bucket.listing_or_nothing(address)
         files = runfolder.without(there, patterns)
-        wanted = record.wanted(options, sheet, runfolder.fingerprint(files))
+        # Of what is read, however much more is fetched.
+        wanted = record.wanted(options, sheet, runfolder.fingerprint(runfolder.without(there, runfolder.left_out(lanes))))
         if not record.is_done(options, wanted):
             if there:
                 refuse_incomplete(options, options.run, there)
