@@ -48,6 +48,8 @@ export const ec2: Table = {
       "DescribeVpcs",
       "GetEbsDefaultKmsKeyId",
       "GetEbsEncryptionByDefault",
+      "ModifyEbsDefaultKmsKeyId",
+      "ResetEbsDefaultKmsKeyId",
     ],
     ANYTHING,
   ),
@@ -73,12 +75,10 @@ export const ec2: Table = {
       "DetachInternetGateway",
       "DisassociateRouteTable",
       "ModifyAvailabilityZoneGroup",
-      "ModifyEbsDefaultKmsKeyId",
       "ModifySubnetAttribute",
       "ModifyVpcAttribute",
       "ReplaceRoute",
       "ReplaceRouteTableAssociation",
-      "ResetEbsDefaultKmsKeyId",
     ],
     (input: Readonly<Record<string, unknown>>, call) => {
       const named = Object.entries(input).flatMap(([member, value]) =>

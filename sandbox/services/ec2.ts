@@ -1,4 +1,5 @@
 import { type Call, type Handler, Refusal, type Service } from "../service.ts";
+import { diskKeyOperations } from "./ec2/disk-key.ts";
 import { endpointOperations, settleEndpoints } from "./ec2/endpoints.ts";
 import { gatewayOperations, settleGateways } from "./ec2/gateways.ts";
 import { imageOperations, settleImages } from "./ec2/images.ts";
@@ -17,6 +18,7 @@ import { settleTokens } from "./ec2/tokens.ts";
 import { volumeOperations } from "./ec2/volumes.ts";
 
 const OPERATIONS: Readonly<Record<string, Handler>> = {
+  ...diskKeyOperations,
   ...endpointOperations,
   ...gatewayOperations,
   ...imageOperations,

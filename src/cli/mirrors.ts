@@ -1,11 +1,9 @@
 import type { Cloud } from "../aws/clients.ts";
 import type { Plan } from "../engine/engine.ts";
 import { ConfigError } from "../engine/errors.ts";
-import type { Planned } from "../engine/events.ts";
 import type { Facts } from "../environment.ts";
+import { willMake } from "./plan.ts";
 import type { Session } from "./session.ts";
-
-const BUILDS: ReadonlySet<Planned> = new Set(["create", "replace", "confirm", "follows"]);
 
 /**
  * Refuses an image that an instance in China would have to build from public registries: it would wait for them until
@@ -14,10 +12,10 @@ const BUILDS: ReadonlySet<Planned> = new Set(["create", "replace", "confirm", "f
 export function demandMirrors(
   { config: { container, partition } }: Pick<Session, "config">,
   { build }: Pick<Facts, "build">,
-  { nodes }: Pick<Plan<Cloud>, "nodes">,
+  plan: Pick<Plan<Cloud>, "nodes">,
 ): void {
   if (partition.id !== "aws-cn" || container.kind === "ready" || build?.builder !== "instance") return;
-  if (!nodes.some(({ node, verdict }) => node === "container-image" && BUILDS.has(verdict))) return;
+  if (!willMake(plan, "container-image")) return;
   const missing = (["baseImage", "conda"] as const).filter((key) => container.mirrors[key] === undefined);
   if (container.context.kind === "folder" || missing.length === 0) return;
   throw new ConfigError(

@@ -1,6 +1,6 @@
 import type { Cloud } from "../aws/clients.ts";
 import type { Plan } from "../engine/engine.ts";
-import type { PlannedNode } from "../engine/events.ts";
+import type { Planned, PlannedNode } from "../engine/events.ts";
 import type { Thing, Unseen } from "../engine/removal.ts";
 import { renderPlan } from "../ui/plan.ts";
 import { colors } from "./colors.ts";
@@ -29,6 +29,13 @@ export function sayPlan(session: Session, { nodes, removals, left, unseen, idle 
 /** Whether something may be there that the plan does not show, because AWS did not allow a look at it. */
 export function isPartial({ nodes, unseen }: Plan<Cloud>): boolean {
   return nodes.some(({ verdict }) => verdict === "unseen") || unseen.some(({ byName }) => !byName);
+}
+
+const MAKES: ReadonlySet<Planned> = new Set(["create", "replace", "confirm", "follows"]);
+
+/** Whether the node is to be made anew; said rather once too often of one that follows another. */
+export function willMake({ nodes }: Pick<Plan<Cloud>, "nodes">, id: string): boolean {
+  return nodes.some(({ node, verdict }) => node === id && MAKES.has(verdict));
 }
 
 /** What a survey could not see, in AWS's words; nothing where it saw everything. */

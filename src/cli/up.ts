@@ -3,6 +3,7 @@ import type { Engine, Plan, Summary } from "../engine/engine.ts";
 import type { Graph } from "../engine/graph.ts";
 import { environment, type Facts } from "../environment.ts";
 import { agree, refuse } from "./agree.ts";
+import { warnOfDiskKey } from "./disk-key.ts";
 import { pinsOf, readFacts } from "./facts.ts";
 import type { Flags } from "./flags.ts";
 import { demandMirrors } from "./mirrors.ts";
@@ -32,6 +33,7 @@ export async function bringUp(
   const targets = targetsIn(graph);
   const plan = await engine.plan(targets);
   demandMirrors(session, facts, plan);
+  await warnOfDiskKey(session, plan);
   if (flags.dryRun) {
     sayPlan(session, plan);
     // For scripts: a plan that would be refused is no good plan.

@@ -16,6 +16,7 @@ import {
   TagInstanceProfileCommand,
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
+import { chosenDiskKey } from "../../src/aws/disk-key.ts";
 import { countUnfinishedJobs } from "../../src/aws/jobs.ts";
 import { nodeWords } from "../../src/aws/node-words.ts";
 import { Site } from "../environment/site.ts";
@@ -45,6 +46,7 @@ export async function productCalls(): Promise<ProductCalls> {
   const up = (site: Site, yaml = "") =>
     during(site, "up", async () => {
       await site.up(yaml);
+      await chosenDiskKey(site.lab.cloud);
       await said(site);
     });
   const bake = (site: Site, yaml = "") => during(site, "bake-ami", () => site.bake(yaml, { force: true }));

@@ -22,6 +22,8 @@ export interface Ec2Slice {
   readonly templates: Record<string, LaunchTemplate>;
   /** Of all running standard instances together: c, i, m, r, t and their like. */
   vCpuQuota: number;
+  /** ARN of the key for disks that name none; without it AWS's own. */
+  diskKey?: string | undefined;
   /** By resource id, whatever its type. */
   readonly tags: Record<string, Record<string, string>>;
   /** By operation and client token: what was asked with it, and what it made. */

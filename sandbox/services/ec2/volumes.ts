@@ -6,7 +6,7 @@ import type {
   VolumeType,
 } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
-import { arnOf } from "./arn.ts";
+import { diskKeyOf } from "./disk-key.ts";
 import type { AnyImage } from "./images.ts";
 import { chosen, dateOf, filtered, paged } from "./listing.ts";
 import { type BlockDevice, ec2Slice, type Instance, type Volume } from "./slice.ts";
@@ -106,7 +106,8 @@ export function attachVolumes(
   const { volumes } = ec2Slice(call);
   return wanted.map(({ device, goesToo, ...rest }) => {
     const id = call.id("vol-");
-    volumes[id] = { id, zone, createdAt: call.now, attachedTo: { instanceId, device, goesToo }, ...rest };
+    const kmsKeyId = rest.encrypted ? (rest.kmsKeyId ?? diskKeyOf(call)) : undefined;
+    volumes[id] = { id, zone, createdAt: call.now, attachedTo: { instanceId, device, goesToo }, ...rest, kmsKeyId };
     setTags(call, id, tags);
     return { name: device, volumeId: id, goesToo };
   });
@@ -148,7 +149,7 @@ export const volumeOperations = {
         AvailabilityZone: volume.zone,
         CreateTime: dateOf(volume.createdAt),
         Encrypted: volume.encrypted,
-        KmsKeyId: volume.encrypted ? (volume.kmsKeyId ?? defaultKey(call)) : undefined,
+        KmsKeyId: volume.kmsKeyId,
         Size: volume.sizeGiB,
         SnapshotId: volume.snapshotId ?? "",
         State: stateOf(volume),
@@ -195,8 +196,4 @@ function missing(id = ""): Refusal {
     return new Refusal("InvalidVolumeID.Malformed", `Invalid id: "${id}" (expecting "vol-...")`);
   }
   return new Refusal("InvalidVolume.NotFound", `The volume '${id}' does not exist.`);
-}
-
-function defaultKey(call: Call): string {
-  return arnOf(call, "key", "aws-ebs").replace(":ec2:", ":kms:");
 }

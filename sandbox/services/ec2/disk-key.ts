@@ -1,0 +1,44 @@
+import type {
+  GetEbsDefaultKmsKeyIdCommandOutput,
+  ModifyEbsDefaultKmsKeyIdCommandInput,
+  ModifyEbsDefaultKmsKeyIdCommandOutput,
+  ResetEbsDefaultKmsKeyIdCommandOutput,
+} from "@aws-sdk/client-ec2";
+import type { Call } from "../../service.ts";
+import { arnOf } from "./arn.ts";
+import { ec2Slice } from "./slice.ts";
+
+/** AWS's own key for disks, as it is answered where nobody chose another. */
+const OWN = "alias/aws/ebs";
+
+export const diskKeyOperations = {
+  GetEbsDefaultKmsKeyId(_input: unknown, call: Call): Partial<GetEbsDefaultKmsKeyIdCommandOutput> {
+    return { KmsKeyId: ec2Slice(call).diskKey ?? OWN };
+  },
+
+  ModifyEbsDefaultKmsKeyId(
+    { KmsKeyId = "" }: ModifyEbsDefaultKmsKeyIdCommandInput,
+    call: Call,
+  ): Partial<ModifyEbsDefaultKmsKeyIdCommandOutput> {
+    const slice = ec2Slice(call);
+    slice.diskKey = keyArn(call, KmsKeyId);
+    return { KmsKeyId: slice.diskKey };
+  },
+
+  ResetEbsDefaultKmsKeyId(_input: unknown, call: Call): Partial<ResetEbsDefaultKmsKeyIdCommandOutput> {
+    delete ec2Slice(call).diskKey;
+    return { KmsKeyId: OWN };
+  },
+};
+
+/** What a disk is encrypted with that names no key. */
+export function diskKeyOf(call: Call): string {
+  return ec2Slice(call).diskKey ?? keyArn(call, "aws-ebs");
+}
+
+/** A key is named by its id, its alias, or the ARN of either. */
+function keyArn(call: Call, key: string): string {
+  if (key.startsWith("arn:")) return key;
+  const [type, id] = key.startsWith("alias/") ? ["alias", key.slice("alias/".length)] : ["key", key];
+  return arnOf(call, type!, id!).replace(":ec2:", ":kms:");
+}
