@@ -154,6 +154,17 @@ async function ownZonesOnly(cloud: Cloud, subnets: readonly Subnet[]): Promise<S
   return subnets.filter(({ AvailabilityZone, OutpostArn }) => !OutpostArn && !others.has(AvailabilityZone));
 }
 
+/** Subnets of the same VPC in its region's other zones, as `subnet-… (zone)`. */
+export async function subnetsElsewhere(cloud: Cloud, subnetId: string): Promise<readonly string[]> {
+  const all = await subnetsOf(cloud);
+  const here = subnetById(all, subnetId);
+  const elsewhere = all.filter(
+    ({ VpcId, AvailabilityZone }) => VpcId === here.VpcId && AvailabilityZone !== here.AvailabilityZone,
+  );
+  const words = ({ SubnetId, AvailabilityZone }: Subnet) => `${SubnetId} (${AvailabilityZone})`;
+  return (await ownZonesOnly(cloud, elsewhere)).map(words).sort();
+}
+
 /** By type, the zones that offer it. */
 type ZonesOf = ReadonlyMap<string, ReadonlySet<string>>;
 

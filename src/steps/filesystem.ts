@@ -11,7 +11,8 @@ import {
 } from "@aws-sdk/client-fsx";
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf, drifts } from "../aws/drift.ts";
-import { orNothing, unless } from "../aws/errors.ts";
+import { awsWords, isAwsError, orNothing, unless } from "../aws/errors.ts";
+import { subnetsElsewhere } from "../aws/facts.ts";
 import { countUnfinishedJobs } from "../aws/jobs.ts";
 import { stateFrom } from "../aws/state.ts";
 import {
@@ -25,7 +26,8 @@ import {
   tagRecord,
   tagsOf,
 } from "../aws/tags.ts";
-import type { Drift, FindContext, Found, State, Step } from "../engine/step.ts";
+import { StepError } from "../engine/errors.ts";
+import type { Drift, FindContext, Found, State, Step, StepContext } from "../engine/step.ts";
 
 export interface FilesystemInputs {
   readonly subnetId: string;
@@ -113,7 +115,7 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
 
   async create(context) {
     const { cloud, inputs, token } = context;
-    const { FileSystem: made } = await cloud.fsx.send(
+    const asked = cloud.fsx.send(
       new CreateFileSystemCommand({
         ClientRequestToken: token,
         FileSystemType: "LUSTRE",
@@ -135,6 +137,7 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
         },
       }),
     );
+    const { FileSystem: made } = await asked.catch((cause) => refusedThere(context, cause));
     return made!.FileSystemId!;
   },
 
@@ -173,6 +176,21 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
     await orNothing(cloud.fsx.send(new DeleteFileSystemCommand({ FileSystemId: ref })));
   },
 };
+
+/** Not every zone has FSx, and no list says which: where it is the zone that is refused, the VPC's others are named. */
+async function refusedThere(
+  { cloud, node, inputs }: StepContext<FilesystemInputs, Cloud>,
+  cause: unknown,
+): Promise<never> {
+  if (!isAwsError(cause) || cause.name !== "BadRequest" || !/availability zone|subnet/i.test(cause.message))
+    throw cause;
+  const others = await subnetsElsewhere(cloud, inputs.subnetId).catch(() => []);
+  const hint =
+    others.length > 0
+      ? `name another subnet with network.subnetId, then run the same command again; the VPC's other zones have ${others.join(", ")}`
+      : "name a subnet in another zone with network.subnetId, then run the same command again";
+  throw new StepError(`creating filesystem (${node}): ${awsWords(cause)}`, { node, cause, hint });
+}
 
 /** By its tags; one that the journal knows and that lacks some of them is not to be doubled, and its tags can be given back. */
 function originOf(

@@ -1,4 +1,4 @@
-import { RunInstancesCommand } from "@aws-sdk/client-ec2";
+import { DescribeSubnetsCommand, RunInstancesCommand } from "@aws-sdk/client-ec2";
 import {
   DescribeFileSystemsCommand,
   TagResourceCommand,
@@ -8,6 +8,7 @@ import {
 import { beforeEach, describe, expect, it } from "vitest";
 import { latestBaseImage } from "../../src/aws/facts.ts";
 import { tagList, tagRecord } from "../../src/aws/tags.ts";
+import { StepError } from "../../src/engine/errors.ts";
 import { type FilesystemInputs, filesystem } from "../../src/steps/filesystem.ts";
 import { contextOf, destroyAll, type Lab, lab, make, seeker, settle } from "./harness.ts";
 import { network } from "./network.ts";
@@ -61,6 +62,52 @@ describe("filesystem", () => {
     world.faults.push({ operation: "DescribeFileSystems", answer: { words: { AVAILABLE: "THAWING" } } });
     const [found] = await filesystem.find(context);
     expect(found).toMatchObject({ state: "pending", unsure: true, detail: expect.stringContaining("THAWING") });
+  });
+
+  describe("refused for its zone", () => {
+    const words = "Amazon FSx does not support file system creation in the following Availability Zones: us-east-1a";
+    const refuse = (message = words) =>
+      world.faults.push({ operation: "CreateFileSystem", nth: 1, error: { code: "BadRequest", message } });
+    const create = () => filesystem.create(contextOf(world, filesystem, { inputs })).catch((error: unknown) => error);
+
+    it("comes with AWS's words and the subnets of the VPC's other zones", async () => {
+      const { Subnets } = await world.cloud.ec2.send(new DescribeSubnetsCommand({}));
+      const here = Subnets!.find(({ SubnetId }) => SubnetId === inputs.subnetId)!;
+      refuse();
+      const error = await create();
+      expect(error).toBeInstanceOf(StepError);
+      const { message, hint = "" } = error as StepError;
+      expect(message).toBe(`creating filesystem (filesystem): BadRequest: ${words}`);
+      expect(hint).toContain("network.subnetId");
+      const named = Subnets!.filter(({ SubnetId }) => hint.includes(SubnetId!));
+      const usable = Subnets!.filter(
+        ({ VpcId, AvailabilityZone }) => VpcId === here.VpcId && AvailabilityZone !== here.AvailabilityZone,
+      );
+      expect(named.length).toBeGreaterThan(1);
+      expect(named).toEqual(usable);
+      for (const { SubnetId, AvailabilityZone } of named) expect(hint).toContain(`${SubnetId} (${AvailabilityZone})`);
+      expect(await filesystem.find(contextOf(world, filesystem, { inputs }))).toEqual([]);
+    });
+
+    it("says what to name also where one may not look at subnets", async () => {
+      refuse();
+      world.faults.push({ operation: "DescribeSubnets", error: { code: "UnauthorizedOperation" } });
+      expect(await create()).toMatchObject({
+        message: expect.stringContaining(words),
+        hint: "name a subnet in another zone with network.subnetId, then run the same command again",
+      });
+    });
+
+    it("is not what another refusal is taken for, and costs no call when all is well", async () => {
+      const before = world.calls.length;
+      refuse("The storage capacity is not one that there is");
+      expect(await create()).not.toBeInstanceOf(StepError);
+      await filesystem.create(contextOf(world, filesystem, { inputs }));
+      expect(world.calls.slice(before).map(({ operation }) => operation)).toEqual([
+        "CreateFileSystem",
+        "CreateFileSystem",
+      ]);
+    });
   });
 
   it("makes no second one when the same attempt is sent again", async () => {
