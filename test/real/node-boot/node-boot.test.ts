@@ -433,7 +433,7 @@ describe.concurrent("a node whose user data is cut off", () => {
 
   it.sequential("is left alone by its deadline when it is ready, and goes when something hangs", async () => {
     await guest.run(`${soon("bootstrap-deadline.timer", 1)}; systemctl daemon-reload; systemctl restart bootstrap-deadline.timer
-while systemctl is-active -q bootstrap-deadline.timer; do /usr/bin/sleep 1; done
+until [[ $(systemctl show -p SubState --value bootstrap-deadline.timer) == elapsed ]]; do /usr/bin/sleep 1; done
 while [[ $(systemctl is-active bootstrap-refuse.service) == activating || $(systemctl list-jobs) == *bootstrap-refuse* ]]; do /usr/bin/sleep 0.2; done`);
     expect(await look(guest)).toMatchObject({ agent: "active", powerOff: "inactive", told: "" });
     const hangs = "[Service]\\nTimeoutStartSec=infinity\\nExecStartPre=/usr/bin/sleep infinity\\n";
