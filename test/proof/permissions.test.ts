@@ -36,9 +36,12 @@ describe.each(REGIONS)("in %s, with nothing but what `bootstrap policy` prints",
   });
 });
 
-/** What these lives do not ask for: layers go to a registry, keys are another service's, and every subnet has a way out. */
+/**
+ * What these lives do not ask for: layers go to a registry, keys are another service's, every subnet has a way out, no
+ * rollout of an image fails, and nobody takes Batch's own role away.
+ */
 const BEYOND_THE_SANDBOX =
-  /^(FsxKey .*|\w+ ec2:DescribeVpcEndpoints|EcrOurs ecr:(BatchCheckLayerAvailability|BatchGetImage|CompleteLayerUpload|InitiateLayerUpload|PutImage|UploadLayerPart))$/;
+  /^(FsxKey .*|RoleOfBatch .*|LogsOurs logs:FilterLogEvents|\w+ ec2:DescribeVpcEndpoints|EcrOurs ecr:(BatchCheckLayerAvailability|BatchGetImage|CompleteLayerUpload|InitiateLayerUpload|PutImage|UploadLayerPart))$/;
 
 describe.each(POLICY_VERBS)("the policy of %s", (verb) => {
   it("holds nothing that none of these lives needs: no statement, action, resource or value of a condition", async () => {
@@ -261,6 +264,17 @@ describe("a printed policy", () => {
     expect(decide("iam:PutRolePolicy", role("/lab/"), { "iam:PermissionsBoundary": "another" })).toBe("implicitDeny");
     expect(decide("iam:DeleteRolePermissionsBoundary", role("/lab/"), bound)).toBe("implicitDeny");
     expect(decide("iam:GetRole", role("/"), {})).toBe("allowed");
+  });
+
+  it("lets teardown give Batch its role back, and a bake read what nodes said", () => {
+    const may = (verb: (typeof POLICY_VERBS)[number]) => callerPolicy(JSON.stringify(policyFor(verb, caller))).decide;
+    const role = (service: string) => `arn:aws-us-gov:iam::123456789012:role/aws-service-role/${service}/*`;
+    const give = (service: string) =>
+      may("teardown")("iam:CreateServiceLinkedRole", role(service), { "iam:AWSServiceName": service });
+    expect(["batch.amazonaws.com", "spot.amazonaws.com"].map(give)).toEqual(["allowed", "implicitDeny"]);
+    const logs = `arn:aws-us-gov:logs:us-gov-west-1:123456789012:log-group:/bootstrap/${caller.name}:*`;
+    for (const verb of ["up", "status", "bake-ami"] as const)
+      expect(may(verb)("logs:FilterLogEvents", logs, {})).toBe("allowed");
   });
 
   it("speaks of a key, of Spot and of a push from here only where the config does", () => {
