@@ -1,3 +1,5 @@
+import { logGroupOf } from "./aws/tags.ts";
+
 /** Policy documents, as narrow as the work allows. ARNs carry the partition that STS names: `aws-cn` in China. */
 
 export interface Place {
@@ -32,7 +34,7 @@ export function managedPolicy({ partition }: Place, name: string): string {
 
 /** The environment's own log group. */
 export function logGroupArn({ partition, region, account }: Place, name: string): string {
-  return `arn:${partition}:logs:${region}:${account}:log-group:/bootstrap/${name}`;
+  return `arn:${partition}:logs:${region}:${account}:log-group:${logGroupOf(name)}`;
 }
 
 export function repositoryArn({ partition, region, account }: Place, repositoryName: string): string {

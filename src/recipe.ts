@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
+import { logGroupOf } from "./aws/tags.ts";
 import type { Config, ContainerConfig, ProgramPackage } from "./config/config.ts";
 import { ConfigError } from "./engine/errors.ts";
 import { type ContextFile, contextFiles, render, templateText } from "./templates.ts";
@@ -36,7 +37,7 @@ export function bakeScript({
     packages: ["xfsprogs", "mdadm", os === "al2" ? "awscli" : "awscli-2", ...packages],
     modules: ["xfs", "raid0", ...(filesystem ? ["lustre"] : [])],
     tools: ["mkfs.xfs", "mdadm", "iptables", "curl", "aws", ...(filesystem ? ["mount.lustre", "lctl"] : [])],
-    nodeFiles: nodeFiles({ region, logGroup: `/bootstrap/${name}` }).map(
+    nodeFiles: nodeFiles({ region, logGroup: logGroupOf(name) }).map(
       ({ mode, path, text }) => `${mode} ${path} ${Buffer.from(text).toString("base64")}`,
     ),
     logTailLines: 40,

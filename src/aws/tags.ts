@@ -95,6 +95,11 @@ export function uniqueName({ name, node, token }: Pick<Maker, "name" | "node" | 
   return `${name}-${node}-${tail(token)}`;
 }
 
+/** The one log group of an environment: builders, jobs, and nodes that are not fit for them write there. */
+export function logGroupOf(name: string): string {
+  return `/bootstrap/${name}`;
+}
+
 /** IAM is global, so its names carry the region; without a node: what all of this environment's there begin with. */
 export function iamName({ name, region, node = "" }: Seeker): string {
   return `${name}-${region}-${node}`;

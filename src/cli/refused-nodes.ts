@@ -1,4 +1,5 @@
 import { type NodeWord, nodeWords } from "../aws/node-words.ts";
+import { logGroupOf } from "../aws/tags.ts";
 import { linesOf } from "../ui/words.ts";
 import { say } from "./say.ts";
 import type { Session } from "./session.ts";
@@ -11,7 +12,7 @@ const MOST_SHOWN = 3;
 /** Why machines of the last day took no job: Batch itself says at most that none joined. Says nothing when all came up. */
 export async function sayRefusedNodes(session: Session): Promise<void> {
   const { cloud, config, clock } = session;
-  const words = await nodeWords(cloud, `/bootstrap/${config.name}`, new Date(clock.now() - DAY_MS));
+  const words = await nodeWords(cloud, logGroupOf(config.name), new Date(clock.now() - DAY_MS));
   if (words.length === 0) return;
   say(session, inWords(words), { type: "refused-nodes", nodes: words });
 }

@@ -10,7 +10,7 @@ import {
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf } from "../aws/drift.ts";
 import { orNothing } from "../aws/errors.ts";
-import { fingerprintTags, fromTags, idTags, ownerTags, tagsOf } from "../aws/tags.ts";
+import { fingerprintTags, fromTags, idTags, logGroupOf, ownerTags, tagsOf } from "../aws/tags.ts";
 import type { FindContext, Step } from "../engine/step.ts";
 
 export interface LogGroupInputs {
@@ -38,7 +38,7 @@ export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
 
   async find(context) {
     const { cloud, inputs, name } = context;
-    const logGroupName = nameOf(name);
+    const logGroupName = logGroupOf(name);
     const live = await groupNamed(cloud, logGroupName);
     if (!live) return [];
     const arn = live.arn!.replace(/:\*$/, "");
@@ -60,7 +60,7 @@ export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
 
   async create(context) {
     const { cloud, inputs, name } = context;
-    const logGroupName = nameOf(name);
+    const logGroupName = logGroupOf(name);
     await cloud.logs.send(
       new CreateLogGroupCommand({ logGroupName, kmsKeyId: inputs.kmsKeyId, tags: { ...tagsOf(context) } }),
     );
@@ -95,10 +95,6 @@ function hintFor({ name, region, known = {} }: Seeker, logGroupName: string, arn
   }
   const command = `aws logs delete-log-group --region ${region} --log-group-name ${logGroupName}`;
   return `if nobody needs it (an agent that was shut down late may have made it): ${command}`;
-}
-
-function nameOf(name: string): string {
-  return `/bootstrap/${name}`;
 }
 
 type Seeker = FindContext<LogGroupInputs, Cloud>;
