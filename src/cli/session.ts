@@ -99,7 +99,7 @@ export async function withSession<T>(
       const { name, filesystem } = loaded.values;
       const place = { name, region, cloud, manifest, lustre: filesystem.enabled };
       const chosen = chooses ? await chosenBefore(place) : manifest.pins;
-      const config = resolveConfig(loaded, region, chosen);
+      const config = resolveConfig(loaded, region, chooses ? chosen : null);
       return work({
         ...{ flags, config, identity, cloud, clock: world.clock, manifest, chosen, signal, view },
         ...{ sandbox: world.sandbox, endpoint: world.endpoint, confirm: confirmAtTerminal(flags, signal) },

@@ -14,16 +14,20 @@ export function checkConfig({ values, refuse }: LoadedConfig, region: string): v
 }
 
 /**
- * Closes what depends on the region. `pins` are those of an earlier run, so that what was chosen then stays chosen.
- * Throws `ConfigError` with every problem at once.
+ * Closes what depends on the region. `pins` are those of an earlier run, so that what was chosen then stays chosen; null
+ * where nothing is to be made: then a config that may fit them will do. Throws `ConfigError` with every problem at once.
  */
-export function resolveConfig({ values, folder, refuse }: LoadedConfig, region: string, pins: Pins = {}): Config {
+export function resolveConfig(
+  { values, folder, refuse }: LoadedConfig,
+  region: string,
+  pins: Pins | null = {},
+): Config {
   const partition = partitionOf(region);
-  const problems = brokenRules(values, { region, pins });
+  const problems = brokenRules(values, { region, ...(pins && { pins }) });
   if (problems.length > 0) throw refuse(problems);
 
   const { name, workload, network, machineImage, compute, job, iam, logs, tags = {} } = values;
-  const filesystem = filesystemOf(values, region, pins);
+  const filesystem = filesystemOf(values, region, pins ?? {});
   return {
     name,
     region,

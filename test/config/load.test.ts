@@ -389,6 +389,13 @@ describe("what the region decides", () => {
     expect(resolveConfig(loaded, REGION, pins).filesystem).toMatchObject({ throughputPerTiB: 200 });
   });
 
+  test("keys that only another choice fits do not matter where nothing is to be made, as by teardown without a journal", async () => {
+    const loaded = await load("filesystem: { throughputPerTiB: 200 }", { overrides: { region: REGION } });
+    expect(resolveConfig(loaded, REGION, null)).toMatchObject({ region: REGION, workload: "bcl2fastq" });
+    const never = await load("filesystem: { deploymentType: SCRATCH_2 }");
+    expect(() => resolveConfig(never, "ca-west-1", null)).toThrow(/allowed there: PERSISTENT_2$/);
+  });
+
   test("a version that lives and that the image cannot mount is refused, not raised", async () => {
     const pins = { "filesystem.deploymentType": "PERSISTENT_1", "filesystem.lustreVersion": "2.10" };
     await expect(resolved("{}", REGION, pins)).rejects.toThrow(
