@@ -1,4 +1,5 @@
 import type { Cloud } from "../aws/clients.ts";
+import { RefusedError } from "../engine/errors.ts";
 import type { Manifest, Pins } from "../engine/manifest.ts";
 import type { Found } from "../engine/step.ts";
 import { ami } from "../steps/ami.ts";
@@ -30,6 +31,7 @@ async function chosenByWhatLives({ name, region, cloud }: Place): Promise<Pins> 
     securityGroup.find(context),
     computeEnvironment.find(context),
   ]);
+  refuseSeveral(disks);
   const disk = newest(disks)?.output;
   const image = newest(images)?.output;
   const computing = newest(environments)?.output?.subnetIds;
@@ -42,6 +44,18 @@ async function chosenByWhatLives({ name, region, cloud }: Place): Promise<Pins> 
     forcedAt: image?.forcedAt,
     ...Object.fromEntries(Object.entries(disk?.shape ?? {}).map(([key, value]) => [`filesystem.${key}`, value])),
   });
+}
+
+/** Which of them holds the data cannot be told, so none is chosen. */
+function refuseSeveral(disks: readonly Found[]): void {
+  const refs = disks
+    .filter(({ owned, state }) => owned && (state === "ready" || state === "pending"))
+    .map(({ ref }) => ref);
+  if (refs.length < 2) return;
+  throw new RefusedError(
+    `${refs.length} file systems carry this environment's tags (${refs.sort().join(", ")}), and the journal that knew which is used is gone`,
+    "take the tag bootstrap:env off those that are not to be used (aws fsx untag-resource), or remove them, then run the same command again; bootstrap teardown removes all of them",
+  );
 }
 
 function stated(values: Readonly<Record<string, string | number | undefined>>): Pins {

@@ -10,7 +10,7 @@ import {
 import type { Cloud } from "../aws/clients.ts";
 import { driftOf } from "../aws/drift.ts";
 import { orNothing } from "../aws/errors.ts";
-import { fingerprintTags, fromTags, idTags, logGroupOf, ownerTags, tagsOf } from "../aws/tags.ts";
+import { fingerprintTags, fromTags, idTags, logGroupOf, ownerTags, type Tags, tagsOf } from "../aws/tags.ts";
 import type { FindContext, Step } from "../engine/step.ts";
 
 export interface LogGroupInputs {
@@ -49,7 +49,7 @@ export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
       {
         ref: logGroupName,
         ...origin,
-        ...(!origin.owned && { hint: hintFor(context, logGroupName, arn) }),
+        hint: origin.owned ? undefined : hintFor(context, logGroupName, arn, answer.tags),
         state: "ready",
         createdAt: live.creationTime === undefined ? undefined : new Date(live.creationTime),
         output: { logGroupName, arn },
@@ -83,8 +83,13 @@ export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
   },
 };
 
-/** What to type over a group that has our name and not our tags. */
-function hintFor({ name, region, known = {} }: Seeker, logGroupName: string, arn: string): string {
+/** What to type over a group that has our name and not our tags; nothing over one that has somebody else's. */
+function hintFor(
+  { name, region, known = {} }: Seeker,
+  logGroupName: string,
+  arn: string,
+  tags: Tags = {},
+): string | undefined {
   const record = known[logGroupName];
   if (record) {
     const { node, fingerprint, fixedFingerprint } = record;
@@ -93,6 +98,7 @@ function hintFor({ name, region, known = {} }: Seeker, logGroupName: string, arn
     const given = Object.entries(whole).map(([key, value]) => `${key}=${value}`);
     return `give it its tags back, then run the same command again: aws logs tag-resource --region ${region} --resource-arn ${arn} --tags ${given.join(",")}`;
   }
+  if (Object.keys(tags).length > 0) return undefined;
   const command = `aws logs delete-log-group --region ${region} --log-group-name ${logGroupName}`;
   return `if nobody needs it (an agent that was shut down late may have made it): ${command}`;
 }

@@ -163,7 +163,7 @@ const REFUSED: Readonly<Record<string, Refusal>> = {
   "never hears from the agents on the builders": {
     ...{ verb: "up", fails: ["builder", "image-builder"], holdsUp: AFTER_BUILDERS },
     faults: [{ operation: "DescribeInstanceInformation", fate: { kind: "never" } }],
-    words: /i-[0-9a-f]+ is still running, waiting for the SSM agent after 10 min/,
+    words: /i-[0-9a-f]+ is still running, waiting for the SSM agent after 40 min/,
     hint: again,
   },
   "fails the file system": {
