@@ -46,7 +46,7 @@ const NEEDED: readonly (readonly string[])[] = [
 /** Refuses a subnet from which neither a route nor the VPC's endpoints lead to the services that machines there need. */
 export async function demandWayOut(cloud: Cloud, routes: Routes, subnet: Subnet): Promise<void> {
   const why = routes && whyNoWayOut(routes, subnet);
-  if (why === undefined) return;
+  if (why === undefined || leadsElsewhere(tableOf(routes!, subnet))) return;
   const endpoints = await endpointsOf(cloud, subnet.VpcId!);
   if (endpoints === undefined) return;
   const table = tableOf(routes!, subnet);
@@ -77,6 +77,17 @@ function whyNoWayOut(routes: readonly RouteTable[], subnet: Subnet): string | un
   return gateway
     ? `${table.RouteTableId} leads to ${gateway.GatewayId}, and machines there get no public address`
     : `${table.RouteTableId} has no route to 0.0.0.0/0 that leads anywhere`;
+}
+
+/**
+ * A network may have its endpoints in one place for all its VPCs, whose names a private zone of its own leads to: behind
+ * such a route nothing can be told.
+ */
+function leadsElsewhere(table: RouteTable | undefined): boolean {
+  return (table?.Routes ?? []).some(
+    ({ State, TransitGatewayId, VpcPeeringConnectionId, GatewayId }) =>
+      State !== "blackhole" && (TransitGatewayId ?? VpcPeeringConnectionId ?? GatewayId?.match(/^vgw-/)),
+  );
 }
 
 /** A subnet without a table of its own goes by its VPC's main one. */

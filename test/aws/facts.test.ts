@@ -204,6 +204,14 @@ describe("chooseNetwork", () => {
       expect((await chooseNetwork(world.cloud, wish)).subnetId).toBe(subnetId);
     });
 
+    it("is not denied where a route leads to another network, which may have the endpoints", async () => {
+      const { vpcId, routeTableId: RouteTableId } = await shut(false);
+      await expect(chooseNetwork(world.cloud, { vpcId, instanceTypes })).rejects.toThrow("has no way out");
+      const route = { DestinationCidrBlock: "10.8.0.0/16", TransitGatewayId: "tgw-0123456789abcdef0" };
+      await world.cloud.ec2.send(new CreateRouteCommand({ RouteTableId, ...route }));
+      expect((await chooseNetwork(world.cloud, { vpcId, instanceTypes })).vpcId).toBe(vpcId);
+    });
+
     it("is taken for given where one may not look", async () => {
       await shut(true);
       world.faults.push({ operation: "DescribeRouteTables", error: { code: "UnauthorizedOperation" } });
