@@ -33,8 +33,8 @@ export default defineConfig({
         test: {
           name: "proof",
           include: ["test/proof/**/*.test.ts"],
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
+          testTimeout: 1_800_000,
+          hookTimeout: 1_800_000,
           globalSetup: "test/proof/build.ts",
         },
       },
@@ -44,8 +44,8 @@ export default defineConfig({
         test: {
           name: "real",
           include: ["test/real/**/*.test.ts"],
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
+          testTimeout: 1_800_000,
+          hookTimeout: 1_800_000,
           fileParallelism: false,
         },
       },
