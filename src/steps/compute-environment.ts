@@ -101,6 +101,7 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
       await cloud.batch.send(new TagResourceCommand({ resourceArn: ref, tags: fingerprintTags(context) }));
       return;
     }
+    if (state === "failed" && lacksItsRole(found.detail)) await giveRoleBack(cloud);
     const replaces = drift.some(({ disruptive }) => disruptive);
     const jobs = replaces ? await countJobs(cloud, name, "RUNNING") : 0;
     const changed = Object.entries(resourcesOf(inputs)).filter(([field]) => drifts(found, field));
@@ -130,7 +131,7 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
     const live = await described(cloud, ref);
     if (!live || ["pending", "deleting"].includes(condition(live).state)) return;
     const computeEnvironment = ref;
-    if (lacksItsRole(live)) await giveRoleBack(cloud);
+    if (live.status === "INVALID" && lacksItsRole(live.statusReason)) await giveRoleBack(cloud);
     await orNothing<unknown>(
       live.state === "ENABLED"
         ? cloud.batch.send(new UpdateComputeEnvironmentCommand({ computeEnvironment, state: "DISABLED" }))
@@ -149,11 +150,11 @@ const STATE: Readonly<Record<CEStatus, State>> = {
 };
 
 /** In words of Batch's that name the role, or what it cannot do without it. */
-function lacksItsRole({ status, statusReason = "" }: ComputeEnvironmentDetail): boolean {
-  return status === "INVALID" && /sts:AssumeRole|AWSServiceRoleForBatch/.test(statusReason);
+function lacksItsRole(statusReason = ""): boolean {
+  return /sts:AssumeRole|AWSServiceRoleForBatch/.test(statusReason);
 }
 
-/** Batch deletes under its own role only, which somebody may have removed before. */
+/** Batch changes and deletes under its own role only, which somebody may have removed. */
 async function giveRoleBack({ iam }: Cloud): Promise<void> {
   const AWSServiceName = "batch.amazonaws.com";
   await iam.send(new CreateServiceLinkedRoleCommand({ AWSServiceName })).catch(unless("exists"));

@@ -22,8 +22,10 @@ import { DeleteFileSystemCommand, DescribeFileSystemsCommand } from "@aws-sdk/cl
 import {
   DeleteInstanceProfileCommand,
   DeleteRoleCommand,
+  DeleteRolePolicyCommand,
   DetachRolePolicyCommand,
   ListAttachedRolePoliciesCommand,
+  ListRolePoliciesCommand,
   RemoveRoleFromInstanceProfileCommand,
 } from "@aws-sdk/client-iam";
 import { describe, expect, it } from "vitest";
@@ -52,6 +54,8 @@ async function takeRole({ cloud: { iam } }: Lab): Promise<void> {
   const { AttachedPolicies } = await iam.send(new ListAttachedRolePoliciesCommand({ RoleName }));
   for (const { PolicyArn } of AttachedPolicies ?? [])
     await iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn }));
+  const { PolicyNames } = await iam.send(new ListRolePoliciesCommand({ RoleName }));
+  for (const PolicyName of PolicyNames ?? []) await iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName }));
   await iam.send(new DeleteRoleCommand({ RoleName }));
 }
 
