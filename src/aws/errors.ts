@@ -99,7 +99,7 @@ const BY_MESSAGE: readonly (readonly [code: string, message: RegExp, as: Trouble
   ["BadRequest", /already in progress|being updated|data repository task|while in (CREATING|UPDATING) state/i, "busy"],
   ["InvalidInput", /has been taken in this account/i, "exists"],
   ["InvalidInputException", /has been taken in this account/i, "exists"],
-  ["ClientException", /(?<!\bnot |n't )\bexists?\b/i, "exists"],
+  ["ClientException", /(?<!\b(?:not|longer) |n't )\bexists?\b/i, "exists"],
   // A profile holds one role, and `update` has just taken any other out of it.
   ["LimitExceeded", /InstanceSessionsPerInstanceProfile/, "exists"],
   ["LimitExceededException", /InstanceSessionsPerInstanceProfile/, "exists"],

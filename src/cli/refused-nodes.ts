@@ -1,3 +1,4 @@
+import { awsWords, isAwsError } from "../aws/errors.ts";
 import { type NodeWord, nodeWords } from "../aws/node-words.ts";
 import { logGroupOf } from "../aws/tags.ts";
 import { linesOf } from "../ui/words.ts";
@@ -12,7 +13,14 @@ const MOST_SHOWN = 3;
 /** Why machines of the last day took no job: Batch itself says at most that none joined. Says nothing when all came up. */
 export async function sayRefusedNodes(session: Session): Promise<void> {
   const { cloud, config, clock } = session;
-  const words = await nodeWords(cloud, logGroupOf(config.name), new Date(clock.now() - DAY_MS));
+  const since = new Date(clock.now() - DAY_MS);
+  const words = await nodeWords(cloud, logGroupOf(config.name), since).catch((error: unknown) => {
+    // It is beside what was asked for, which is done.
+    if (!isAwsError(error)) throw error;
+    const text = `what nodes said cannot be read: ${awsWords(error)}`;
+    session.view.onEvent({ type: "note", at: clock.now(), text });
+    return [];
+  });
   if (words.length === 0) return;
   say(session, inWords(words), { type: "refused-nodes", nodes: words });
 }

@@ -136,6 +136,10 @@ describe("an error from AWS", () => {
     expect(classify(error)).toBe("exists");
   });
 
+  it("does not say that a thing exists which no longer exists", () => {
+    expect(classify(batch("The specified compute environment no longer exists"))).not.toBe("exists");
+  });
+
   it.each([
     ["a quota", new LimitExceededException({ message: "Cannot exceed quota for RolesPerAccount: 1000", ...iam })],
     ["a permission", ec2("UnauthorizedOperation", "You are not authorized", 403)],

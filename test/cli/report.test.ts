@@ -13,7 +13,7 @@ describe("the end of up", () => {
     const world = lab();
     world.faults.push({ operation: "FilterLogEvents", error: { code: "InvalidParameterException", message: "no" } });
     const session = {
-      ...{ flags: {}, cloud: world.cloud, clock: world.clock, view: { close: async () => {} } },
+      ...{ flags: {}, cloud: world.cloud, clock: world.clock, view: { close: async () => {}, onEvent: () => {} } },
       ...{ config: { name: "lab", region: "us-east-1" }, identity: { account: "123456789012" } },
     };
     const failure = new StepError("creating filesystem (filesystem): no servers left", { node: "filesystem" });
