@@ -39,9 +39,8 @@ export async function report(session: Session, graph: Graph<Cloud>, summary: Sum
       ),
     },
   );
-  if (failures.length === 0) return;
-  // What was not brought up may be Batch's environment, whose own words name no disk. What failed is told whatever comes of
-  // this look.
+  // Batch's own words name no disk, and an environment that was just made valid again still has the nodes it had. What
+  // failed is told whatever comes of this look.
   await sayRefusedNodes(session).catch(() => {});
   throwAll(failures);
 }

@@ -8,7 +8,6 @@ import { pinsOf, readFacts } from "./facts.ts";
 import type { Flags } from "./flags.ts";
 import { demandMirrors } from "./mirrors.ts";
 import { isPartial, leftAsItIs, notLookedFor, sayPlan } from "./plan.ts";
-import { sayRefusedNodes } from "./refused-nodes.ts";
 import { report } from "./report.ts";
 import { say } from "./say.ts";
 import { type Session, withSession } from "./session.ts";
@@ -48,7 +47,6 @@ export async function bringUp(
     const unlooked = notLookedFor(plan.unseen, "what is no longer used");
     const json = { type: "summary", idle: true, left, unseen: plan.unseen };
     say(session, ["nothing to do", ...alone, ...unlooked].join("\n"), json);
-    await sayRefusedNodes(session);
     return;
   }
   await agree(session, graph, plan);
