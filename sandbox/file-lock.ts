@@ -1,15 +1,21 @@
-import { closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { closeSync, openSync, readFileSync, readlinkSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const RETRY_MS = 2;
 const PATIENCE_MS = 30_000;
 const TAKEOVER_STALE_MS = 5_000;
+/** A request takes milliseconds: a lock of a process that cannot be seen from here is believed lost after so long. */
+const UNSEEN_STALE_MS = 10_000;
+
+/** This process, in its container; its number alone may be another's after a kill, and is 1 in every container. */
+const OURSELVES = `${process.pid} ${pidNamespace()} ${randomUUID()}`;
 
 /** Runs `use` while this process alone holds the lock file; a lock whose owner died is taken over. */
 export async function withFileLock<T>(path: string, use: () => T): Promise<T> {
   for (const since = Date.now(); !tryCreate(path); await sleep(RETRY_MS)) {
     clearIfOrphaned(path);
-    if (Date.now() - since > PATIENCE_MS) throw new Error(`cannot lock ${path}: held by process ${ownerOf(path)}`);
+    if (Date.now() - since > PATIENCE_MS) throw new Error(`cannot lock ${path}: held by process ${ownerOf(path)?.pid}`);
   }
   try {
     return use();
@@ -21,7 +27,7 @@ export async function withFileLock<T>(path: string, use: () => T): Promise<T> {
 function tryCreate(path: string): boolean {
   try {
     const file = openSync(path, "wx", 0o600);
-    writeSync(file, String(process.pid));
+    writeSync(file, OURSELVES);
     closeSync(file);
     return true;
   } catch (error) {
@@ -49,19 +55,34 @@ function isOrphaned(path: string): boolean {
   const owner = ownerOf(path);
   // Created but not yet written: its owner is between two lines of tryCreate, unless it died there.
   if (owner === undefined) return ageMs(path) > TAKEOVER_STALE_MS;
+  if (owner.namespace !== pidNamespace()) return ageMs(path) > UNSEEN_STALE_MS;
+  if (owner.pid === process.pid) return owner.text !== OURSELVES;
   try {
-    process.kill(owner, 0);
+    process.kill(owner.pid, 0);
     return false;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
 }
 
-function ownerOf(path: string): number | undefined {
+function ownerOf(
+  path: string,
+): { readonly pid: number; readonly namespace: string; readonly text: string } | undefined {
   try {
-    return Number.parseInt(readFileSync(path, "utf8"), 10) || undefined;
+    const text = readFileSync(path, "utf8");
+    const [pid, namespace = pidNamespace()] = text.split(" ");
+    return Number(pid) > 0 ? { pid: Number(pid), namespace, text } : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** https://man7.org/linux/man-pages/man7/pid_namespaces.7.html; "-" where the system has none. */
+function pidNamespace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "-";
   }
 }
 

@@ -134,7 +134,7 @@ describe("a world in a folder", () => {
     const sandbox = open();
     await sandbox.request(send());
     const lock = join(folder, "world.json.lock");
-    writeFileSync(lock, String(process.pid));
+    writeFileSync(lock, String(process.ppid));
     const events: string[] = [];
     const asked = sandbox.request(get()).then(() => events.push("answered"));
     for (let round = 0; round < 10; round++) await new Promise((resolve) => setImmediate(resolve));
