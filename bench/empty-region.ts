@@ -11,7 +11,7 @@ import type { Session } from "../src/cli/session.ts";
 import { loadConfig } from "../src/config/load.ts";
 import { resolveConfig } from "../src/config/resolve.ts";
 import { Engine } from "../src/engine/engine.ts";
-import { Manifest } from "../src/engine/manifest.ts";
+import { Manifest } from "../src/engine/manifest/manifest.ts";
 import { environment } from "../src/environment.ts";
 import { KINDS } from "../src/steps/index.ts";
 import { WORKLOADS_FOLDER } from "../src/workloads.ts";

@@ -1,7 +1,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { hasCode } from "../engine/file-error.ts";
-import type { Owner } from "../engine/lock.ts";
+import type { Owner } from "../engine/manifest/lock.ts";
 
 /** This process, as the holder of a lock. */
 export function ourselves(verb: string): Owner {

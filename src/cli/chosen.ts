@@ -1,6 +1,6 @@
 import type { Cloud } from "../aws/clients.ts";
 import { RefusedError } from "../engine/errors.ts";
-import type { Manifest, Pins } from "../engine/manifest.ts";
+import type { Manifest, Pins } from "../engine/manifest/manifest.ts";
 import type { Found } from "../engine/step.ts";
 import { ami } from "../steps/ami.ts";
 import { computeEnvironment } from "../steps/compute-environment.ts";

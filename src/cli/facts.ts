@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { chooseNetwork, describeInstanceTypes, latestBaseImage } from "../aws/facts.ts";
 import { addressesOf } from "../config/filesystem-rules.ts";
 import { ConfigError } from "../engine/errors.ts";
-import type { Pins } from "../engine/manifest.ts";
+import type { Pins } from "../engine/manifest/manifest.ts";
 import type { Facts } from "../environment.ts";
 import { type BuildConfig, buildArguments, buildContext, imageSources, packedContext } from "../recipe.ts";
 import { chooseLocalBuilder, type LocalBuilder } from "../steps/container-image/local-build.ts";

@@ -14,7 +14,7 @@ import { AbortedError, StepError } from "./errors.ts";
 import type { Outcome } from "./events.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import type { Node } from "./graph.ts";
-import type { StepRecord } from "./manifest.ts";
+import type { StepRecord } from "./manifest/manifest.ts";
 import { find, GO_ON, isAborted, note, paceOf, type Run, stepError } from "./run.ts";
 import type { CreateContext, Drift, Found } from "./step.ts";
 

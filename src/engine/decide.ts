@@ -1,6 +1,6 @@
 import { RefusedError } from "./errors.ts";
 import { canonical } from "./fingerprint.ts";
-import type { StepRecord } from "./manifest.ts";
+import type { StepRecord } from "./manifest/manifest.ts";
 import type { Drift, Found, State, Step } from "./step.ts";
 
 /** What a node should be made from now. */

@@ -6,7 +6,7 @@ import { best, wantedOne } from "./decide.ts";
 import { AbortedError, BootstrapError, StepError } from "./errors.ts";
 import type { Listener, Outcome, PlannedNode } from "./events.ts";
 import type { Graph, Node } from "./graph.ts";
-import { JournalError, type Manifest, type Pins, type StepRecord } from "./manifest.ts";
+import { JournalError, type Manifest, type Pins, type StepRecord } from "./manifest/manifest.ts";
 import {
   cameBack,
   isHidden,

@@ -1,4 +1,4 @@
-import type { Pins } from "./manifest.ts";
+import type { Pins } from "./manifest/manifest.ts";
 import type { Step } from "./step.ts";
 
 /** A node that stands in the graph; only such a one can be needed, so a cycle cannot be written. */

@@ -1,7 +1,7 @@
 import { remove, untilSeen } from "./bring.ts";
 import { isIntended, isStripped, notOurs, refusalOf } from "./decide.ts";
 import { BootstrapError } from "./errors.ts";
-import type { StepRecord } from "./manifest.ts";
+import type { StepRecord } from "./manifest/manifest.ts";
 import { find, isAborted, note, paceOf, type Run } from "./run.ts";
 import { all, once } from "./schedule.ts";
 import type { Found, Step } from "./step.ts";

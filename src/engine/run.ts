@@ -3,7 +3,7 @@ import type { Clock } from "./clock.ts";
 import { AbortedError, BootstrapError, StepError } from "./errors.ts";
 import type { Listener } from "./events.ts";
 import type { Graph, Node } from "./graph.ts";
-import type { Manifest } from "./manifest.ts";
+import type { Manifest } from "./manifest/manifest.ts";
 import type { FindContext, Found, Pace, Step } from "./step.ts";
 
 /** What every part of one run shares. */

@@ -14,7 +14,7 @@ import {
   uniqueName,
 } from "../../src/aws/tags.ts";
 import { isIntended } from "../../src/engine/decide.ts";
-import type { StepRecord } from "../../src/engine/manifest.ts";
+import type { StepRecord } from "../../src/engine/manifest/manifest.ts";
 
 const MAKER = {
   ...{ name: "lab", region: "us-east-1", node: "builder", fingerprint: "f1", fixedFingerprint: "f2" },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Can, decide, isIntended, refusalOf, toMend, type Wanted, wantedOne } from "../../src/engine/decide.ts";
 import { RefusedError } from "../../src/engine/errors.ts";
-import type { StepRecord } from "../../src/engine/manifest.ts";
+import type { StepRecord } from "../../src/engine/manifest/manifest.ts";
 import type { Drift, Found, State } from "../../src/engine/step.ts";
 
 const WANTED: Wanted = { fingerprint: "new", fixedFingerprint: "same" };

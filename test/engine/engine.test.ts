@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Graph } from "../../src/engine/graph.ts";
-import { JournalError } from "../../src/engine/manifest.ts";
+import { JournalError } from "../../src/engine/manifest/manifest.ts";
 import type { Step } from "../../src/engine/step.ts";
 import {
   kindsOf,

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { StepError } from "../../src/engine/errors.ts";
 import { Graph } from "../../src/engine/graph.ts";
-import type { StepRecord } from "../../src/engine/manifest.ts";
+import type { StepRecord } from "../../src/engine/manifest/manifest.ts";
 import { label, lateArrivals, removeAll, survey, type Thing } from "../../src/engine/removal.ts";
 import type { Step } from "../../src/engine/step.ts";
 import {

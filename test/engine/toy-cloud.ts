@@ -2,7 +2,7 @@ import { Calls, type CloudErrors } from "../../src/engine/calls.ts";
 import { Engine, type EngineOptions } from "../../src/engine/engine.ts";
 import type { Event } from "../../src/engine/events.ts";
 import type { Graph } from "../../src/engine/graph.ts";
-import { Manifest, type Store } from "../../src/engine/manifest.ts";
+import { Manifest, type Store } from "../../src/engine/manifest/manifest.ts";
 import type { Run } from "../../src/engine/run.ts";
 import type { Drift, Failure, Found, State, Step, StepContext } from "../../src/engine/step.ts";
 import { type JumpingClock, jumpingClock } from "../jumping-clock.ts";

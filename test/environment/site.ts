@@ -15,7 +15,7 @@ import { resolveConfig } from "../../src/config/resolve.ts";
 import { Engine, type Plan, type Summary } from "../../src/engine/engine.ts";
 import type { Event } from "../../src/engine/events.ts";
 import { Graph } from "../../src/engine/graph.ts";
-import { Manifest } from "../../src/engine/manifest.ts";
+import { Manifest } from "../../src/engine/manifest/manifest.ts";
 import { environment } from "../../src/environment.ts";
 import { KINDS } from "../../src/steps/index.ts";
 import { WORKLOADS_FOLDER } from "../../src/workloads.ts";

@@ -1,7 +1,7 @@
 import type { CallRecord } from "../../sandbox/calls.ts";
 import type { Fault } from "../../sandbox/faults.ts";
 import { MemoryStore, World, type Store as WorldStore } from "../../sandbox/world.ts";
-import type { Store } from "../../src/engine/manifest.ts";
+import type { Store } from "../../src/engine/manifest/manifest.ts";
 import { Site } from "../environment/site.ts";
 import { type LabOptions, lab } from "../steps/harness.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Fault } from "../../sandbox/faults.ts";
-import { JournalError } from "../../src/engine/manifest.ts";
+import { JournalError } from "../../src/engine/manifest/manifest.ts";
 import { OVERSLEEP, outcomeOf, REGION } from "./commands.ts";
 import { type Desk, deskAt, type Moment } from "./desk.ts";
 import { arrive, deskFor, stages, VERBS, type Verb } from "./verbs.ts";

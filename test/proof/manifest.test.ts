@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { RefusedError } from "../../src/engine/errors.ts";
-import type { ManifestFile, StepRecord } from "../../src/engine/manifest.ts";
+import type { ManifestFile, StepRecord } from "../../src/engine/manifest/manifest.ts";
 import { CHANGED, FIRST, makes, OVERSLEEP, REGION, straight, theFirst, up } from "./commands.ts";
 import { deskAt, type Moment } from "./desk.ts";
 import { Laptop } from "./laptop.ts";

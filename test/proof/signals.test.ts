@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { isAlive } from "../../src/cli/alive.ts";
-import type { ManifestFile } from "../../src/engine/manifest.ts";
+import type { ManifestFile } from "../../src/engine/manifest/manifest.ts";
 import { REGION, theFirst } from "./commands.ts";
 import { Laptop, listen } from "./laptop.ts";
 import { differences, standing } from "./world.ts";

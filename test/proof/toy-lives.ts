@@ -1,7 +1,7 @@
 import { randomFrom } from "../../sandbox/random.ts";
 import { BootstrapError } from "../../src/engine/errors.ts";
 import { Graph, type Handle } from "../../src/engine/graph.ts";
-import type { ManifestFile, Store } from "../../src/engine/manifest.ts";
+import type { ManifestFile, Store } from "../../src/engine/manifest/manifest.ts";
 import type { Step } from "../../src/engine/step.ts";
 import { memoryStore, ToyCloud, ToyError, type ToyInputs, toyRun, toyStep } from "../engine/toy-cloud.ts";
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { ManifestFile } from "../../src/engine/manifest.ts";
+import type { ManifestFile } from "../../src/engine/manifest/manifest.ts";
 import { REGION, type Straight, straight, teardown, theFirst } from "./commands.ts";
 import { differences, standing } from "./world.ts";
 

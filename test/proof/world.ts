@@ -5,7 +5,7 @@ import type { RepositoryState } from "../../sandbox/services/ecr/state.ts";
 import type { FileSystemState, FsxState } from "../../sandbox/services/fsx/state.ts";
 import type { IamState } from "../../sandbox/services/iam/state.ts";
 import type { LogGroupState } from "../../sandbox/services/logs/state.ts";
-import type { ManifestFile } from "../../src/engine/manifest.ts";
+import type { ManifestFile } from "../../src/engine/manifest/manifest.ts";
 
 /** One thing that stands in a world, read off the world itself and not through anything that is being proven. */
 export interface Standing {

@@ -1,8 +1,8 @@
 import { link, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
-import { BootstrapError, RefusedError } from "./errors.ts";
-import { hasCode } from "./file-error.ts";
+import { BootstrapError, RefusedError } from "../errors.ts";
+import { hasCode } from "../file-error.ts";
 
 const lockFile = z.object({
   // To `kill`, 0 and negative numbers are whole groups.

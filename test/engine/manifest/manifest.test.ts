@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { RefusedError } from "../../src/engine/errors.ts";
-import { JournalError, Manifest, type Store } from "../../src/engine/manifest.ts";
-import { memoryStore } from "./toy-cloud.ts";
+import { RefusedError } from "../../../src/engine/errors.ts";
+import { JournalError, Manifest, type Store } from "../../../src/engine/manifest/manifest.ts";
+import { memoryStore } from "../toy-cloud.ts";
 
 const LAB = { name: "lab", account: "111122223333", region: "us-east-1" } as const;
 

@@ -4,8 +4,8 @@ import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { RefusedError } from "../../src/engine/errors.ts";
-import { lock, type Owner } from "../../src/engine/lock.ts";
+import { RefusedError } from "../../../src/engine/errors.ts";
+import { lock, type Owner } from "../../../src/engine/manifest/lock.ts";
 
 let folder: string;
 let path: string;

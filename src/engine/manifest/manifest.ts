@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { BootstrapError, RefusedError } from "./errors.ts";
+import { BootstrapError, RefusedError } from "../errors.ts";
 
 /** What is chosen for the user, once: VPC, subnet, zone, base image, Lustre version. */
 export type Pins = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import { copyFile, link, mkdir, open, readFile, readlink, realpath, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { hasCode } from "./file-error.ts";
+import { hasCode } from "../file-error.ts";
 import { JournalError, type Store } from "./manifest.ts";
 
 /**

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { JournalError, Manifest } from "../../src/engine/manifest.ts";
-import { manifestFile } from "../../src/engine/manifest-file.ts";
+import { manifestFile } from "../../../src/engine/manifest/file.ts";
+import { JournalError, Manifest } from "../../../src/engine/manifest/manifest.ts";
 
 let folder: string;
 let path: string;
