@@ -36,7 +36,9 @@ const KEEPERS: readonly { readonly of: string; readonly only: string }[] = [
   { of: "node_modules/listr2/", only: "^src/ui/" },
   { of: "node_modules/commander/", only: "^src/cli/" },
   { of: "node_modules/handlebars/", only: "^src/templates\\.ts$" },
-  { of: "^src/cli/", only: "^src/cli/" },
+  { of: "^src/cli/", only: "^src/(cli|actions)/" },
+  { of: "^src/actions/", only: "^src/(actions|cli|facts)/" },
+  { of: "^src/facts/", only: "^src/(facts|actions)/" },
   { of: "^sandbox/", only: "^(sandbox/|src/cli/(connection|sandbox)\\.ts$)" },
 ];
 

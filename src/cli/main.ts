@@ -13,11 +13,11 @@ delete process.env.AWS_DEFAULTS_MODE;
 bearLosingStreams();
 
 const bootstrap = program({
-  up: toldTo(async (flags) => (await import("./up.ts")).up(flags)),
-  bakeAmi: toldTo(async (flags) => (await import("./bake-ami.ts")).bakeAmi(flags)),
-  teardown: toldTo(async (flags) => (await import("./teardown.ts")).teardown(flags)),
-  status: toldTo(async (flags) => (await import("./status.ts")).status(flags)),
-  policy: toldTo(async (flags: PolicyFlags) => (await import("./policy.ts")).policy(flags)),
+  up: toldTo(async (flags) => (await import("../actions/up.ts")).up(flags)),
+  bakeAmi: toldTo(async (flags) => (await import("../actions/bake-ami.ts")).bakeAmi(flags)),
+  teardown: toldTo(async (flags) => (await import("../actions/teardown.ts")).teardown(flags)),
+  status: toldTo(async (flags) => (await import("../actions/status.ts")).status(flags)),
+  policy: toldTo(async (flags: PolicyFlags) => (await import("../actions/policy.ts")).policy(flags)),
   sandbox: toldTo(async (flags: SandboxFlags) => (await import("./sandbox.ts")).sandbox(flags)),
 });
 
@@ -36,7 +36,7 @@ function toldTo<F extends Flags | SandboxFlags = Flags>(
       demandFolder();
       await work(flags);
     } catch (error) {
-      const { fail } = await import("./fail.ts");
+      const { fail } = await import("./exit.ts");
       fail(error, flags);
     }
   };

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { BootstrapError, ConfigError } from "../engine/errors.ts";
 import { SANDBOX_FOLDER } from "./connection.ts";
 import type { SandboxFlags } from "./flags.ts";
-import { stopOnSignals } from "./stop.ts";
+import { stopOnSignals } from "./signals.ts";
 
 /** Serves the sandbox until Ctrl-C, or moves its clock on. */
 export async function sandbox({ port, speed, callerPolicy, advance }: SandboxFlags): Promise<void> {

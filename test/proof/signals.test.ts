@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { isAlive } from "../../src/cli/alive.ts";
+import { isAlive } from "../../src/cli/pid.ts";
 import type { ManifestFile } from "../../src/engine/manifest/manifest.ts";
 import { REGION, theFirst } from "./commands.ts";
 import { Laptop, listen } from "./laptop.ts";

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { execa } from "execa";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { startSandbox } from "../../sandbox/start.ts";
-import { bornAt } from "../../src/cli/alive.ts";
+import { bornAt } from "../../src/cli/pid.ts";
 import type { Site } from "../environment/site.ts";
 import { CHANGED, FIRST, makes, OVERSLEEP, REGION, theFirst } from "./commands.ts";
 import { deskAt, type Moment, pointsOf } from "./desk.ts";

@@ -1,8 +1,8 @@
 import { AbortedError, BootstrapError, ConfigError, RefusedError } from "../engine/errors.ts";
 import { errorInJson, formatError } from "../ui/error.ts";
 import { VERSION } from "../version.ts";
-import { errorColors } from "./colors.ts";
 import { commandFor, type Flags, type SandboxFlags } from "./flags.ts";
+import { errorColors } from "./terminal.ts";
 
 const REPORT_TO = "the project's issue tracker, with what is above";
 

@@ -1,9 +1,9 @@
 import { ModifyEbsDefaultKmsKeyIdCommand } from "@aws-sdk/client-ec2";
 import { beforeEach, expect, it, vi } from "vitest";
-import { bakeTargets, factsForBake } from "../../src/cli/bake-ami.ts";
-import { readFacts } from "../../src/cli/facts.ts";
+import { bakeTargets, factsForBake } from "../../src/actions/bake-ami.ts";
+import { bringUp } from "../../src/actions/up.ts";
 import type { Flags } from "../../src/cli/flags.ts";
-import { bringUp } from "../../src/cli/up.ts";
+import { readFacts } from "../../src/facts/read-facts.ts";
 import { Site } from "../environment/site.ts";
 
 const KEY = "arn:aws:kms:us-east-1:123456789012:key/0ea3fef3";

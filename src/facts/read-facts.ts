@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { Session } from "../actions/session.ts";
 import { chooseNetwork, describeInstanceTypes, latestBaseImage } from "../aws/facts.ts";
 import { addressesOf } from "../config/filesystem-rules.ts";
 import { ConfigError } from "../engine/errors.ts";
@@ -6,8 +7,7 @@ import type { Pins } from "../engine/manifest/manifest.ts";
 import type { Facts } from "../environment.ts";
 import { type BuildConfig, buildArguments, buildContext, imageSources, packedContext } from "../recipe.ts";
 import { chooseLocalBuilder, type LocalBuilder } from "../steps/container-image/local-build.ts";
-import { demandFit } from "./fit.ts";
-import type { Session } from "./session.ts";
+import { demandFit } from "./preflight.ts";
 
 /** Start here: everything that only the account can tell, in as few calls as what is pinned leaves. */
 export async function readFacts(session: Session): Promise<Facts> {

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { readFacts } from "../../src/cli/facts.ts";
+import { readFacts } from "../../src/facts/read-facts.ts";
 import { Site } from "../environment/site.ts";
 
 let folder: string;

@@ -1,4 +1,4 @@
-import type { Session } from "./session.ts";
+import type { Session } from "../actions/session.ts";
 
 /** What a verb ends with: text for people, one line of JSON for programs. */
 export function say({ flags }: Pick<Session, "flags">, text: string, json: object): void {

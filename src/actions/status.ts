@@ -1,6 +1,6 @@
+import type { Flags } from "../cli/flags.ts";
 import { environment } from "../environment.ts";
-import { readFacts } from "./facts.ts";
-import type { Flags } from "./flags.ts";
+import { readFacts } from "../facts/read-facts.ts";
 import { isPartial, sayPlan } from "./plan.ts";
 import { sayRefusedNodes } from "./refused-nodes.ts";
 import { type Session, withSession } from "./session.ts";

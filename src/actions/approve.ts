@@ -1,8 +1,8 @@
 import type { Cloud } from "../aws/clients.ts";
+import { throwAll } from "../cli/exit.ts";
 import type { Plan } from "../engine/engine.ts";
 import { AbortedError, RefusedError, StepError } from "../engine/errors.ts";
 import type { Graph } from "../engine/graph.ts";
-import { throwAll } from "./fail.ts";
 import type { Session } from "./session.ts";
 
 /** What was asked for and can be seen to be impossible, or cannot be seen at all, is refused as a whole, before anything is changed. */

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { submitCommand } from "../../src/cli/submit.ts";
+import { submitCommand } from "../../src/actions/submit-command.ts";
 
 const preset = (workload: string) => {
   const { name, job } = parse(readFileSync(new URL(`../../workloads/${workload}.yaml`, import.meta.url), "utf8"));

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { InstanceTypeFacts } from "../../src/aws/facts.ts";
-import { demandFit } from "../../src/cli/fit.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
+import { demandFit } from "../../src/facts/preflight.ts";
 import { WORKLOADS_FOLDER } from "../../src/workloads.ts";
 
 const fast: InstanceTypeFacts = {

@@ -1,14 +1,14 @@
 import { whoAmI } from "../aws/facts.ts";
 import { type Caller, policyFor, sizeOf } from "../caller-policy.ts";
+import { reach } from "../cli/connection.ts";
+import type { PolicyFlags } from "../cli/flags.ts";
+import { stopOnSignals } from "../cli/signals.ts";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { partitionOf } from "../config/partitions.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { ConfigError } from "../engine/errors.ts";
 import { WORKLOADS_FOLDER } from "../workloads.ts";
-import { reach } from "./connection.ts";
-import type { PolicyFlags } from "./flags.ts";
-import { stopOnSignals } from "./stop.ts";
 
 /** Prints the least that whoever types a verb must be allowed, as a policy that can be attached. */
 export async function policy(flags: PolicyFlags): Promise<void> {

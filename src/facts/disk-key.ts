@@ -1,8 +1,8 @@
+import { willMake } from "../actions/plan.ts";
+import type { Session } from "../actions/session.ts";
 import type { Cloud } from "../aws/clients.ts";
 import { chosenDiskKey } from "../aws/disk-key.ts";
 import type { Plan } from "../engine/engine.ts";
-import { willMake } from "./plan.ts";
-import type { Session } from "./session.ts";
 
 /**
  * Says before an image is baked what nobody says afterwards: a builder's root, and so the image, is encrypted under the

@@ -1,7 +1,7 @@
 import { CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { sayRefusedNodes } from "../../src/cli/refused-nodes.ts";
-import type { Session } from "../../src/cli/session.ts";
+import { sayRefusedNodes } from "../../src/actions/refused-nodes.ts";
+import type { Session } from "../../src/actions/session.ts";
 import { type Lab, lab } from "../steps/harness.ts";
 
 const MINUTE_MS = 60_000;

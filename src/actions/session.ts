@@ -4,6 +4,12 @@ import { basename, dirname } from "node:path";
 import type { Cloud } from "../aws/clients.ts";
 import { awsWords, classify, hintFor, isAwsError, isDenied } from "../aws/errors.ts";
 import { type Identity, whoAmI } from "../aws/facts.ts";
+import { confirmAtTerminal } from "../cli/confirm.ts";
+import { type Reach, reach } from "../cli/connection.ts";
+import type { Flags } from "../cli/flags.ts";
+import { isAlive, ourselves } from "../cli/pid.ts";
+import { stopOnSignals } from "../cli/signals.ts";
+import { colors } from "../cli/terminal.ts";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { checkConfig, resolveConfig } from "../config/resolve.ts";
@@ -14,17 +20,11 @@ import type { Graph } from "../engine/graph.ts";
 import { manifestFile } from "../engine/manifest/file.ts";
 import { lock } from "../engine/manifest/lock.ts";
 import { Manifest, type Pins } from "../engine/manifest/manifest.ts";
+import { chosenBefore } from "../facts/chosen.ts";
 import { KINDS } from "../steps/index.ts";
 import { openView } from "../ui/open-view.ts";
 import type { View } from "../ui/view.ts";
 import { WORKLOADS_FOLDER } from "../workloads.ts";
-import { isAlive, ourselves } from "./alive.ts";
-import { chosenBefore } from "./chosen.ts";
-import { colors } from "./colors.ts";
-import { confirmAtTerminal } from "./confirm.ts";
-import { type Reach, reach } from "./connection.ts";
-import type { Flags } from "./flags.ts";
-import { stopOnSignals } from "./stop.ts";
 
 /** Everything a verb works with, opened in the one order that is safe: lock, account and region, journal. */
 export interface Session {

@@ -1,10 +1,10 @@
 import { expect, onTestFinished, vi } from "vitest";
-import { bakeTargets, factsForBake } from "../../src/cli/bake-ami.ts";
-import { readFacts } from "../../src/cli/facts.ts";
+import { bakeTargets, factsForBake } from "../../src/actions/bake-ami.ts";
+import type { Session } from "../../src/actions/session.ts";
+import { takeDown } from "../../src/actions/teardown.ts";
+import { bringUp } from "../../src/actions/up.ts";
 import type { Flags } from "../../src/cli/flags.ts";
-import type { Session } from "../../src/cli/session.ts";
-import { takeDown } from "../../src/cli/teardown.ts";
-import { bringUp } from "../../src/cli/up.ts";
+import { readFacts } from "../../src/facts/read-facts.ts";
 import { type Desk, deskAt, type Moment } from "../proof/desk.ts";
 
 let standing: Promise<Moment> | undefined;

@@ -1,15 +1,15 @@
 import type { Cloud } from "../aws/clients.ts";
+import type { Flags } from "../cli/flags.ts";
+import { say } from "../cli/print.ts";
 import type { Engine, Plan, Summary } from "../engine/engine.ts";
 import type { Graph } from "../engine/graph.ts";
 import { environment, type Facts } from "../environment.ts";
-import { agree, refuse } from "./agree.ts";
-import { warnOfDiskKey } from "./disk-key.ts";
-import { pinsOf, readFacts } from "./facts.ts";
-import type { Flags } from "./flags.ts";
-import { demandMirrors } from "./mirrors.ts";
+import { warnOfDiskKey } from "../facts/disk-key.ts";
+import { demandMirrors } from "../facts/mirrors.ts";
+import { pinsOf, readFacts } from "../facts/read-facts.ts";
+import { agree, refuse } from "./approve.ts";
 import { isPartial, leftAsItIs, notLookedFor, sayPlan } from "./plan.ts";
 import { report } from "./report.ts";
-import { say } from "./say.ts";
 import { type Session, withSession } from "./session.ts";
 
 /** Makes what is missing, mends what drifted, changes what the config changed. */

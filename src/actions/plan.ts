@@ -1,11 +1,11 @@
 import type { Cloud } from "../aws/clients.ts";
+import { commandFor, type Flags } from "../cli/flags.ts";
+import { say } from "../cli/print.ts";
+import { colors } from "../cli/terminal.ts";
 import type { Plan } from "../engine/engine.ts";
 import type { Planned, PlannedNode } from "../engine/events.ts";
 import type { Thing, Unseen } from "../engine/removal.ts";
 import { renderPlan } from "../ui/plan.ts";
-import { colors } from "./colors.ts";
-import { commandFor, type Flags } from "./flags.ts";
-import { say } from "./say.ts";
 import type { Session } from "./session.ts";
 
 /** What was decided, for `--dry-run` and `status`: a table for people, the verdicts for programs. */

@@ -2,15 +2,15 @@ import { GetRoleCommand } from "@aws-sdk/client-iam";
 import type { Cloud } from "../aws/clients.ts";
 import { awsWords, isDenied, orNothing } from "../aws/errors.ts";
 import { countUnfinishedJobs } from "../aws/jobs.ts";
+import { throwAll } from "../cli/exit.ts";
+import type { Flags } from "../cli/flags.ts";
+import { say } from "../cli/print.ts";
 import { BootstrapError, RefusedError } from "../engine/errors.ts";
 import { Graph } from "../engine/graph.ts";
 import { label, type Thing, type Unseen } from "../engine/removal.ts";
 import { SERVICE_LINKED_ROLES } from "../environment.ts";
-import { ask } from "./agree.ts";
-import { throwAll } from "./fail.ts";
-import type { Flags } from "./flags.ts";
+import { ask } from "./approve.ts";
 import { notLookedFor } from "./plan.ts";
-import { say } from "./say.ts";
 import { type Session, withSession } from "./session.ts";
 
 /** Stops the costs. Needs neither config nor manifest: what carries the environment's tags is found, shown and removed. */

@@ -1,8 +1,8 @@
 import { awsWords, isAwsError } from "../aws/errors.ts";
 import { type NodeWord, nodeWords } from "../aws/node-words.ts";
 import { logGroupOf } from "../aws/tags.ts";
+import { say } from "../cli/print.ts";
 import { linesOf } from "../ui/words.ts";
-import { say } from "./say.ts";
 import type { Session } from "./session.ts";
 
 const DAY_MS = 24 * 60 * 60_000;

@@ -1,8 +1,8 @@
 import type { Cloud } from "../aws/clients.ts";
+import type { Flags } from "../cli/flags.ts";
 import type { Graph } from "../engine/graph.ts";
 import type { Facts } from "../environment.ts";
-import { newestBaseImage, readFacts } from "./facts.ts";
-import type { Flags } from "./flags.ts";
+import { newestBaseImage, readFacts } from "../facts/read-facts.ts";
 import { type Session, withSession } from "./session.ts";
 import { bringUp } from "./up.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { report } from "../../src/cli/report.ts";
-import type { Session } from "../../src/cli/session.ts";
+import { report } from "../../src/actions/report.ts";
+import type { Session } from "../../src/actions/session.ts";
 import { StepError } from "../../src/engine/errors.ts";
 import { Graph } from "../../src/engine/graph.ts";
 import { lab } from "../steps/harness.ts";

@@ -1,14 +1,14 @@
 import type { Cloud } from "../aws/clients.ts";
+import { throwAll } from "../cli/exit.ts";
+import { commandFor } from "../cli/flags.ts";
+import { say } from "../cli/print.ts";
+import { colors } from "../cli/terminal.ts";
 import type { Summary } from "../engine/engine.ts";
 import type { Graph } from "../engine/graph.ts";
 import { renderSummary } from "../ui/summary.ts";
-import { colors } from "./colors.ts";
-import { throwAll } from "./fail.ts";
-import { commandFor } from "./flags.ts";
 import { sayRefusedNodes } from "./refused-nodes.ts";
-import { say } from "./say.ts";
 import type { Session } from "./session.ts";
-import { submitCommand } from "./submit.ts";
+import { submitCommand } from "./submit-command.ts";
 
 /** Ends `up` and `bake-ami`: what exists, what to type next, what was left alone; then throws what failed. */
 export async function report(session: Session, graph: Graph<Cloud>, summary: Summary): Promise<void> {

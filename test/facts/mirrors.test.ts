@@ -1,8 +1,8 @@
 import { beforeEach, expect, it, vi } from "vitest";
-import { bakeTargets, factsForBake } from "../../src/cli/bake-ami.ts";
-import { readFacts } from "../../src/cli/facts.ts";
-import { show } from "../../src/cli/status.ts";
-import { bringUp } from "../../src/cli/up.ts";
+import { bakeTargets, factsForBake } from "../../src/actions/bake-ami.ts";
+import { show } from "../../src/actions/status.ts";
+import { bringUp } from "../../src/actions/up.ts";
+import { readFacts } from "../../src/facts/read-facts.ts";
 import { Site } from "../environment/site.ts";
 
 const NONE = "container: {}";

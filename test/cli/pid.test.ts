@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { bornAt, isAlive } from "../../src/cli/alive.ts";
+import { bornAt, isAlive } from "../../src/cli/pid.ts";
 
 describe("a process on record", () => {
   it("is alive while it runs, with or without its birth on record", () => {
