@@ -139,23 +139,27 @@ make_scratch() {
   mkfs.xfs -q -K "$@" -L bootstrap "$device" || fail "cannot make a file system on $device"
 }
 
+# Until mkfs.xfs is done, byte 126 of what it makes says so: sb_inprogress in xfs_format.h of the kernel.
+is_unfinished() {
+  [[ $(od -An -tu1 -j126 -N1 "$1") == *" 1" ]]
+}
+
 mount_scratch() {
   local content
   content=$(content_of "$device")
   case $content in
     nothing) make_scratch ;;
-    ours) ;;
+    ours)
+      if is_unfinished "$device"; then
+        say "the file system on $device was never finished, and is made again"
+        make_scratch -f
+      fi
+      ;;
     array) fail "$device holds a part of an array, which is not ours" ;;
     *) fail "$device holds $content, which is not ours" ;;
   esac
   mkdir -p "$scratch"
-  if mount -t xfs -o noatime "$device" "$scratch"; then return; fi
-  if [[ $content == ours ]]; then
-    say "the file system on $device was never finished, and is made again"
-    make_scratch -f
-    if mount -t xfs -o noatime "$device" "$scratch"; then return; fi
-  fi
-  fail "cannot mount $device at $scratch"
+  mount -t xfs -o noatime "$device" "$scratch" || fail "cannot mount $device at $scratch"
 }
 
 # EBS volumes have no name of their own where Amazon's udev rule is not: then it is the one that nothing is mounted from.

@@ -15,7 +15,7 @@ const programs = {
   lsblk: `disk=\${*: -1}
 if [[ $* == *NAME,TYPE* ]]; then echo "$disk disk"; cat "$MACHINE/array" 2>/dev/null; exit 0; fi
 cat "$MACHINE/in-use-\${disk##*/}" 2>/dev/null || echo`,
-  "mkfs.xfs": `disk=\${*: -1}; printf '%s\\n' LABEL=bootstrap TYPE=xfs >"$MACHINE/content/\${disk##*/}"`,
+  "mkfs.xfs": `disk=\${*: -1}; head -c 512 /dev/zero >"$disk"; printf '%s\\n' LABEL=bootstrap TYPE=xfs >"$MACHINE/content/\${disk##*/}"`,
   mdadm: `[[ $1 == --create ]] || exit 0
 echo "$2 raid0" >"$MACHINE/array"
 for disk in "\${@:5}"; do echo TYPE=linux_raid_member >"$MACHINE/content/\${disk##*/}"; done`,
@@ -202,17 +202,22 @@ describe("a node's disks", () => {
     expect([...node.asked("mkfs.xfs"), ...node.asked("mdadm")]).toEqual([]);
   });
 
-  it("are made again when they carry our label and do not mount", () => {
+  it("are made again when mkfs.xfs was cut short", () => {
     using node = new Node().instanceStore("nvme1n1");
     node.write("content/nvme1n1", "LABEL=bootstrap\nTYPE=xfs\n");
-    node.program(
-      "mount",
-      `[[ $* != *xfs* || -e $MACHINE/mended ]] || { touch "$MACHINE/mended"; exit 32; }
-${programs.mount}`,
-    );
+    node.write("dev/nvme1n1", `${"\0".repeat(126)}\x01`);
     expect(node.boot({ lustre: false })).toMatchObject({ status: 0 });
     expect(node.asked("mkfs.xfs")).toEqual(["mkfs.xfs -q -K -f -L bootstrap /dev/nvme1n1"]);
-    expect(node.asked("mount -t xfs")).toHaveLength(2);
+    expect(node.asked("mount -t xfs")).toHaveLength(1);
+  });
+
+  it("keep the files of a finished one that does not mount, and close the gate", () => {
+    using node = new Node().instanceStore("nvme1n1");
+    node.write("content/nvme1n1", "LABEL=bootstrap\nTYPE=xfs\n");
+    node.write("dev/nvme1n1", "\0".repeat(512));
+    node.program("mount", "exit 32");
+    expectClosed(node, node.boot({ lustre: false }), "cannot mount /dev/nvme1n1 at /data");
+    expect(node.asked("mkfs.xfs")).toEqual([]);
   });
 
   it("are known without a name of their own: an EBS volume that nothing is mounted from", () => {
