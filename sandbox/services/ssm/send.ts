@@ -5,7 +5,7 @@ import { ec2Slice } from "../ec2/slice.ts";
 import { findImage, inventImage, parseReference } from "../ecr.ts";
 import { isOnline, noticeAgents } from "./agents.ts";
 import { checkedParameters } from "./documents.ts";
-import { readScript } from "./script.ts";
+import { outcomeOf } from "./programs.ts";
 import { shownCommand } from "./shown.ts";
 import { type CommandState, type InvocationState, ssmState } from "./state.ts";
 
@@ -62,14 +62,9 @@ function invocation(
 ): InvocationState {
   const reference = parseReference(pushes[0]?.image ?? "");
   const there = reference && findImage(call.in(reference.region), reference.repository, reference.tagOrDigest);
-  const { stdout, exitCode, slow, sleepsMs } = readScript(script, {
-    call,
-    digestOf: (image) => pushes.find((push) => push.image === image)?.digest ?? `sha256:${call.id("", 64)}`,
-    digestInRegistry: there?.digest ?? "",
-    digestPushed: there?.digest ?? pushes[0]?.digest ?? "",
-  });
+  const { stdout, exitCode, takesMs } = outcomeOf(script, { call, pushes, digestInRegistry: there?.digest });
   const startsAt = call.now + call.between(800, 2_500);
-  const took = fate?.ms ?? sleepsMs + (slow ? call.between(60_000, 180_000) : call.between(1_000, 4_000));
+  const took = fate?.ms ?? takesMs;
   const failed = fate?.kind === "fail";
   return {
     instanceId,
