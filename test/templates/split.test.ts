@@ -103,6 +103,27 @@ class Job extends StandInMachine {
 
 const md5 = (text: string) => createHash("md5").update(text).digest("hex");
 
+/** Puts what is in `.mine.partial` in the place of `mine`, which somebody else has meanwhile. */
+const ROBBED = `import sys
+from pathlib import Path
+folder = Path(sys.argv[2])
+sys.path.insert(0, sys.argv[1])
+from demux import places
+rename = Path.rename
+def robbed(path, target):
+    moved = rename(path, target)
+    if target.name == "old":
+        path.mkdir()
+        (path / "theirs").write_text("theirs")
+    return moved
+Path.rename = robbed
+try:
+    places.put_in_place(folder / ".mine.partial" / "1a2b", folder / "mine", True)
+except places.Failure as failure:
+    places.clear(folder, "mine")
+    print(failure, file=sys.stderr)
+    sys.exit(failure.code)`;
+
 const QUIET = { PYTHONDONTWRITEBYTECODE: "1" };
 
 describe("split.py split", () => {
@@ -170,7 +191,7 @@ describe("split.py split", () => {
 
   it.each([
     ["the sheet cannot be fetched", { aws: "[[ $2 != cp ]] || exit 1" }, 1],
-    ["the run cannot be fetched", { aws: "[[ $2 == cp ]] && : >${@: -1} || exit 2" }, 2],
+    ["the run cannot be fetched", { aws: "[[ $2 == cp ]] && : >${@: -1} || exit 254" }, 254],
     ["there is nothing to fetch", { aws: "[[ $2 != cp ]] || : >${@: -1}" }, 1],
     ["bcl2fastq fails", { bcl2fastq: "exit 42" }, 42],
     ["bcl2fastq is killed", { bcl2fastq: "kill -KILL $$" }, 137],
@@ -308,6 +329,32 @@ describe("split.py split", () => {
     expect(job.do("split", run, "--destination", "s3://lab/out").status).toBe(0);
     expect(job.all(`s3/lab/out/${run}`)).toEqual(["sample_L009.fastq.gz"]);
     expect(job.all("s3/lab/out")).toHaveLength(2);
+  });
+
+  it("ends with 1 where a program's own exit code would be taken for one of ours", () => {
+    using job = new Job();
+    job.program("bcl2fastq", "exit 4");
+    expect(job.do("split", run)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("bcl2fastq ended with 4"),
+    });
+    job.program("bcl2fastq", "exit 139");
+    expect(job.do("split", run).status).toBe(139);
+  });
+
+  it("keeps the output that it was to replace, where something else takes the name in that moment", () => {
+    using job = new Job();
+    job.write("fsx/splited/mine/old.fastq.gz", "old");
+    job.write("fsx/splited/.mine.partial/1a2b/new.fastq.gz", "new");
+    const folder = join(job.root, "fsx/splited");
+    const ended = job.start(python, ["-S", "-c", ROBBED, dirname(script), folder], QUIET);
+    expect(ended).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining(`was there before is at ${folder}/mine.1a2b`),
+    });
+    expect(job.all("fsx/splited")).toEqual(["mine", "mine.1a2b"]);
+    expect(job.output("mine.1a2b")).toEqual(["old.fastq.gz"]);
+    expect(job.output("mine")).toEqual(["theirs"]);
   });
 
   it("says that an upload is not complete as long as it is not", () => {
@@ -599,7 +646,7 @@ describe("split.py copy", () => {
     using job = new Job();
     job.bucket("run-1/RTAComplete.txt", "");
     job.program("aws", 'mkdir -p "${@: -1}"; exit 2');
-    expect(job.do("copy", "run-1").status).toBe(2);
+    expect(job.do("copy", "run-1").status).toBe(1);
     expect(job.all("fsx/fastq")).toEqual([".run-1.partial"]);
     job.program("aws", programs.aws);
     expect(job.do("copy", "run-1").status).toBe(0);

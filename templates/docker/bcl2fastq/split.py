@@ -49,9 +49,10 @@ def split(options):
             run_folder = work / options.run
             bucket.fetch(address, run_folder, files, *(word for each in patterns for word in ("--exclude", each)))
             refuse_incomplete(options, options.run, names_in(run_folder))
-            if options.keep_scratch:
-                run_folder = places.keep_for_rerun(run_folder, kept(options))
+            # Before it is moved to where others look for it: a lock goes with its folder.
             with places.locked(run_folder, fcntl.LOCK_SH):
+                if options.keep_scratch:
+                    run_folder = places.keep_for_rerun(run_folder, kept(options))
                 demultiplex(options, run_folder, sheet, wanted)
         deliver(options, wanted, work)
 

@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from demux.process import NO_ROOM, Failure, amount, answer, minutes, run, say
+from demux.process import NO_ROOM, Failure, amount, answer, minutes, of_program, run, say
 from demux.runfolder import File
 
 TELL_EVERY_SECONDS = 30
@@ -20,7 +20,7 @@ def listing(address):
     code, lines, complaints = answer("aws", "s3", "ls", "--recursive", prefix)
     # Where there is nothing, `aws s3 ls` ends with 1 and has nothing to say.
     if code != 0 and complaints:
-        raise Failure(f"{prefix} cannot be listed: {complaints}", code=code)
+        raise Failure(f"{prefix} cannot be listed: {complaints}", code=of_program(code))
     key = prefix.split("/", 3)[3]
     found = {}
     for match in filter(None, map(LISTED.fullmatch, lines)):
@@ -105,7 +105,7 @@ def fetch_file(address, target):
     if re.search(r"\(404\)|Not Found|NoSuchKey", complaints):
         say(f"there is no {address}: {complaints}")
         return False
-    raise Failure(f"{address} cannot be fetched: {complaints or f'aws ended with {code}'}", code=code)
+    raise Failure(f"{address} cannot be fetched: {complaints or f'aws ended with {code}'}", code=of_program(code))
 
 
 def deliver(output, record, destination, work):

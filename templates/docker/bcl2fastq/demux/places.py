@@ -138,15 +138,21 @@ def making(folder, name):
 
 def put_in_place(made, final, replace):
     """Gives what was made its name. A rename never replaces a folder with something in it, whoever put that there."""
+    old = made.parent / "old"
     with uninterrupted():
         if replace and final.exists():
-            final.rename(made.parent / "old")
+            final.rename(old)
         try:
             made.rename(final)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-            raise Failure(f"{final} has come there meanwhile; give replace=yes, or a name", OTHER_OUTPUT) from None
+            reason = f"{final} has come there meanwhile; give replace=yes, or a name"
+            if old.exists():
+                aside = final.with_name(f"{final.name}.{made.name}")
+                old.rename(aside)
+                reason = f"{reason}. What was there before is at {aside}"
+            raise Failure(reason, OTHER_OUTPUT) from None
         flush(final.parent)
 
 

@@ -20,6 +20,11 @@ INCOMPLETE_RUN = 5
 NO_ROOM = 6
 
 
+def of_program(code):
+    """A program's own exit code, unless one of ours means something else."""
+    return FAILED if UNUSABLE <= code <= NO_ROOM else code
+
+
 class Failure(Exception):
     def __init__(self, message, code=FAILED):
         super().__init__(message)
@@ -71,7 +76,7 @@ def run(*words, meanwhile=None, every=None):
     with running(words) as child:
         code = ended(child, meanwhile, every)
     if code != 0:
-        raise Failure(f"{words[0]} ended with {code}", code=code)
+        raise Failure(f"{words[0]} ended with {code}", code=of_program(code))
 
 
 def answer(*words, listen=True):
