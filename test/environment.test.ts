@@ -8,13 +8,13 @@ import type { Cloud } from "../src/aws/clients.ts";
 import { loadConfig } from "../src/config/load.ts";
 import { partitionOf } from "../src/config/partitions.ts";
 import { resolveConfig } from "../src/config/resolve.ts";
+import { WORKLOADS_FOLDER } from "../src/config/workloads.ts";
 import { fingerprintOf } from "../src/engine/fingerprint.ts";
 import type { Graph, Node } from "../src/engine/graph.ts";
-import { environment, type Facts } from "../src/environment.ts";
+import { environment, type Facts } from "../src/environment/index.ts";
 import { KINDS } from "../src/steps/index.ts";
 import { PROFILE_NODES } from "../src/steps/instance-profile.ts";
 import { ROLE_NODES, type RoleInputs } from "../src/steps/role.ts";
-import { WORKLOADS_FOLDER } from "../src/workloads.ts";
 import { contextOf, type Lab, lab } from "./steps/harness.ts";
 
 /** As long as a name can be: the config allows 24 characters. */

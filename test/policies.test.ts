@@ -11,7 +11,7 @@ import {
   repositoryArn,
   useBuckets,
   writeLogs,
-} from "../src/policies.ts";
+} from "../src/aws/policies.ts";
 
 const VIRGINIA: Place = { partition: "aws", region: "us-east-1", account: "111122223333" };
 const NINGXIA: Place = { partition: "aws-cn", region: "cn-northwest-1", account: "444455556666" };

@@ -18,8 +18,8 @@ import {
   imageSources,
   nodeFiles,
   packedContext,
-} from "../src/recipe.ts";
-import type { ContextFile } from "../src/templates.ts";
+} from "../src/render/recipe.ts";
+import type { ContextFile } from "../src/render/templates.ts";
 
 const MACHINE: Config["machineImage"] = {
   ...{ os: "al2023", packages: ["jq", "it's"], builderInstanceType: "c5.large", keep: 1, fuseHours: 3 },

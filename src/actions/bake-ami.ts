@@ -1,7 +1,7 @@
 import type { Cloud } from "../aws/clients.ts";
 import type { Flags } from "../cli/flags.ts";
 import type { Graph } from "../engine/graph.ts";
-import type { Facts } from "../environment.ts";
+import type { Facts } from "../environment/index.ts";
 import { newestBaseImage, readFacts } from "../facts/read-facts.ts";
 import { type Session, withSession } from "./session.ts";
 import { bringUp } from "./up.ts";

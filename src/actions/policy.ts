@@ -1,5 +1,5 @@
+import { type Caller, policyFor, sizeOf } from "../aws/caller-policy.ts";
 import { whoAmI } from "../aws/facts.ts";
-import { type Caller, policyFor, sizeOf } from "../caller-policy.ts";
 import { reach } from "../cli/connection.ts";
 import type { PolicyFlags } from "../cli/flags.ts";
 import { stopOnSignals } from "../cli/signals.ts";
@@ -7,8 +7,8 @@ import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { partitionOf } from "../config/partitions.ts";
 import { resolveConfig } from "../config/resolve.ts";
+import { WORKLOADS_FOLDER } from "../config/workloads.ts";
 import { ConfigError } from "../engine/errors.ts";
-import { WORKLOADS_FOLDER } from "../workloads.ts";
 
 /** Prints the least that whoever types a verb must be allowed, as a policy that can be attached. */
 export async function policy(flags: PolicyFlags): Promise<void> {

@@ -13,6 +13,7 @@ import { colors } from "../cli/terminal.ts";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { checkConfig, resolveConfig } from "../config/resolve.ts";
+import { WORKLOADS_FOLDER } from "../config/workloads.ts";
 import type { Clock } from "../engine/clock.ts";
 import { Engine } from "../engine/engine.ts";
 import { AbortedError, BootstrapError } from "../engine/errors.ts";
@@ -24,7 +25,6 @@ import { chosenBefore } from "../facts/chosen.ts";
 import { KINDS } from "../steps/index.ts";
 import { openView } from "../ui/open-view.ts";
 import type { View } from "../ui/view.ts";
-import { WORKLOADS_FOLDER } from "../workloads.ts";
 
 /** Everything a verb works with, opened in the one order that is safe: lock, account and region, journal. */
 export interface Session {

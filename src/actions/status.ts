@@ -1,5 +1,5 @@
 import type { Flags } from "../cli/flags.ts";
-import { environment } from "../environment.ts";
+import { environment } from "../environment/index.ts";
 import { readFacts } from "../facts/read-facts.ts";
 import { isPartial, sayPlan } from "./plan.ts";
 import { sayRefusedNodes } from "./refused-nodes.ts";

@@ -8,7 +8,7 @@ import { say } from "../cli/print.ts";
 import { BootstrapError, RefusedError } from "../engine/errors.ts";
 import { Graph } from "../engine/graph.ts";
 import { label, type Thing, type Unseen } from "../engine/removal.ts";
-import { SERVICE_LINKED_ROLES } from "../environment.ts";
+import { SERVICE_LINKED_ROLES } from "../environment/index.ts";
 import { ask } from "./approve.ts";
 import { notLookedFor } from "./plan.ts";
 import { type Session, withSession } from "./session.ts";

@@ -3,7 +3,7 @@ import type { Flags } from "../cli/flags.ts";
 import { say } from "../cli/print.ts";
 import type { Engine, Plan, Summary } from "../engine/engine.ts";
 import type { Graph } from "../engine/graph.ts";
-import { environment, type Facts } from "../environment.ts";
+import { environment, type Facts } from "../environment/index.ts";
 import { warnOfDiskKey } from "../facts/disk-key.ts";
 import { demandMirrors } from "../facts/mirrors.ts";
 import { pinsOf, readFacts } from "../facts/read-facts.ts";

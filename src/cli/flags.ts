@@ -1,5 +1,5 @@
-import type { PolicyVerb } from "../caller-policy.ts";
-import { shellQuote } from "../templates.ts";
+import type { PolicyVerb } from "../aws/caller-policy.ts";
+import { shellQuote } from "../render/templates.ts";
 
 /** What the person typed after the verb. */
 export interface Flags {

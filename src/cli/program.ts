@@ -1,5 +1,5 @@
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
-import { POLICY_VERBS } from "../caller-policy.ts";
+import { POLICY_VERBS } from "../aws/caller-policy.ts";
 import { VERSION } from "../version.ts";
 import type { Flags, PolicyFlags, SandboxFlags } from "./flags.ts";
 

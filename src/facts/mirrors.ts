@@ -3,7 +3,7 @@ import type { Session } from "../actions/session.ts";
 import type { Cloud } from "../aws/clients.ts";
 import type { Plan } from "../engine/engine.ts";
 import { ConfigError } from "../engine/errors.ts";
-import type { Facts } from "../environment.ts";
+import type { Facts } from "../environment/index.ts";
 
 /**
  * Refuses an image that an instance in China would have to build from public registries: it would wait for them until

@@ -4,8 +4,8 @@ import { chooseNetwork, describeInstanceTypes, latestBaseImage } from "../aws/fa
 import { addressesOf } from "../config/filesystem-rules.ts";
 import { ConfigError } from "../engine/errors.ts";
 import type { Pins } from "../engine/manifest/manifest.ts";
-import type { Facts } from "../environment.ts";
-import { type BuildConfig, buildArguments, buildContext, imageSources, packedContext } from "../recipe.ts";
+import type { Facts } from "../environment/index.ts";
+import { type BuildConfig, buildArguments, buildContext, imageSources, packedContext } from "../render/recipe.ts";
 import { chooseLocalBuilder, type LocalBuilder } from "../steps/container-image/local-build.ts";
 import { demandFit } from "./preflight.ts";
 

@@ -3,9 +3,9 @@ import { CreateLogGroupCommand, type FilterLogEventsCommand } from "@aws-sdk/cli
 import { CreateLaunchTemplateVersionCommand } from "@aws-sdk/client-ec2";
 import { describe, expect, it, vi } from "vitest";
 import { nodeWords } from "../../src/aws/node-words.ts";
+import { nodeUserData } from "../../src/render/user-data.ts";
 import { computeEnvironment } from "../../src/steps/compute-environment.ts";
 import { jobQueue } from "../../src/steps/job-queue.ts";
-import { nodeUserData } from "../../src/user-data.ts";
 import { computeInputs, sleepDefinition } from "../steps/batch.ts";
 import { lab, make } from "../steps/harness.ts";
 

@@ -10,15 +10,15 @@ import { whoAmI } from "../../src/aws/facts.ts";
 import type { Flags } from "../../src/cli/flags.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
+import { WORKLOADS_FOLDER } from "../../src/config/workloads.ts";
 import { Engine, type Plan, type Summary } from "../../src/engine/engine.ts";
 import type { Event } from "../../src/engine/events.ts";
 import { Graph } from "../../src/engine/graph.ts";
 import { Manifest } from "../../src/engine/manifest/manifest.ts";
-import { environment } from "../../src/environment.ts";
+import { environment } from "../../src/environment/index.ts";
 import { chosenBefore } from "../../src/facts/chosen.ts";
 import { readFacts } from "../../src/facts/read-facts.ts";
 import { KINDS } from "../../src/steps/index.ts";
-import { WORKLOADS_FOLDER } from "../../src/workloads.ts";
 import { memoryStore } from "../engine/toy-cloud.ts";
 import { type Lab, lab } from "../steps/harness.ts";
 

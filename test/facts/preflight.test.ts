@@ -3,8 +3,8 @@ import type { InstanceTypeFacts } from "../../src/aws/facts.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
+import { WORKLOADS_FOLDER } from "../../src/config/workloads.ts";
 import { demandFit } from "../../src/facts/preflight.ts";
-import { WORKLOADS_FOLDER } from "../../src/workloads.ts";
 
 const fast: InstanceTypeFacts = {
   ...{

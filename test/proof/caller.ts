@@ -16,7 +16,7 @@ import type { Session } from "../../src/actions/session.ts";
 import { show } from "../../src/actions/status.ts";
 import { takeDown } from "../../src/actions/teardown.ts";
 import { bringUp } from "../../src/actions/up.ts";
-import { type CallerPolicyDocument, type PolicyVerb, policyFor } from "../../src/caller-policy.ts";
+import { type CallerPolicyDocument, type PolicyVerb, policyFor } from "../../src/aws/caller-policy.ts";
 import type { Flags } from "../../src/cli/flags.ts";
 import { partitionOf } from "../../src/config/partitions.ts";
 import { readFacts } from "../../src/facts/read-facts.ts";

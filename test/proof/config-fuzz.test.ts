@@ -12,10 +12,10 @@ import { program } from "../../src/cli/program.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
+import { WORKLOADS_FOLDER } from "../../src/config/workloads.ts";
 import { ConfigError } from "../../src/engine/errors.ts";
-import { bakeScript } from "../../src/recipe.ts";
+import { bakeScript } from "../../src/render/recipe.ts";
 import { formatError } from "../../src/ui/error.ts";
-import { WORKLOADS_FOLDER } from "../../src/workloads.ts";
 import { Site } from "../environment/site.ts";
 import { fitting, hostileText, hostileValue, KEYS, type Key, runs } from "./hostile-values.ts";
 

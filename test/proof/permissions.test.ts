@@ -6,7 +6,7 @@ import {
   POLICY_VERBS,
   policyFor,
   sizeOf,
-} from "../../src/caller-policy.ts";
+} from "../../src/aws/caller-policy.ts";
 import { Site } from "../environment/site.ts";
 import { lab } from "../steps/harness.ts";
 import { type Asked, life, type, wordsOf } from "./caller.ts";

@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BootstrapError } from "../../src/engine/errors.ts";
-import { bakeScript, imageScript } from "../../src/recipe.ts";
-import { shellQuote } from "../../src/templates.ts";
-import { nodeUserData } from "../../src/user-data.ts";
+import { bakeScript, imageScript } from "../../src/render/recipe.ts";
+import { shellQuote } from "../../src/render/templates.ts";
+import { nodeUserData } from "../../src/render/user-data.ts";
 import { hostileText, runs } from "./hostile-values.ts";
 import { structureOf, withTexts } from "./shell-words.ts";
 

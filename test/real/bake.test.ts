@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Config, FilesystemConfig } from "../../src/config/config.ts";
-import { bakeScript, imageScript } from "../../src/recipe.ts";
-import { contextFiles, render, templateText } from "../../src/templates.ts";
+import { bakeScript, imageScript } from "../../src/render/recipe.ts";
+import { contextFiles, render, templateText } from "../../src/render/templates.ts";
 import { complaints } from "../templates/shell-checks.ts";
 import { BaseImages, BuilderMachine, type Ended, instanceId } from "./bake/builder-machine.ts";
 import { demandTools } from "./image/tools.ts";

@@ -25,7 +25,7 @@ import {
   type SendCommandCommandInput,
 } from "@aws-sdk/client-ssm";
 import { beforeEach, describe, expect, it } from "vitest";
-import { render } from "../../src/templates.ts";
+import { render } from "../../src/render/templates.ts";
 import {
   allow,
   ECS_NODE,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { validate } from "dockerfile-utils";
 import { describe, expect, it } from "vitest";
-import { contextFiles, render, templateText } from "../../src/templates.ts";
+import { contextFiles, render, templateText } from "../../src/render/templates.ts";
 import { complaints } from "./shell-checks.ts";
 import { type Ended, StandInMachine } from "./stand-in-machine.ts";
 

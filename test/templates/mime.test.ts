@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { multipart } from "../../src/mime.ts";
+import { multipart } from "../../src/render/mime.ts";
 
 const shell = { name: "20-b.sh", type: "text/x-shellscript", body: "#!/bin/sh\ntrue\n" };
 

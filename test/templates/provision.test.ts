@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { render } from "../../src/templates.ts";
+import { render } from "../../src/render/templates.ts";
 import { complaints } from "./shell-checks.ts";
 import { StandInMachine } from "./stand-in-machine.ts";
 

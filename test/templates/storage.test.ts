@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { render, templateText } from "../../src/templates.ts";
+import { render, templateText } from "../../src/render/templates.ts";
 import { type Ended, StandInMachine } from "./stand-in-machine.ts";
 
 /** What a node's disks and mounts would answer, kept in files below the stand-in's root. */

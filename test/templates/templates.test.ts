@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import Handlebars from "handlebars";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { BootstrapError } from "../../src/engine/errors.ts";
-import { contextFiles, render, shellQuote, templateText } from "../../src/templates.ts";
+import { contextFiles, render, shellQuote, templateText } from "../../src/render/templates.ts";
 
 /** The words as a real shell reads them. */
 function readBy(shell: string, words: string): readonly string[] {

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { render, templateText } from "../../src/templates.ts";
-import { builderUserData, nodeUserData } from "../../src/user-data.ts";
+import { render, templateText } from "../../src/render/templates.ts";
+import { builderUserData, nodeUserData } from "../../src/render/user-data.ts";
 import { complaints } from "./shell-checks.ts";
 import { StandInMachine } from "./stand-in-machine.ts";
 

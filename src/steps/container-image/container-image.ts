@@ -2,7 +2,7 @@ import { GetAuthorizationTokenCommand, type ImageDetail, paginateDescribeImages 
 import type { Cloud } from "../../aws/clients.ts";
 import { orNothing } from "../../aws/errors.ts";
 import type { CreateContext, Found, Step } from "../../engine/step.ts";
-import type { ContextFile } from "../../templates.ts";
+import type { ContextFile } from "../../render/templates.ts";
 import { buildAndPush, type LocalBuilder } from "./local-build.ts";
 
 export interface ContainerImageInputs {

@@ -5,7 +5,7 @@ import process, { kill } from "node:process";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { AbortedError, StepError } from "../../engine/errors.ts";
-import type { ContextFile } from "../../templates.ts";
+import type { ContextFile } from "../../render/templates.ts";
 
 export const LOCAL_BUILDERS = ["docker", "podman", "buildah"] as const;
 export type LocalBuilder = (typeof LOCAL_BUILDERS)[number];

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa, execaSync } from "execa";
-import { shellQuote } from "../../../src/templates.ts";
+import { shellQuote } from "../../../src/render/templates.ts";
 import { demandTools } from "../image/tools.ts";
 
 export interface Ended {

@@ -6,9 +6,9 @@ import { CreateRepositoryCommand, DescribeImagesCommand, type ECRClient } from "
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { AbortedError, StepError } from "../../../src/engine/errors.ts";
-import { contextDigests } from "../../../src/recipe.ts";
+import { contextDigests } from "../../../src/render/recipe.ts";
+import type { ContextFile } from "../../../src/render/templates.ts";
 import { type ContainerImageInputs, containerImage } from "../../../src/steps/container-image/container-image.ts";
-import type { ContextFile } from "../../../src/templates.ts";
 import { Site } from "../../environment/site.ts";
 import { contextOf, lab, settle } from "../../steps/harness.ts";
 import { dockerEngine, processesWith, type RealBuilder, realBuilder } from "./builder.ts";

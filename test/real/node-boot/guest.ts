@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { execa } from "execa";
-import { contextFiles } from "../../../src/templates.ts";
+import { contextFiles } from "../../../src/render/templates.ts";
 import { demandTools } from "../image/tools.ts";
 
 const here = import.meta.dirname;

@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { nodeFiles } from "../../../src/recipe.ts";
-import { type NodeBoot, nodeUserData } from "../../../src/user-data.ts";
+import { nodeFiles } from "../../../src/render/recipe.ts";
+import { type NodeBoot, nodeUserData } from "../../../src/render/user-data.ts";
 import { builtGuest, Guest } from "./guest.ts";
 
 const filesystem = {

@@ -1,4 +1,4 @@
-import { logGroupOf } from "./aws/tags.ts";
+import { logGroupOf } from "./tags.ts";
 
 /** Policy documents, as narrow as the work allows. ARNs carry the partition that STS names: `aws-cn` in China. */
 

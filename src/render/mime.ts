@@ -1,4 +1,4 @@
-import { BootstrapError } from "./engine/errors.ts";
+import { BootstrapError } from "../engine/errors.ts";
 
 /** One part of a multipart document; `name` is its file name, by which cloud-init orders the scripts it runs. */
 interface MimePart {

@@ -1,8 +1,5 @@
-import type { Cloud } from "./aws/clients.ts";
-import type { InstanceTypeFacts } from "./aws/facts.ts";
-import type { Config, FilesystemConfig } from "./config/config.ts";
-import { fingerprintOf } from "./engine/fingerprint.ts";
-import { Graph, type Handle } from "./engine/graph.ts";
+import type { Cloud } from "../aws/clients.ts";
+import type { InstanceTypeFacts } from "../aws/facts.ts";
 import {
   answerSystemsManager,
   logGroupArn,
@@ -16,26 +13,29 @@ import {
   repositoryArn,
   useBuckets,
   writeLogs,
-} from "./policies.ts";
-import { type BuildArgument, bakeScript, imageScript, type PackageInS3 } from "./recipe.ts";
-import { type AmiOutput, ami } from "./steps/ami.ts";
-import { command } from "./steps/command.ts";
-import { computeEnvironment } from "./steps/compute-environment.ts";
-import { type ContainerImageOutput, containerImage } from "./steps/container-image/container-image.ts";
-import type { LocalBuilder } from "./steps/container-image/local-build.ts";
-import { type FilesystemOutput, filesystem } from "./steps/filesystem.ts";
-import { instance } from "./steps/instance.ts";
-import { type InstanceProfileOutput, instanceProfile } from "./steps/instance-profile.ts";
-import { jobDefinition } from "./steps/job-definition.ts";
-import { jobQueue } from "./steps/job-queue.ts";
-import { launchTemplate } from "./steps/launch-template.ts";
-import { type LogGroupOutput, logGroup } from "./steps/log-group.ts";
-import { type RepositoryOutput, repository } from "./steps/repository.ts";
-import { type RoleOutput, role } from "./steps/role.ts";
-import { type SecurityGroupOutput, securityGroup } from "./steps/security-group.ts";
-import { serviceLinkedRole } from "./steps/service-linked-role.ts";
-import type { ContextFile } from "./templates.ts";
-import { builderUserData, type NodeBoot, nodeUserData } from "./user-data.ts";
+} from "../aws/policies.ts";
+import type { Config, FilesystemConfig } from "../config/config.ts";
+import { fingerprintOf } from "../engine/fingerprint.ts";
+import { Graph, type Handle } from "../engine/graph.ts";
+import { type BuildArgument, bakeScript, imageScript, type PackageInS3 } from "../render/recipe.ts";
+import type { ContextFile } from "../render/templates.ts";
+import { builderUserData, type NodeBoot, nodeUserData } from "../render/user-data.ts";
+import { type AmiOutput, ami } from "../steps/ami.ts";
+import { command } from "../steps/command.ts";
+import { computeEnvironment } from "../steps/compute-environment.ts";
+import { type ContainerImageOutput, containerImage } from "../steps/container-image/container-image.ts";
+import type { LocalBuilder } from "../steps/container-image/local-build.ts";
+import { type FilesystemOutput, filesystem } from "../steps/filesystem.ts";
+import { instance } from "../steps/instance.ts";
+import { type InstanceProfileOutput, instanceProfile } from "../steps/instance-profile.ts";
+import { jobDefinition } from "../steps/job-definition.ts";
+import { jobQueue } from "../steps/job-queue.ts";
+import { launchTemplate } from "../steps/launch-template.ts";
+import { type LogGroupOutput, logGroup } from "../steps/log-group.ts";
+import { type RepositoryOutput, repository } from "../steps/repository.ts";
+import { type RoleOutput, role } from "../steps/role.ts";
+import { type SecurityGroupOutput, securityGroup } from "../steps/security-group.ts";
+import { serviceLinkedRole } from "../steps/service-linked-role.ts";
 
 /** What only the account can tell, read or pinned before the graph is built. */
 export interface Facts {

@@ -1,7 +1,8 @@
 import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import ignore from "@balena/dockerignore";
 import Handlebars from "handlebars";
-import { BootstrapError } from "./engine/errors.ts";
+import { BootstrapError } from "../engine/errors.ts";
+import { PACKAGE } from "../package.ts";
 
 /** One file of a folder that is sent or hashed as a whole; `path` is relative, with forward slashes. */
 export interface ContextFile {
@@ -11,7 +12,7 @@ export interface ContextFile {
   readonly mode: number;
 }
 
-const root = new URL("../templates/", import.meta.url);
+const root = new URL("templates/", PACKAGE);
 /** Decisions belong to the scripts, so there is no `if` among the helpers. */
 const ownHelpers: Record<string, boolean> = { sh: true, each: true };
 /** The journals change with each run. */

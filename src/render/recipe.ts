@@ -4,9 +4,9 @@ import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
-import { logGroupOf } from "./aws/tags.ts";
-import type { Config, ContainerConfig, ProgramPackage } from "./config/config.ts";
-import { ConfigError } from "./engine/errors.ts";
+import { logGroupOf } from "../aws/tags.ts";
+import type { Config, ContainerConfig, ProgramPackage } from "../config/config.ts";
+import { ConfigError } from "../engine/errors.ts";
 import { type ContextFile, contextFiles, render, templateText } from "./templates.ts";
 
 /** SSM takes a command of some 64 KB in all; what an image is built from travels inside it. */

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { PACKAGE } from "../package.ts";
 
 /** The verbs with a policy of their own, each in a file below policies/. */
 export const POLICY_VERBS = ["up", "bake-ami", "teardown", "status"] as const;
@@ -35,7 +36,7 @@ export interface CallerPolicyDocument {
   readonly Statement: readonly CallerStatement[];
 }
 
-const root = new URL("../policies/", import.meta.url);
+const root = new URL("policies/", PACKAGE);
 
 /** The least that whoever types a verb must be allowed. */
 export function policyFor(verb: PolicyVerb, caller: Caller): CallerPolicyDocument {
