@@ -1,4 +1,4 @@
-import { BootstrapError } from "../engine/errors.ts";
+import { BootstrapError, type Trouble } from "../engine/errors.ts";
 
 /** AWS's error codes, in sets; nothing else compares codes. Sources: SDK models and the services' own documentation. */
 
@@ -110,12 +110,6 @@ const BY_MESSAGE: readonly (readonly [code: string, message: RegExp, as: Trouble
     "notPropagated",
   ],
 ];
-
-/**
- * busy: later, as it is. notPropagated: what it refers to is not visible everywhere yet. exists: a unique name is
- * taken, perhaps by us. refused: AWS said no, nothing was made. unknown: the answer was lost, or AWS failed.
- */
-export type Trouble = "busy" | "notPropagated" | "exists" | "refused" | "unknown";
 
 interface AwsError extends Error {
   readonly $fault?: "client" | "server";

@@ -231,7 +231,7 @@ async function send<Cloud>(
       if (signal.aborted) throw new AbortedError();
       lost = true;
       note(run, id, `the answer was lost: ${errors.words(error)}`);
-      if (!step.repeatable || sends >= MOST_SENDS) return;
+      if (step.unrepeatable || sends >= MOST_SENDS) return;
       await calls.wait(everyMs);
       continue;
     }
@@ -276,7 +276,7 @@ async function confirm<Cloud>(
   const isResent =
     intent.phase === "creating" &&
     intent.ref === undefined &&
-    step.repeatable === true &&
+    !step.unrepeatable &&
     intent.fingerprint === seen.wanted.fingerprint;
   if (isResent) {
     // What it was made with may be used up, and it may only be out of sight.
@@ -387,12 +387,13 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
           ...wanted,
           repair: wanted.repair || (record.phase === "updating" && !record.gentle),
         });
-        const upToDate = step.shared || one.fingerprint === wanted.fingerprint;
+        const upToDate = step.naming === "shared" || one.fingerprint === wanted.fingerprint;
         if (one.state === "ready" && drift.length === 0 && upToDate) return found;
         // It could be changed when the plan was made, and no longer.
         const barred = upToDate ? undefined : bar(one, wanted);
         if (barred?.never !== undefined) throw refusalOf(step.kind, id, refuseChange(one, barred));
-        if (!step.update)
+        const isStamp = one.state === "ready" && drift.length === 0;
+        if (!(isStamp ? step.stamp : step.update))
           throw failed(node, { ...one, detail: "it is not what was asked for, and cannot be changed" }, record);
         const difference =
           one.state === "failed" ? "failed" : JSON.stringify(drift.map(({ field, want }) => [field, want]));
@@ -405,7 +406,9 @@ async function settle<Cloud>(run: Run<Cloud>, node: Node<Cloud>, { inputs, wante
           nudged.set(difference, { times: times + 1, at: now });
           const nudge = { ...one, drift };
           await calls
-            .change({ everyMs, alsoLost: true, note: context.note }, () => step.update!(context, nudge))
+            .change({ everyMs, alsoLost: true, note: context.note }, () =>
+              isStamp ? step.stamp!(context, one) : step.update!(context, nudge),
+            )
             .catch((error: unknown) => {
               throw isAborted(error) ? error : stepError(run, node, "changing", error, one.ref);
             });
@@ -598,7 +601,7 @@ function notTaken<Cloud>(
 
 function notSeen<Cloud>({ id, step }: Node<Cloud>, { ref }: StepRecord, found: readonly Found[]): StepError {
   const bare = found.find(({ owned }) => !owned);
-  if (bare && !step.shared) {
+  if (bare && step.naming !== "shared") {
     return new StepError(`waiting for ${step.kind} (${id}): ${bare.ref} has our name but not our tags`, {
       node: id,
       ref: bare.ref,

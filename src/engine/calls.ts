@@ -1,11 +1,12 @@
 import { setMaxListeners } from "node:events";
 import pLimit from "p-limit";
 import type { Clock } from "./clock.ts";
-import { AbortedError } from "./errors.ts";
+import { AbortedError, type Trouble } from "./errors.ts";
 
 /** What an error means for the one who called; told to the engine by whoever knows the cloud. */
 export interface CloudErrors {
-  trouble(error: unknown): "busy" | "notPropagated" | "exists" | "refused" | "unknown";
+  /** Of anything a verb rejected with; what is not known to be a clear no is *unknown*. */
+  trouble(error: unknown): Trouble;
   /** Whether it says that the one who asks may not. */
   denied(error: unknown): boolean;
   /** The cloud's own words. */

@@ -13,7 +13,7 @@ export interface Wanted {
   readonly inputs?: unknown;
 }
 
-export type Can = Pick<Step<unknown, unknown>, "shared" | "singular" | "protect" | "mendsFailed" | "versioned"> & {
+export type Can = Pick<Step<unknown, unknown>, "naming" | "protect" | "mendsFailed"> & {
   readonly update: boolean;
   readonly destroy: boolean;
   /** It lives only while another node is being made, and is good for one attempt at that. */
@@ -43,7 +43,8 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
   for (const { ref, state } of found) {
     if (!Object.hasOwn(RANK, String(state))) throw new Error(`${ref} is in no state that can be decided on: ${state}`);
   }
-  const foreign = can.shared ? undefined : found.find(({ owned }) => !owned);
+  const isShared = can.naming === "shared";
+  const foreign = isShared ? undefined : found.find(({ owned }) => !owned);
   if (foreign) return notOurs(record, foreign);
 
   const one = wantedOne(record, found, wanted, can);
@@ -81,7 +82,7 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
       record.ref === one.ref &&
       record.fingerprint === wanted.fingerprint &&
       record.inputs !== null;
-    if (known || can.shared) return { do: "keep", found: one, reason: leftAlone(one) };
+    if (known || isShared) return { do: "keep", found: one, reason: leftAlone(one) };
     return { do: "adopt", found: one, reason: "ours by its tags" };
   }
 
@@ -101,7 +102,7 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
       };
     }
     if (can.protect) return refuseData(other, `it cannot be changed in place (${changed})`);
-    if (can.singular) {
+    if (can.naming === "fixed") {
       return {
         do: "refuse",
         found: other,
@@ -110,7 +111,7 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
       };
     }
     if (can.temporary && can.destroy) return { do: "clear", found: other, reason: changed };
-    if (can.versioned) return { do: "create", reason: `a new version (${changed})` };
+    if (can.naming === "versioned") return { do: "create", reason: `a new version (${changed})` };
     return { do: "replace", reason: changed };
   }
 
@@ -118,7 +119,7 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
   const failed = failures.find((thing) => mayHoldData(record, thing, can)) ?? failures[0];
   if (failed && can.mendsFailed) return { do: "update", found: failed, reason: failure(failed) };
   if (failed && mayHoldData(record, failed, can)) return refuseData(failed, failure(failed));
-  if (failed && (can.singular || can.protect)) return { do: "clear", found: failed, reason: failure(failed) };
+  if (failed && (can.naming === "fixed" || can.protect)) return { do: "clear", found: failed, reason: failure(failed) };
   const leaving = found.find(({ state }) => state === "deleting");
   if (leaving) return { do: "wait", found: leaving, reason: "an older one is still being deleted" };
   return { do: "create", reason: failed ? failure(failed) : "not there" };
@@ -150,9 +151,9 @@ export function wantedOne(
   record: StepRecord | undefined,
   found: readonly Found[],
   { fingerprint, fixedFingerprint }: Wanted,
-  { shared, update }: Pick<Can, "shared" | "update">,
+  { naming, update }: Pick<Can, "naming" | "update">,
 ): Found | undefined {
-  if (shared) return found[0];
+  if (naming === "shared") return found[0];
   const same = best(
     record,
     found.filter((thing) => thing.fingerprint === fingerprint && thing.state !== "deleting"),

@@ -287,7 +287,7 @@ export class Engine<Cloud> {
   /** What a node outside the targets is used as: whatever of it stands, even if made from other inputs. */
   #asItIs({ id, step }: Node<Cloud>, found: readonly Found[]): Found {
     const record = this.#run.manifest.get(id);
-    const ready = found.filter(({ state, owned }) => state === "ready" && (owned || step.shared));
+    const ready = found.filter(({ state, owned }) => state === "ready" && (owned || step.naming === "shared"));
     const one = ready.find(({ ref }) => ref === record?.ref) ?? ready[0];
     if (one) return one;
     throw new StepError(`${step.kind} (${id}) is not there, or not ready`, {

@@ -55,3 +55,10 @@ export class AbortedError extends BootstrapError {
     super("aborted", message, { hint });
   }
 }
+
+/**
+ * What an error of the cloud's means for the one who called. busy: later, as it is. notPropagated: what it refers to is not
+ * visible everywhere yet. exists: a unique name is taken, perhaps by us. refused: a clear no, nothing was made. unknown:
+ * the answer was lost, or the cloud failed; it may have been done.
+ */
+export type Trouble = "busy" | "notPropagated" | "exists" | "refused" | "unknown";

@@ -1,5 +1,10 @@
 /** The page to read first: what a step is, and what the engine promises to it. */
 
+/**
+ * pending: AWS is at work on it, or has not said that it is done. ready: it can be used, once it has no drift either.
+ * failed: it will not become ready by itself: AWS gave up, or took it out of service. It is then made anew, or mended by
+ * `update` where the kind `mendsFailed`, or refused where it may hold data. deleting: on its way out, whoever asked.
+ */
 export type State = "pending" | "ready" | "failed" | "deleting";
 
 /** One field the step sets whose live value differs from the wanted one, after normalising both. */
@@ -61,7 +66,11 @@ export interface Known {
   readonly fixedFingerprint?: string | undefined;
 }
 
-/** What `find` and `destroy` may rely on: name and region are enough, no config and no manifest. */
+/**
+ * What `find` and `destroy` may rely on: name and region are enough, no config and no manifest. `find` is asked in three
+ * ways. With inputs (and node): this node's things, with their drift, and what has its name without our tags, as not
+ * owned. With a node alone: the same without drift. With neither: every node of the environment.
+ */
 export interface FindContext<I, Cloud> {
   /** The environment's name. */
   readonly name: string;
@@ -105,6 +114,10 @@ export interface CreateContext<I, T, Cloud> extends StepContext<I, Cloud> {
 export interface Pace {
   readonly expectMs: number;
   readonly everyMs: number;
+  /**
+   * Of what is pending, from the moment this run begins to wait: after the answer to `create`, or before the first
+   * `update`. A run that goes on waiting for what an earlier one began counts anew. Nothing is removed when it is over.
+   */
   readonly timeoutMs: number;
   /** How long its create may be told that it is only early; without it: three minutes. */
   readonly earlyMs?: number;
@@ -120,37 +133,56 @@ export interface Tail {
   readonly cursor: string | undefined;
 }
 
+/**
+ * How many things of a kind one node can have, by what they are called. token: a name or a request of each attempt's own,
+ * so that a new one can stand beside the one it replaces. fixed: one name that can be had only once, so that it cannot be
+ * replaced by a second one. versioned: one name, and a change makes a new version beside the old ones, which is nothing to
+ * ask about. shared: the account's, not ours (service-linked roles): adopted without tags, never destroyed.
+ */
+export type Naming = "token" | "fixed" | "versioned" | "shared";
+
 /** How one kind of resource is recognised, made, mended and removed. Verbs, never waits: the engine polls `find`. */
 export interface Step<I, O, T = unknown, Cloud = unknown> {
   readonly kind: string;
-  /** The account's, not ours (service-linked roles): adopted without tags, never destroyed. */
-  readonly shared?: true;
-  /** Its name is stable and can be had only once, so it cannot be replaced by a second one. */
-  readonly singular?: true;
-  /** Sending the same create again is safe: AWS honours the token, or the unique name answers "already exists". */
-  readonly repeatable?: true;
+  readonly naming: Naming;
+  /** AWS honours no token and no unique name: the same create sent again would make a second one, so it never is. */
+  readonly unrepeatable?: true;
   /** It holds data: never replaced, and only `teardown`, which asks, removes it. */
   readonly protect?: true;
   /** Its `update` can bring a failed one back, so that it need not be made anew. */
   readonly mendsFailed?: true;
   /** Others that are still ending may make it again under its name, without our tags: `teardown` looks for that too. */
   readonly comesBack?: true;
-  /** A change makes a new version beside the old ones, which is nothing to ask about. */
-  readonly versioned?: true;
   readonly pace?: Pace;
   /** Where patience depends on what was asked for: in place of the pace's. */
   timeoutMs?(inputs: I): number;
   /** What cannot be changed in place; without it: all of the inputs. */
   fixed?(inputs: I): unknown;
-  /** Every live thing of the node, in any order; an empty list when there is none. */
+  /**
+   * Every live thing that is asked for (see FindContext), in any order; an empty list when there is none. Not-found is no
+   * error. Rejects with the SDK's error as it is; in a wait, one of *busy* or *unknown* is asked again for 3 minutes.
+   */
   find(context: FindContext<I, Cloud>): Promise<readonly Found<O>[]>;
-  /** One mutating call that carries the tags and the token; answers the ref. */
+  /**
+   * One mutating call that carries `tagsOf(context)` and the token. Resolves to the ref: id, ARN or name. Never waits.
+   * Rejects with the SDK's error as it is, and what that means is `classify`'s to say (aws/errors.ts): *exists* counts as
+   * made; *busy* and *notPropagated* are called again for 3 minutes (`pace.earlyMs`); *refused* closes the intent; *unknown*
+   * (no answer, 5xx) leaves it open, and the same call is sent up to 4 times, unless the kind is `unrepeatable`.
+   */
   create(context: CreateContext<I, T, Cloud>): Promise<string>;
-  /** A nudge: puts right what `found.drift` names, or, where nothing drifts, writes the fingerprint tag. Safe to repeat. */
+  /**
+   * Puts right what `found.drift` names, and of a failed one what made it fail; called until `find` shows no drift, at most
+   * 3 times for the same, and never while it is pending. Safe to repeat: *busy*, *notPropagated* and *unknown* are called again for 3 minutes.
+   */
   update?(context: StepContext<I, Cloud>, found: Found<O>): Promise<void>;
+  /**
+   * Writes the fingerprint tags, when nothing drifts any more: from then on it counts as made from these inputs. Every kind
+   * with `fixed` has it. Called again like `update`.
+   */
+  stamp?(context: StepContext<I, Cloud>, found: Found<O>): Promise<void>;
   /** Stirs a thing that may be asleep, where that can help; answers in words what it did. Safe to repeat. */
   wake?(context: StepContext<I, Cloud>, found: Found<O>): Promise<string | undefined>;
-  /** A nudge: the next thing for `found.state`. Called until `find` is empty. */
+  /** The next call for `found.state`: disable, then delete. Called until `find` shows it no more; errors as of `update`. */
   destroy?(context: FindContext<I, Cloud>, found: Found<O>): Promise<void>;
   /** Why a thing that `find` no longer shows is gone for good, where the cloud still knows. */
   whyGone?(context: FindContext<I, Cloud>, ref: string): Promise<string | undefined>;

@@ -51,7 +51,7 @@ export interface AmiTemporaries {
 /** An image of the builder with its snapshots; a snapshot that outlives its image counts as a failed one. */
 export const ami: Step<AmiInputs, AmiOutput, AmiTemporaries, Cloud> = {
   kind: "ami",
-  repeatable: true,
+  naming: "token",
   pace: { expectMs: 90_000, everyMs: 5_000, timeoutMs: 60 * 60_000, earlyMs: 15 * 60_000 },
 
   async find(context) {

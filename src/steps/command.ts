@@ -29,6 +29,8 @@ export interface CommandOutput {
 /** A script run on one of our instances by SSM Run Command. It carries no tags: its Comment says whose it is. */
 export const command: Step<CommandInputs, CommandOutput, unknown, Cloud> = {
   kind: "command",
+  naming: "token",
+  unrepeatable: true,
   pace: { expectMs: 0, everyMs: 3_000, timeoutMs: 60 * 60_000 },
 
   // Whatever comes of it, SSM says so by then.

@@ -51,8 +51,7 @@ export interface ComputeEnvironmentOutput {
 /** Where jobs run; changed in place, and machines are replaced only when their jobs are done. */
 export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironmentOutput, unknown, Cloud> = {
   kind: "compute-environment",
-  singular: true,
-  repeatable: true,
+  naming: "fixed",
   mendsFailed: true,
   // Made in seconds, but changed only when the last job on the old machines is done.
   pace: { expectMs: 8_000, everyMs: 3_000, timeoutMs: 7_230 * 60_000, removeTimeoutMs: 60 * 60_000 },
@@ -93,14 +92,12 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
     return computeEnvironmentArn!;
   },
 
-  async update(context, found) {
-    const { cloud, inputs, name, note } = context;
+  async stamp(context, { ref: resourceArn }) {
+    await context.cloud.batch.send(new TagResourceCommand({ resourceArn, tags: fingerprintTags(context) }));
+  },
+
+  async update({ cloud, inputs, name, note }, found) {
     const { ref, state, drift = [] } = found;
-    if (state === "pending") return;
-    if (drift.length === 0 && state !== "failed") {
-      await cloud.batch.send(new TagResourceCommand({ resourceArn: ref, tags: fingerprintTags(context) }));
-      return;
-    }
     if (state === "failed" && lacksItsRole(found.detail)) await giveRoleBack(cloud);
     const replaces = drift.some(({ disruptive }) => disruptive);
     const jobs = replaces ? await countJobs(cloud, name, "RUNNING") : 0;

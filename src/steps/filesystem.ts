@@ -69,7 +69,7 @@ export interface FilesystemShape {
 /** FSx for Lustre: holds data, grows in place, never shrinks. */
 export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud> = {
   kind: "filesystem",
-  repeatable: true,
+  naming: "token",
   protect: true,
   // Made in minutes, grown in up to an hour.
   pace: { expectMs: 90_000, everyMs: 5_000, timeoutMs: 90 * 60_000 },
@@ -141,15 +141,12 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
     return made!.FileSystemId!;
   },
 
-  async update(context, found) {
-    const { cloud, inputs } = context;
-    if (found.state === "pending") return;
-    if (!found.drift?.length) {
-      await cloud.fsx.send(
-        new TagResourceCommand({ ResourceARN: found.output!.arn, Tags: tagList(fingerprintTags(context)) }),
-      );
-      return;
-    }
+  async stamp(context, { output }) {
+    const Tags = tagList(fingerprintTags(context));
+    await context.cloud.fsx.send(new TagResourceCommand({ ResourceARN: output!.arn, Tags }));
+  },
+
+  async update({ cloud, inputs }, found) {
     await cloud.fsx
       .send(
         // A version is raised alone: if that fails, all of it is rolled back.

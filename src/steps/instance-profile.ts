@@ -30,8 +30,7 @@ export const PROFILE_NODES: readonly string[] = ["node-profile", "builder-profil
 /** Hands one role to instances; EC2 believes in a new one only after some ten seconds. */
 export const instanceProfile: Step<InstanceProfileInputs, InstanceProfileOutput, unknown, Cloud> = {
   kind: "instance-profile",
-  singular: true,
-  repeatable: true,
+  naming: "fixed",
   pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
 
   fixed: ({ path }) => ({ path }),
@@ -63,13 +62,12 @@ export const instanceProfile: Step<InstanceProfileInputs, InstanceProfileOutput,
     return made!.InstanceProfileName!;
   },
 
-  async update(context, { ref: InstanceProfileName, drift }) {
-    const { cloud, inputs } = context;
-    if (!drift?.length) {
-      const Tags = tagList(fingerprintTags(context));
-      await cloud.iam.send(new TagInstanceProfileCommand({ InstanceProfileName, Tags }));
-      return;
-    }
+  async stamp(context, { ref: InstanceProfileName }) {
+    const Tags = tagList(fingerprintTags(context));
+    await context.cloud.iam.send(new TagInstanceProfileCommand({ InstanceProfileName, Tags }));
+  },
+
+  async update({ cloud, inputs }, { ref: InstanceProfileName }) {
     // It holds one role at a time.
     const roles = await rolesIn(cloud, InstanceProfileName);
     await remove(

@@ -38,7 +38,7 @@ export interface InstanceOutput {
 /** A machine to work on over SSM: no key pair, nothing comes in, and it ends itself when it is shut down. */
 export const instance: Step<InstanceInputs, InstanceOutput, unknown, Cloud> = {
   kind: "instance",
-  repeatable: true,
+  naming: "token",
   // An agent whose role was refused once, because it was too young, sleeps for up to 30 minutes:
   // https://github.com/aws/amazon-ssm-agent (core/app/credentialrefresher).
   pace: {

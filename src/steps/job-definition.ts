@@ -52,7 +52,8 @@ const OPEN_FILES = 65_536;
 /** What a job is; each revision is a thing of its own, and a change registers the next. */
 export const jobDefinition: Step<JobDefinitionInputs, JobDefinitionOutput, unknown, Cloud> = {
   kind: "job-definition",
-  versioned: true,
+  naming: "versioned",
+  unrepeatable: true,
   pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
 
   async find(context) {

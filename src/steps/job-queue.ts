@@ -39,8 +39,7 @@ export interface JobQueueOutput {
 /** Where jobs are submitted to. */
 export const jobQueue: Step<JobQueueInputs, JobQueueOutput, unknown, Cloud> = {
   kind: "job-queue",
-  singular: true,
-  repeatable: true,
+  naming: "fixed",
   pace: { expectMs: 4_000, everyMs: 2_000, timeoutMs: 15 * 60_000 },
 
   fixed: ({ schedulingPolicyArn }) => ({ schedulingPolicyArn }),
@@ -73,13 +72,11 @@ export const jobQueue: Step<JobQueueInputs, JobQueueOutput, unknown, Cloud> = {
     return jobQueueArn!;
   },
 
-  async update(context, found) {
-    const { cloud, inputs } = context;
-    if (found.state === "pending") return;
-    if (!found.drift?.length) {
-      await cloud.batch.send(new TagResourceCommand({ resourceArn: found.ref, tags: fingerprintTags(context) }));
-      return;
-    }
+  async stamp(context, { ref: resourceArn }) {
+    await context.cloud.batch.send(new TagResourceCommand({ resourceArn, tags: fingerprintTags(context) }));
+  },
+
+  async update({ cloud, inputs }, found) {
     const changed = Object.entries(settingsOf(inputs)).filter(([field]) => drifts(found, field));
     await cloud.batch.send(new UpdateJobQueueCommand({ jobQueue: found.ref, ...Object.fromEntries(changed) }));
   },

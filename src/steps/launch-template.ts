@@ -37,8 +37,7 @@ export interface LaunchTemplateOutput {
 /** A version of the environment's one launch template; each version is a thing of its own. */
 export const launchTemplate: Step<LaunchTemplateInputs, LaunchTemplateOutput, unknown, Cloud> = {
   kind: "launch-template",
-  versioned: true,
-  repeatable: true,
+  naming: "versioned",
   pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
 
   async find(context) {
@@ -100,8 +99,7 @@ export const launchTemplate: Step<LaunchTemplateInputs, LaunchTemplateOutput, un
     return `${LaunchTemplateId}:${made!.VersionNumber}`;
   },
 
-  async update({ cloud }, { output, drift }) {
-    if (!drift?.length) return;
+  async update({ cloud }, { output }) {
     const { launchTemplateId, version } = output!;
     await cloud.ec2.send(
       new ModifyLaunchTemplateCommand({ LaunchTemplateId: launchTemplateId, DefaultVersion: version }),

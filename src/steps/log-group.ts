@@ -28,8 +28,7 @@ export interface LogGroupOutput {
 /** The environment's log group; what is in it goes with it. */
 export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
   kind: "log-group",
-  singular: true,
-  repeatable: true,
+  naming: "fixed",
   // An agent that is being shut down makes the group that it writes to again.
   comesBack: true,
   pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
@@ -67,14 +66,12 @@ export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
     return logGroupName;
   },
 
-  async update(context, { ref, output, drift }) {
-    const { cloud, inputs } = context;
-    if (!drift?.length) {
-      await cloud.logs.send(
-        new TagResourceCommand({ resourceArn: output!.arn, tags: { ...fingerprintTags(context) } }),
-      );
-      return;
-    }
+  async stamp(context, { output }) {
+    const tags = { ...fingerprintTags(context) };
+    await context.cloud.logs.send(new TagResourceCommand({ resourceArn: output!.arn, tags }));
+  },
+
+  async update({ cloud, inputs }, { ref }) {
     await cloud.logs.send(new PutRetentionPolicyCommand({ logGroupName: ref, retentionInDays: inputs.retentionDays }));
   },
 

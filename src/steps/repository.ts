@@ -38,8 +38,7 @@ export interface RepositoryOutput {
 /** An ECR repository; its images go with it. */
 export const repository: Step<RepositoryInputs, RepositoryOutput, unknown, Cloud> = {
   kind: "repository",
-  singular: true,
-  repeatable: true,
+  naming: "fixed",
   pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
 
   fixed: ({ encryption }) => ({ encryption }),
@@ -77,14 +76,12 @@ export const repository: Step<RepositoryInputs, RepositoryOutput, unknown, Cloud
     return made!.repositoryArn!;
   },
 
-  async update(context, found) {
-    const { cloud, inputs } = context;
+  async stamp(context, { ref: resourceArn }) {
+    await context.cloud.ecr.send(new TagResourceCommand({ resourceArn, tags: tagList(fingerprintTags(context)) }));
+  },
+
+  async update({ cloud, inputs }, found) {
     const { repositoryName } = inputs;
-    if (!found.drift?.length) {
-      const tags = tagList(fingerprintTags(context));
-      await cloud.ecr.send(new TagResourceCommand({ resourceArn: found.ref, tags }));
-      return;
-    }
     if (drifts(found, "scanOnPush")) {
       const imageScanningConfiguration = { scanOnPush: inputs.scanOnPush };
       await cloud.ecr.send(new PutImageScanningConfigurationCommand({ repositoryName, imageScanningConfiguration }));

@@ -64,8 +64,7 @@ export const ROLE_NODES: readonly string[] = ["node-role", "job-role", "builder-
 /** A role of our own, with no policies but those it is given here: what others add to it is drift. */
 export const role: Step<RoleInputs, RoleOutput, unknown, Cloud> = {
   kind: "role",
-  singular: true,
-  repeatable: true,
+  naming: "fixed",
   pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
 
   fixed: ({ path }) => ({ path }),
@@ -101,13 +100,12 @@ export const role: Step<RoleInputs, RoleOutput, unknown, Cloud> = {
     return made!.RoleName!;
   },
 
-  async update(context, found) {
-    const { cloud, inputs } = context;
+  async stamp(context, { ref: RoleName }) {
+    await context.cloud.iam.send(new TagRoleCommand({ RoleName, Tags: tagList(fingerprintTags(context)) }));
+  },
+
+  async update({ cloud, inputs }, found) {
     const RoleName = found.ref;
-    if (!found.drift?.length) {
-      await cloud.iam.send(new TagRoleCommand({ RoleName, Tags: tagList(fingerprintTags(context)) }));
-      return;
-    }
     if (drifts(found, "trust policy")) {
       const PolicyDocument = JSON.stringify(trustOf(inputs));
       await cloud.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument }));

@@ -36,7 +36,7 @@ export interface SecurityGroupOutput {
 /** Lets its members reach each other on the given ports and everything outside; lets nobody in. */
 export const securityGroup: Step<SecurityGroupInputs, SecurityGroupOutput, unknown, Cloud> = {
   kind: "security-group",
-  repeatable: true,
+  naming: "token",
   // AWS refuses to delete one while the last machine of a compute environment is still ending.
   pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 15 * 60_000, removeTimeoutMs: 30 * 60_000 },
 
@@ -84,13 +84,13 @@ export const securityGroup: Step<SecurityGroupInputs, SecurityGroupOutput, unkno
     return GroupId!;
   },
 
-  async update(context, found) {
-    const { cloud, inputs } = context;
-    const { ref, drift, output } = found;
-    if (!drift?.length) {
-      await cloud.ec2.send(new CreateTagsCommand({ Resources: [ref], Tags: tagList(fingerprintTags(context)) }));
-      return;
-    }
+  async stamp(context, { ref }) {
+    const Tags = tagList(fingerprintTags(context));
+    await context.cloud.ec2.send(new CreateTagsCommand({ Resources: [ref], Tags }));
+  },
+
+  async update({ cloud, inputs }, found) {
+    const { ref, output } = found;
     if (drifts(found, "outbound")) {
       await cloud.ec2
         .send(new AuthorizeSecurityGroupEgressCommand({ GroupId: ref, IpPermissions: [ALL_OUT] }))

@@ -19,8 +19,7 @@ export interface ServiceLinkedRoleOutput {
 /** The account's one role for a service, made where it is missing; others use it too, so it is never removed. */
 export const serviceLinkedRole: Step<ServiceLinkedRoleInputs, ServiceLinkedRoleOutput, unknown, Cloud> = {
   kind: "service-linked-role",
-  shared: true,
-  repeatable: true,
+  naming: "shared",
   pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
 
   async find(context) {

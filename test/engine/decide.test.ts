@@ -32,8 +32,8 @@ function record(over: Partial<StepRecord> = {}): StepRecord {
 /** The intent as it lies on disk before the call. */
 const { ref: _ref, ...INTENT } = record({ phase: "creating" });
 
-const PLAIN: Can = { update: false, destroy: true };
-const MENDABLE: Can = { update: true, destroy: true };
+const PLAIN: Can = { naming: "token", update: false, destroy: true };
+const MENDABLE: Can = { naming: "token", update: true, destroy: true };
 const RULES: Drift = { field: "rules", want: "988", have: "22" };
 const IMAGE: Drift = { field: "image", want: "ami-2", have: "ami-1", disruptive: true };
 
@@ -69,7 +69,7 @@ describe("something that is not ours", () => {
   });
 
   it("is kept as it is where the account shares it", () => {
-    const shared: Can = { shared: true, update: false, destroy: false };
+    const shared: Can = { naming: "shared", update: false, destroy: false };
     const found = thing({ owned: false, fingerprint: undefined, fixedFingerprint: undefined, token: undefined });
     expect(verdict(undefined, [found], shared)).toMatchObject({ do: "keep", found });
     expect(verdict(undefined, [], shared).do).toBe("create");
@@ -115,7 +115,7 @@ describe("the wanted one failed", () => {
   });
 
   it("is mended where its step can", () => {
-    const can: Can = { ...MENDABLE, mendsFailed: true, singular: true };
+    const can: Can = { ...MENDABLE, mendsFailed: true, naming: "fixed" };
     expect(verdict(record(), [failed], can)).toMatchObject({ do: "update", found: failed });
     expect(verdict(record(), [other({ ...failed, fingerprint: "old" })], can).do).toBe("update");
   });
@@ -140,7 +140,7 @@ describe("the wanted one failed", () => {
   });
 
   it("is left beside a new one where it cannot be removed", () => {
-    expect(verdict(record(), [failed], { update: false, destroy: false }).do).toBe("create");
+    expect(verdict(record(), [failed], { ...PLAIN, destroy: false }).do).toBe("create");
   });
 
   it("is passed over for one that stands", () => {
@@ -235,7 +235,7 @@ describe("made from other inputs", () => {
   const grown = other({ ref: "thing-1", fixedFingerprint: "same", drift: [RULES] });
 
   it("is changed in place where only that changed which can be", () => {
-    expect(verdict(record(), [grown], { ...MENDABLE, protect: true, singular: true })).toMatchObject({
+    expect(verdict(record(), [grown], { ...MENDABLE, protect: true, naming: "fixed" })).toMatchObject({
       do: "update",
       found: grown,
       reason: "rules: 22 -> 988",
@@ -257,11 +257,11 @@ describe("made from other inputs", () => {
       reason: expect.stringContaining("thing-1 holds data"),
       hint: expect.stringContaining("teardown --discard-data"),
     });
-    expect(verdict(record(), [old], { ...can, versioned: true }).do).toBe("refuse");
+    expect(verdict(record(), [old], { ...can, naming: "versioned" }).do).toBe("refuse");
   });
 
   it("is refused when its name can be had only once", () => {
-    const can: Can = { ...MENDABLE, singular: true };
+    const can: Can = { ...MENDABLE, naming: "fixed" };
     expect(verdict(record(), [old], can)).toMatchObject({
       do: "refuse",
       reason: expect.stringContaining("only once"),
@@ -270,7 +270,7 @@ describe("made from other inputs", () => {
   });
 
   it("gets a new version beside it where the kind has versions, which is nothing to ask about", () => {
-    expect(verdict(record(), [old], { ...PLAIN, versioned: true }).do).toBe("create");
+    expect(verdict(record(), [old], { ...PLAIN, naming: "versioned" }).do).toBe("create");
   });
 });
 
@@ -355,7 +355,7 @@ describe("nothing that could be used", () => {
 
   it("is made beside a failed one of other inputs, unless that one has the only name", () => {
     expect(verdict(undefined, [broken]).do).toBe("create");
-    expect(verdict(undefined, [broken], { ...PLAIN, singular: true })).toMatchObject({ do: "clear", found: broken });
+    expect(verdict(undefined, [broken], { ...PLAIN, naming: "fixed" })).toMatchObject({ do: "clear", found: broken });
   });
 
   it("is not made beside a failed one that may hold data", () => {
@@ -445,7 +445,7 @@ describe("whatever is recorded and found", () => {
     expect(data.length).toBeGreaterThan(300);
     for (const { found, record: of, can, verdict: said } of data) {
       expect(said.do).not.toBe("replace");
-      if (said.do === "create" && !can.shared) expect(found).toEqual([]);
+      if (said.do === "create" && can.naming !== "shared") expect(found).toEqual([]);
       if (said.do !== "clear") continue;
       expect(of?.phase).toBe("creating");
       expect(isIntended(of!, said.found)).toBe(true);
@@ -455,7 +455,7 @@ describe("whatever is recorded and found", () => {
 
   it("never touches what is not ours", () => {
     for (const { found, can, verdict: said } of decided) {
-      if (can.shared || found.every(({ owned }) => owned)) continue;
+      if (can.naming === "shared" || found.every(({ owned }) => owned)) continue;
       expect(said.do).toBe("refuse");
     }
   });
@@ -502,8 +502,8 @@ function* randomCases(count: number) {
   for (let at = 0; at < count; at++) {
     const can: Can = {
       ...{ update: random() < 0.5, destroy: random() < 0.8 },
-      ...{ ...flag("shared", 0.05), ...flag("singular", 0.3), ...flag("protect", 0.3) },
-      ...{ ...flag("mendsFailed", 0.2), ...flag("versioned", 0.2) },
+      naming: random() < 0.05 ? "shared" : pick("token", "token", "fixed", "versioned"),
+      ...{ ...flag("protect", 0.3), ...flag("mendsFailed", 0.2) },
     };
     const found = Array.from({ length: Math.floor(random() * 4) }, (_none, index) => anyThing(`thing-${index}`));
     const wanted = { ...WANTED, ...flag("repair", 0.2) };

@@ -138,7 +138,7 @@ describe("up", () => {
     await up();
     const before = cloud.changes.length;
     await up({ disk: { size: 2 } });
-    expect(cloud.changes.slice(before)).toEqual(["update disk", "update disk"]);
+    expect(cloud.changes.slice(before)).toEqual(["update disk", "stamp disk"]);
     expect(cloud.live.find(({ kind }) => kind === "disk")?.set.size).toBe(2);
   });
 
@@ -199,7 +199,7 @@ describe("up", () => {
       "create image",
       "destroy builder",
       "update queue",
-      "update queue",
+      "stamp queue",
       "destroy image",
     ]);
   });

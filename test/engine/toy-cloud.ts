@@ -89,6 +89,7 @@ export interface ToyOptions {
   /** The fields that a further call sets after create, and that drift is told of. */
   readonly mendable?: readonly string[];
   readonly repeatable?: true;
+  /** Its name can be had only once. */
   readonly singular?: true;
   readonly protect?: true;
   /** Changes are taken, and change nothing. */
@@ -101,9 +102,21 @@ export interface ToyOptions {
 }
 
 export function toyStep(kind: string, options: ToyOptions = {}): Step<ToyInputs, { ref: string }, unknown, ToyCloud> {
-  const { takesMs = 0, invisibleMs = 0, goesMs = 0, mendable, deaf, failure: given, fails = false, ...flags } = options;
+  const {
+    takesMs = 0,
+    invisibleMs = 0,
+    goesMs = 0,
+    mendable,
+    deaf,
+    failure: given,
+    fails = false,
+    ...others
+  } = options;
+  const { repeatable, singular, ...flags } = others;
   return {
     kind,
+    naming: singular ? "fixed" : "token",
+    ...(!repeatable && { unrepeatable: true as const }),
     ...flags,
     pace: { expectMs: takesMs, everyMs: 5_000, timeoutMs: 30 * 60_000 },
     ...(mendable && {
@@ -113,8 +126,12 @@ export function toyStep(kind: string, options: ToyOptions = {}): Step<ToyInputs,
         context.cloud.do(`update ${context.node}`, () => {
           const thing = context.cloud.live.find(({ ref }) => ref === found.ref)!;
           if (deaf) return;
-          if (found.drift?.length) for (const { field } of found.drift) thing.set[field] = context.inputs[field];
-          else thing.tagged = context.fingerprint;
+          for (const { field } of found.drift ?? []) thing.set[field] = context.inputs[field];
+        });
+      },
+      async stamp(context: StepContext<ToyInputs, ToyCloud>, { ref }: Found) {
+        context.cloud.do(`stamp ${context.node}`, () => {
+          if (!deaf) context.cloud.live.find((thing) => thing.ref === ref)!.tagged = context.fingerprint;
         });
       },
     }),
@@ -159,8 +176,8 @@ export function toyStep(kind: string, options: ToyOptions = {}): Step<ToyInputs,
     async create({ cloud, node, token, fingerprint, fixedFingerprint }) {
       return cloud.do(`create ${node}`, () => {
         const made = cloud.live.find((thing) => thing.token === token.slice(-8));
-        if (made && flags.repeatable) return made.ref;
-        if (flags.singular && cloud.live.some((thing) => thing.kind === kind))
+        if (made && repeatable) return made.ref;
+        if (singular && cloud.live.some((thing) => thing.kind === kind))
           throw new ToyError("exists", "that name is taken");
         const now = cloud.clock.elapsed();
         const ref = cloud.ref(kind);

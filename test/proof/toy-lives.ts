@@ -38,7 +38,7 @@ export async function toyLive(seed: number, { forgetful = false } = {}): Promise
   let cuts = 0;
   let losses = 0;
 
-  /** One run on a machine whose power goes at the so-manieth moment. */
+  /** One run on a machine whose power goes when `countdown` more moments have passed. */
   const run = async (what: string, wish: Wish | undefined, countdown: number, lossy: number): Promise<string[]> => {
     let left = countdown;
     let cut = () => {};
@@ -66,6 +66,12 @@ export async function toyLive(seed: number, { forgetful = false } = {}): Promise
         update: (context, found) =>
           tick()
             .then(() => step.update!(context, found))
+            .then(after),
+      }),
+      ...(step.stamp && {
+        stamp: (context, found) =>
+          tick()
+            .then(() => step.stamp!(context, found))
             .then(after),
       }),
       destroy: (context, found) =>

@@ -130,7 +130,7 @@ export async function settle<I, O, T>(lab: Lab, step: Step<I, O, T, Cloud>, cont
     if (one?.state === "failed") throw new Error(`failed: ${one.detail}`);
     if (one?.state === "ready") {
       if (one.fingerprint === fingerprint && !one.drift?.length) return one as Found<O> & { readonly output: O };
-      await early(lab, () => step.update!(context, one));
+      await early(lab, () => (one.drift?.length ? step.update! : step.stamp!)(context, one));
     } else {
       await lab.clock.sleep(everyMs(step));
     }

@@ -53,6 +53,6 @@ describe("service-linked-role", () => {
     await serviceLinkedRole.create(context);
     expect(await serviceLinkedRole.find(seeker(context))).toEqual([]);
     expect(serviceLinkedRole.destroy).toBeUndefined();
-    expect(serviceLinkedRole.shared).toBe(true);
+    expect(serviceLinkedRole.naming).toBe("shared");
   });
 });

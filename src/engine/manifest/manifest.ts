@@ -8,6 +8,10 @@ const stepRecord = z.object({
   kind: z.string(),
   /** Edges, so that the order of removal survives a change of code. */
   needs: z.array(z.string()).readonly(),
+  /**
+   * creating: from before the call until the thing is seen ready. updating: from before the first change until nothing
+   * drifts and the fingerprint is written. ready: it stood. destroying: being removed; of a temporary one: used, and to go.
+   */
   phase: z.enum(["creating", "updating", "ready", "destroying"]),
   /** Null of a thing that was found when the manifest had been lost. */
   inputs: z.unknown(),

@@ -35,8 +35,7 @@ export interface ImageMaking {
 export function containerImage(making: ImageMaking): Step<ContainerImageInputs, ContainerImageOutput, unknown, Cloud> {
   return {
     kind: "container-image",
-    versioned: true,
-    repeatable: true,
+    naming: "versioned",
     pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
 
     async find({ cloud, inputs, node = "" }) {
