@@ -306,6 +306,8 @@ describe("a second file system with our tags", () => {
   });
 });
 
+const ELSEWHERE = "eu-west-1";
+
 it("environments with names that begin alike, and one of the same name elsewhere, never touch each other's things", async () => {
   const desk = await deskFor("teardown", { oversleep: OVERSLEEP });
   const { lab } = desk.site;
@@ -314,7 +316,7 @@ it("environments with names that begin alike, and one of the same name elsewhere
     site: new Site(REGION, lab),
     yaml: `name: ${name}`,
   }));
-  const elsewhere = { site: new Site("eu-west-1", lab.at("eu-west-1")), yaml: "" };
+  const elsewhere = { site: new Site(ELSEWHERE, lab.at(ELSEWHERE)), yaml: "" };
   for (const { site, yaml } of [...others, elsewhere]) expect((await site.up(yaml)).summary?.failures).toEqual([]);
 
   const untouched = async () => {
@@ -328,6 +330,6 @@ it("environments with names that begin alike, and one of the same name elsewhere
   await untouched();
   for (const { site, yaml } of others)
     expect(await outcomeOf(site.teardown(yaml))).toMatchObject({ failures: [], left: [] });
-  expect(standing(desk.freeze().world, REGION)).toEqual([]);
+  expect(standing(desk.freeze().world, REGION, [ELSEWHERE])).toEqual([]);
   expect((await elsewhere.site.up()).plan.idle).toBe(true);
 });

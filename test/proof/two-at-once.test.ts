@@ -262,7 +262,7 @@ describe("environments side by side never touch each other's things", () => {
 
   /** Everything of one environment, ids and all. */
   const of = (name: string, region = REGION) =>
-    standing(cloud.world, region)
+    standing(cloud.world, region, [REGION, ELSEWHERE])
       .filter(({ tags, ref }) => tags["bootstrap:env"] === name || ref.includes(`/${name}/`))
       .map(({ kind, ref, shape, tags }) => [kind, ref, shape, tags]);
 
@@ -302,9 +302,9 @@ describe("environments side by side never touch each other's things", () => {
     await on(here, (site) => wellUp(site, CHANGED));
     await on(here, wellDown);
     expect(of("demux", ELSEWHERE)).toEqual(before);
-    expect(standing(cloud.world, REGION)).toEqual([]);
+    expect(standing(cloud.world, REGION, [ELSEWHERE])).toEqual([]);
     expect((await on(there, wellUp, ELSEWHERE)).idle).toBe(true);
     await on(there, wellDown, ELSEWHERE);
-    expect(standing(cloud.world, ELSEWHERE)).toEqual([]);
+    expect(standing(cloud.world, ELSEWHERE, [REGION])).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ManifestFile } from "../../src/engine/manifest/manifest.ts";
+import { COLLECTIONS } from "./collections.ts";
 import { REGION, type Straight, straight, teardown, theFirst } from "./commands.ts";
 import { differences, standing } from "./world.ts";
 
@@ -79,6 +80,7 @@ interface Slices {
   readonly batch: Anything;
   readonly ecr: Anything;
   readonly fsx: Anything;
+  readonly repositories: Anything;
   readonly iam: Anything;
   readonly logs: Anything;
 }
@@ -115,6 +117,10 @@ const WRONGS: Readonly<Record<string, (slices: Slices) => void>> = {
   },
   "a builder that runs": ({ ec2 }) => Object.assign(only(ec2.instances), { state: "running" }),
   "a volume of a builder": ({ ec2 }) => Object.assign(ec2.volumes, { "vol-1": { id: "vol-1" } }),
+  "a subnet with our tags": ({ ec2 }) =>
+    Object.assign(ec2.tags, { [only(ec2.subnets).id]: { "bootstrap:env": "demux" } }),
+  "a data repository": ({ repositories }) =>
+    Object.assign(repositories.associations, { "dra-1": { id: "dra-1", tags: {}, path: "/in" } }),
   "a snapshot without an image": (it) =>
     twice(it, it.ec2.snapshots, only(it.ec2.snapshots).id, "snap-0123456789abcdef0"),
   "an image whose snapshot is gone": ({ ec2 }) => delete ec2.snapshots[only(ec2.snapshots).id],
@@ -203,8 +209,8 @@ const LIES: Readonly<Record<string, (file: ManifestFile) => void>> = {
 function broken(world: string, how: (slices: Slices) => void): string {
   const file = JSON.parse(world);
   const at = (service: string) => file.slices[`${service}/${REGION}`];
-  const [ec2, batch, ecr, fsx, logs] = ["ec2", "batch", "ecr", "fsx", "logs"].map(at);
-  how({ ec2, batch, ecr, fsx, logs, iam: file.slices["iam/global"].aws });
+  const [ec2, batch, ecr, fsx, logs, repositories] = ["ec2", "batch", "ecr", "fsx", "logs", "fsx-repositories"].map(at);
+  how({ ec2, batch, ecr, fsx, logs, repositories, iam: file.slices["iam/global"].aws });
   return JSON.stringify(file);
 }
 
@@ -234,6 +240,47 @@ describe("the judge of worlds", () => {
   it.each(["filesystem", "compute-environment", "role"])("lets one %s too many pass nowhere", (kind) => {
     const should = first.stands.filter((one) => one.kind !== kind);
     expect(differences(first.moment, should, REGION).join("\n")).toContain(`too much: ${kind}`);
+  });
+
+  it.each([
+    ["a service", `events/${REGION}`, { rules: { r: { arn: "arn:r", tags: {} } } }],
+    ["a service that does for all regions", "route53/global", { zones: { z: {} } }],
+    ["a service by the name of a word of JavaScript's", `constructor/${REGION}`, {}],
+    ["a known service in a region where nobody works", "logs/eu-west-1", { groups: {} }],
+  ])("judges no world with %s that it does not know", (_what, slice, value) => {
+    for (const { moment, stands } of [first, gone]) {
+      const file = JSON.parse(moment.world);
+      file.slices[slice] = value;
+      const world = JSON.stringify(file);
+      expect(() => standing(world, REGION)).toThrow(slice);
+      expect(() => differences({ ...moment, world }, stands, REGION)).toThrow(slice);
+    }
+  });
+
+  it("judges no world with a collection that it does not know in a slice that it knows", () => {
+    let planted = 0;
+    for (const { moment, stands } of [first, gone]) {
+      for (const slice of Object.keys(JSON.parse(moment.world).slices)) {
+        if (slice.startsWith("batch-jobs/")) continue;
+        const file = JSON.parse(moment.world);
+        const at = slice === "iam/global" ? file.slices[slice].aws : file.slices[slice];
+        at.fleets = { "fleet-1": { id: "fleet-1", tags: {} } };
+        const world = JSON.stringify(file);
+        expect(() => standing(world, REGION)).toThrow(/\/fleets/);
+        expect(() => differences({ ...moment, world }, stands, REGION)).toThrow(/\/fleets/);
+        planted += 1;
+      }
+    }
+    expect(planted).toBe(2 * 8);
+  });
+
+  it("says of each collection how it is compared, or why it is not", () => {
+    const said = Object.values(COLLECTIONS).flatMap((one) => ("ignored" in one ? [one] : Object.values(one)));
+    expect(said.length).toBeGreaterThan(35);
+    for (const one of said) {
+      expect(Object.keys(one).join()).toMatch(/^(compared|ignored)$/);
+      expect(Object.values(one).join()).toMatch(/^\S+ .+/);
+    }
   });
 
   it("sees each single thing that a teardown forgot", () => {

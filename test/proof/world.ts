@@ -2,10 +2,12 @@ import type { ComputeResource } from "@aws-sdk/client-batch";
 import type { BatchState, EnvironmentState } from "../../sandbox/services/batch/state.ts";
 import type { Ec2Slice } from "../../sandbox/services/ec2/slice.ts";
 import type { RepositoryState } from "../../sandbox/services/ecr/state.ts";
+import type { RepositoriesState } from "../../sandbox/services/fsx/data-repositories.ts";
 import type { FileSystemState, FsxState } from "../../sandbox/services/fsx/state.ts";
 import type { IamState } from "../../sandbox/services/iam/state.ts";
 import type { LogGroupState } from "../../sandbox/services/logs/state.ts";
 import type { ManifestFile } from "../../src/engine/manifest/manifest.ts";
+import { NETWORK_PARTS, unknownIn } from "./collections.ts";
 
 /** One thing that stands in a world, read off the world itself and not through anything that is being proven. */
 export interface Standing {
@@ -22,14 +24,20 @@ interface WorldFile {
   readonly slices: Readonly<Record<string, unknown>>;
 }
 
-/** Everything that somebody made in a region, and what is that region's in its partition's IAM. */
-export function standing(text: string, region: string): readonly Standing[] {
+/**
+ * Everything that somebody made in a region, and what is that region's in its partition's IAM. `beside` are regions that
+ * are worked in as well; a world with anything in yet another one, or with what nobody said how to judge, is refused.
+ */
+export function standing(text: string, region: string, beside: readonly string[] = []): readonly Standing[] {
   const { slices } = JSON.parse(text) as WorldFile;
+  const unknown = unknownIn(slices, [region, ...beside]);
+  if (unknown.length > 0) throw new Error(`not in test/proof/collections.ts, so not judged: ${unknown.join(", ")}`);
   const slice = <T>(service: string, where = region) => slices[`${service}/${where}`] as Partial<T> | undefined;
   const ec2 = slices[`ec2/${region}`] as Ec2Slice | undefined;
   const batch = slice<BatchState>("batch");
   const iam = slice<Record<string, IamState>>("iam", "global")?.[region.startsWith("cn-") ? "aws-cn" : "aws"];
   const { fileSystems = {}, defaultKeyArn } = slice<FsxState>("fsx") ?? {};
+  const { associations = {} } = slice<RepositoriesState>("fsx-repositories") ?? {};
   const disks = Object.values(fileSystems).filter(({ lifecycle }) => lifecycle !== "DELETING");
   const environments = Object.values(batch?.environments ?? {}).filter(({ status }) => status !== "DELETED");
   const definitions = Object.values(batch?.definitions ?? {}).filter(({ status }) => status === "ACTIVE");
@@ -69,8 +77,15 @@ export function standing(text: string, region: string): readonly Standing[] {
     );
   }
 
+  for (const { id, tags, fileSystemId, path, repository } of Object.values(associations))
+    put("data-repository-association", id, tags, fileSystemId, path, repository);
+
   if (ec2) {
     const tags = (id: string) => ec2.tags[id] ?? {};
+    for (const kind of NETWORK_PARTS) {
+      for (const id of Object.keys(ec2[kind as keyof Ec2Slice] ?? {}))
+        if (Object.keys(tags(id)).some((key) => key.startsWith("bootstrap:"))) put(kind, id, tags(id));
+    }
     const used = environments.map(({ resources }) => resources?.ec2Configuration?.[0]?.imageIdOverride);
 
     for (const { id, vpcId, name } of Object.values(ec2.groups)) {

@@ -55,7 +55,7 @@ export interface TaskState {
   tags: TagMap;
 }
 
-interface RepositoriesState {
+export interface RepositoriesState {
   readonly associations: Record<string, AssociationState>;
   readonly tasks: Record<string, TaskState>;
 }
