@@ -1,24 +1,12 @@
 import type { Constraint, Service } from "../service.ts";
-import { deregisterJobDefinition, describeJobDefinitions, registerJobDefinition } from "./batch/definitions.ts";
-import {
-  createComputeEnvironment,
-  deleteComputeEnvironment,
-  describeComputeEnvironments,
-} from "./batch/environments.ts";
-import {
-  cancelJob,
-  cancelJobs,
-  describeJobs,
-  getJobQueueSnapshot,
-  listJobs,
-  terminateJob,
-  terminateJobs,
-} from "./batch/jobs.ts";
-import { createJobQueue, deleteJobQueue, describeJobQueues, updateJobQueue } from "./batch/queues.ts";
+import { definitionOperations } from "./batch/definitions.ts";
+import { environmentOperations } from "./batch/environments.ts";
+import { jobOperations } from "./batch/jobs.ts";
+import { queueOperations } from "./batch/queues.ts";
 import { settleBatch } from "./batch/settle.ts";
-import { submitJob } from "./batch/submit.ts";
-import { listTagsForResource, tagResource, untagResource } from "./batch/tags.ts";
-import { updateComputeEnvironment } from "./batch/update-environment.ts";
+import { submitOperations } from "./batch/submit.ts";
+import { tagOperations } from "./batch/tags.ts";
+import { updateEnvironmentOperations } from "./batch/update-environment.ts";
 
 const STRATEGIES = [
   "BEST_FIT_PROGRESSIVE",
@@ -52,28 +40,13 @@ export const batch: Service = {
   client: () => import("@aws-sdk/client-batch"),
   settle: settleBatch,
   operations: {
-    CancelJob: cancelJob,
-    CancelJobs: cancelJobs,
-    CreateComputeEnvironment: createComputeEnvironment,
-    CreateJobQueue: createJobQueue,
-    DeleteComputeEnvironment: deleteComputeEnvironment,
-    DeleteJobQueue: deleteJobQueue,
-    DeregisterJobDefinition: deregisterJobDefinition,
-    DescribeComputeEnvironments: describeComputeEnvironments,
-    DescribeJobDefinitions: describeJobDefinitions,
-    DescribeJobQueues: describeJobQueues,
-    DescribeJobs: describeJobs,
-    GetJobQueueSnapshot: getJobQueueSnapshot,
-    ListJobs: listJobs,
-    ListTagsForResource: listTagsForResource,
-    RegisterJobDefinition: registerJobDefinition,
-    SubmitJob: submitJob,
-    TagResource: tagResource,
-    TerminateJob: terminateJob,
-    TerminateJobs: terminateJobs,
-    UntagResource: untagResource,
-    UpdateComputeEnvironment: updateComputeEnvironment,
-    UpdateJobQueue: updateJobQueue,
+    ...definitionOperations,
+    ...environmentOperations,
+    ...jobOperations,
+    ...queueOperations,
+    ...submitOperations,
+    ...tagOperations,
+    ...updateEnvironmentOperations,
   },
   constraints: {
     CancelJob: { reason },

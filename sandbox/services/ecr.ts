@@ -1,30 +1,7 @@
 import type { Constraint, Service } from "../service.ts";
-import {
-  batchDeleteImage,
-  batchGetImage,
-  describeImageScanFindings,
-  describeImages,
-  listImages,
-  putImage,
-  startImageScan,
-} from "./ecr/images.ts";
-import {
-  applyLifecyclePolicies,
-  deleteLifecyclePolicy,
-  getLifecyclePolicy,
-  putLifecyclePolicy,
-} from "./ecr/lifecycle.ts";
-import {
-  createRepository,
-  deleteRepository,
-  describeRepositories,
-  getAuthorizationToken,
-  listTagsForResource,
-  putImageScanningConfiguration,
-  putImageTagMutability,
-  tagResource,
-  untagResource,
-} from "./ecr/repositories.ts";
+import { imageOperations } from "./ecr/images.ts";
+import { applyLifecyclePolicies, lifecycleOperations } from "./ecr/lifecycle.ts";
+import { repositoryOperations } from "./ecr/repositories.ts";
 
 export {
   findImage,
@@ -56,25 +33,9 @@ export const ecr: Service = {
   client: () => import("@aws-sdk/client-ecr"),
   settle: applyLifecyclePolicies,
   operations: {
-    BatchDeleteImage: batchDeleteImage,
-    BatchGetImage: batchGetImage,
-    CreateRepository: createRepository,
-    DeleteLifecyclePolicy: deleteLifecyclePolicy,
-    DeleteRepository: deleteRepository,
-    DescribeImageScanFindings: describeImageScanFindings,
-    DescribeImages: describeImages,
-    DescribeRepositories: describeRepositories,
-    GetAuthorizationToken: getAuthorizationToken,
-    GetLifecyclePolicy: getLifecyclePolicy,
-    ListImages: listImages,
-    ListTagsForResource: listTagsForResource,
-    PutImage: putImage,
-    PutImageScanningConfiguration: putImageScanningConfiguration,
-    PutImageTagMutability: putImageTagMutability,
-    PutLifecyclePolicy: putLifecyclePolicy,
-    StartImageScan: startImageScan,
-    TagResource: tagResource,
-    UntagResource: untagResource,
+    ...imageOperations,
+    ...lifecycleOperations,
+    ...repositoryOperations,
   },
   constraints: {
     BatchDeleteImage: { ...ofRepository, imageIds: { length: [1, 100] } },

@@ -1,16 +1,8 @@
 import type { Call, Constraint, Service } from "../service.ts";
-import {
-  cancelDataRepositoryTask,
-  createDataRepositoryAssociation,
-  createDataRepositoryTask,
-  deleteDataRepositoryAssociation,
-  describeDataRepositoryAssociations,
-  describeDataRepositoryTasks,
-  settleDataRepositories,
-} from "./fsx/data-repositories.ts";
-import { createFileSystem, deleteFileSystem, describeFileSystems, updateFileSystem } from "./fsx/file-systems.ts";
+import { dataRepositoryOperations, settleDataRepositories } from "./fsx/data-repositories.ts";
+import { fileSystemOperations } from "./fsx/file-systems.ts";
 import { settleFileSystems } from "./fsx/settle.ts";
-import { listTagsForResource, tagResource, untagResource } from "./fsx/tags.ts";
+import { tagOperations } from "./fsx/tags.ts";
 
 const token: Constraint = { pattern: /^[A-Za-z0-9_.-]+$/, length: [1, 63] };
 const fileSystemId: Constraint = { pattern: /^fs-[0-9a-f]{8,}$/, length: [11, 21] };
@@ -40,19 +32,9 @@ export const fsx: Service = {
     settleDataRepositories(call);
   },
   operations: {
-    CancelDataRepositoryTask: cancelDataRepositoryTask,
-    CreateDataRepositoryAssociation: createDataRepositoryAssociation,
-    CreateDataRepositoryTask: createDataRepositoryTask,
-    CreateFileSystem: createFileSystem,
-    DeleteDataRepositoryAssociation: deleteDataRepositoryAssociation,
-    DeleteFileSystem: deleteFileSystem,
-    DescribeDataRepositoryAssociations: describeDataRepositoryAssociations,
-    DescribeDataRepositoryTasks: describeDataRepositoryTasks,
-    DescribeFileSystems: describeFileSystems,
-    ListTagsForResource: listTagsForResource,
-    TagResource: tagResource,
-    UntagResource: untagResource,
-    UpdateFileSystem: updateFileSystem,
+    ...dataRepositoryOperations,
+    ...fileSystemOperations,
+    ...tagOperations,
   },
   constraints: {
     CreateDataRepositoryAssociation: { ClientRequestToken: token, FileSystemId: fileSystemId, ...tags },

@@ -1,48 +1,11 @@
-import type { GetUserCommandInput, GetUserCommandOutput } from "@aws-sdk/client-iam";
-import { type Call, type Constraint, Refusal, type Service } from "../service.ts";
-import type { Answer } from "./answer.ts";
-import {
-  addRoleToInstanceProfile,
-  createInstanceProfile,
-  deleteInstanceProfile,
-  getInstanceProfile,
-  listInstanceProfiles,
-  listInstanceProfilesForRole,
-  listInstanceProfileTags,
-  removeRoleFromInstanceProfile,
-  tagInstanceProfile,
-  untagInstanceProfile,
-} from "./iam/instance-profiles.ts";
-import { createPolicy, deletePolicy, getPolicy, getPolicyVersion, listPolicies } from "./iam/policies.ts";
+import type { Call, Constraint, Service } from "../service.ts";
+import { instanceProfileOperations } from "./iam/instance-profiles.ts";
+import { policyOperations } from "./iam/policies.ts";
 import { trustedServices } from "./iam/policy-document.ts";
-import {
-  attachRolePolicy,
-  deleteRolePolicy,
-  detachRolePolicy,
-  getRolePolicy,
-  listAttachedRolePolicies,
-  listRolePolicies,
-  putRolePolicy,
-} from "./iam/role-policies.ts";
-import {
-  createRole,
-  deleteRole,
-  deleteRolePermissionsBoundary,
-  getRole,
-  listRoles,
-  listRoleTags,
-  putRolePermissionsBoundary,
-  tagRole,
-  untagRole,
-  updateAssumeRolePolicy,
-  updateRole,
-} from "./iam/roles.ts";
-import {
-  createServiceLinkedRole,
-  deleteServiceLinkedRole,
-  getServiceLinkedRoleDeletionStatus,
-} from "./iam/service-linked-roles.ts";
-import { iamArn, iamState } from "./iam/state.ts";
+import { rolePolicyOperations } from "./iam/role-policies.ts";
+import { roleOperations } from "./iam/roles.ts";
+import { serviceLinkedRoleOperations } from "./iam/service-linked-roles.ts";
+import { type IamOperations, iamArn, iamState, noSuchEntity } from "./iam/state.ts";
 
 export { findInstanceProfile } from "./iam/instance-profiles.ts";
 export { roleAllows } from "./iam/role-policies.ts";
@@ -69,20 +32,15 @@ export function findRole(call: Call, nameOrArn: string): FoundRole | undefined {
 }
 
 /** The account has one user, who makes all calls. */
-function getUser({ UserName = USER_NAME }: GetUserCommandInput, call: Call): Answer<GetUserCommandOutput> {
-  if (UserName !== USER_NAME) {
-    throw new Refusal("NoSuchEntity", `The user with name ${UserName} cannot be found.`, 404);
-  }
-  return {
-    User: {
-      Path: "/",
-      UserName,
-      UserId: "AIDASANDBOXSANDBOX234",
-      Arn: iamArn(call, `user/${UserName}`),
-      CreateDate: new Date(Date.UTC(2024, 0, 1)),
-    },
-  };
-}
+const userOperations = {
+  GetUser({ UserName = USER_NAME }, call) {
+    if (UserName !== USER_NAME) throw noSuchEntity(`The user with name ${UserName} cannot be found.`);
+    const Arn = iamArn(call, `user/${UserName}`);
+    return {
+      User: { Path: "/", UserName, UserId: "AIDASANDBOXSANDBOX234", Arn, CreateDate: new Date(Date.UTC(2024, 0, 1)) },
+    };
+  },
+} satisfies IamOperations;
 
 const NAME = /^[\w+=,.@-]+$/;
 const roleName: Constraint = { pattern: NAME, length: [1, 64] };
@@ -106,43 +64,12 @@ export const iam: Service = {
   name: "iam",
   client: () => import("@aws-sdk/client-iam"),
   operations: {
-    AddRoleToInstanceProfile: addRoleToInstanceProfile,
-    AttachRolePolicy: attachRolePolicy,
-    CreateInstanceProfile: createInstanceProfile,
-    CreatePolicy: createPolicy,
-    CreateRole: createRole,
-    CreateServiceLinkedRole: createServiceLinkedRole,
-    DeleteInstanceProfile: deleteInstanceProfile,
-    DeletePolicy: deletePolicy,
-    DeleteRole: deleteRole,
-    DeleteRolePermissionsBoundary: deleteRolePermissionsBoundary,
-    DeleteRolePolicy: deleteRolePolicy,
-    DeleteServiceLinkedRole: deleteServiceLinkedRole,
-    DetachRolePolicy: detachRolePolicy,
-    GetInstanceProfile: getInstanceProfile,
-    GetPolicy: getPolicy,
-    GetPolicyVersion: getPolicyVersion,
-    GetRole: getRole,
-    GetRolePolicy: getRolePolicy,
-    GetServiceLinkedRoleDeletionStatus: getServiceLinkedRoleDeletionStatus,
-    GetUser: getUser,
-    ListAttachedRolePolicies: listAttachedRolePolicies,
-    ListInstanceProfiles: listInstanceProfiles,
-    ListInstanceProfilesForRole: listInstanceProfilesForRole,
-    ListInstanceProfileTags: listInstanceProfileTags,
-    ListPolicies: listPolicies,
-    ListRolePolicies: listRolePolicies,
-    ListRoles: listRoles,
-    ListRoleTags: listRoleTags,
-    PutRolePermissionsBoundary: putRolePermissionsBoundary,
-    PutRolePolicy: putRolePolicy,
-    RemoveRoleFromInstanceProfile: removeRoleFromInstanceProfile,
-    TagInstanceProfile: tagInstanceProfile,
-    TagRole: tagRole,
-    UntagInstanceProfile: untagInstanceProfile,
-    UntagRole: untagRole,
-    UpdateAssumeRolePolicy: updateAssumeRolePolicy,
-    UpdateRole: updateRole,
+    ...instanceProfileOperations,
+    ...policyOperations,
+    ...rolePolicyOperations,
+    ...roleOperations,
+    ...serviceLinkedRoleOperations,
+    ...userOperations,
   },
   constraints: {
     AddRoleToInstanceProfile: { ...ofRole, ...ofProfile },

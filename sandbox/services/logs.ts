@@ -1,25 +1,6 @@
 import type { Constraint, Service } from "../service.ts";
-import {
-  createLogStream,
-  deleteLogStream,
-  describeLogStreams,
-  filterLogEvents,
-  getLogEvents,
-  putLogEvents,
-} from "./logs/events.ts";
-import {
-  createLogGroup,
-  deleteLogGroup,
-  deleteRetentionPolicy,
-  describeLogGroups,
-  listTagsForResource,
-  listTagsLogGroup,
-  putRetentionPolicy,
-  tagLogGroup,
-  tagResource,
-  untagLogGroup,
-  untagResource,
-} from "./logs/groups.ts";
+import { eventOperations } from "./logs/events.ts";
+import { groupOperations } from "./logs/groups.ts";
 
 export { groupExists, makeGroup, writeLines } from "./logs/state.ts";
 
@@ -34,23 +15,8 @@ export const logs: Service = {
   name: "logs",
   client: () => import("@aws-sdk/client-cloudwatch-logs"),
   operations: {
-    CreateLogGroup: createLogGroup,
-    CreateLogStream: createLogStream,
-    DeleteLogGroup: deleteLogGroup,
-    DeleteLogStream: deleteLogStream,
-    DeleteRetentionPolicy: deleteRetentionPolicy,
-    DescribeLogGroups: describeLogGroups,
-    DescribeLogStreams: describeLogStreams,
-    FilterLogEvents: filterLogEvents,
-    GetLogEvents: getLogEvents,
-    ListTagsForResource: listTagsForResource,
-    ListTagsLogGroup: listTagsLogGroup,
-    PutLogEvents: putLogEvents,
-    PutRetentionPolicy: putRetentionPolicy,
-    TagLogGroup: tagLogGroup,
-    TagResource: tagResource,
-    UntagLogGroup: untagLogGroup,
-    UntagResource: untagResource,
+    ...eventOperations,
+    ...groupOperations,
   },
   constraints: {
     CreateLogGroup: {

@@ -1,9 +1,9 @@
 import type { Constraint, Service } from "../service.ts";
-import { describeInstanceInformation } from "./ssm/agents.ts";
-import { cancelCommand, getCommandInvocation, listCommandInvocations, listCommands } from "./ssm/commands.ts";
-import { describeDocument } from "./ssm/documents.ts";
-import { getParameter, getParameters, getParametersByPath } from "./ssm/parameters.ts";
-import { sendCommand } from "./ssm/send.ts";
+import { agentOperations } from "./ssm/agents.ts";
+import { commandOperations } from "./ssm/commands.ts";
+import { documentOperations } from "./ssm/documents.ts";
+import { parameterOperations } from "./ssm/parameters.ts";
+import { sendOperations } from "./ssm/send.ts";
 import { settleCommands } from "./ssm/settle.ts";
 
 const instanceId: Constraint = { pattern: /^(i-(\w{8}|\w{17})|mi-\w{17})$/ };
@@ -15,16 +15,11 @@ export const ssm: Service = {
   client: () => import("@aws-sdk/client-ssm"),
   settle: settleCommands,
   operations: {
-    CancelCommand: cancelCommand,
-    DescribeDocument: describeDocument,
-    DescribeInstanceInformation: describeInstanceInformation,
-    GetCommandInvocation: getCommandInvocation,
-    GetParameter: getParameter,
-    GetParameters: getParameters,
-    GetParametersByPath: getParametersByPath,
-    ListCommandInvocations: listCommandInvocations,
-    ListCommands: listCommands,
-    SendCommand: sendCommand,
+    ...agentOperations,
+    ...commandOperations,
+    ...documentOperations,
+    ...parameterOperations,
+    ...sendOperations,
   },
   constraints: {
     CancelCommand: { CommandId: commandId, InstanceIds: { length: [0, 50] }, "InstanceIds[]": instanceId },

@@ -1,4 +1,5 @@
 import type { Call, Service } from "../service.ts";
+import type { Operations } from "./operations.ts";
 
 export function callerArn({ account, partition }: Call): string {
   return `arn:${partition}:iam::${account}:user/sandbox`;
@@ -9,10 +10,10 @@ export const sts: Service = {
   name: "sts",
   client: () => import("@aws-sdk/client-sts"),
   operations: {
-    GetCallerIdentity: (_input: unknown, call: Call) => ({
+    GetCallerIdentity: (_input, call) => ({
       Account: call.account,
       Arn: callerArn(call),
       UserId: "AIDASANDBOXSANDBOX234",
     }),
-  },
+  } satisfies Operations<typeof import("@aws-sdk/client-sts")>,
 };

@@ -1,70 +1,64 @@
-import type {
-  ContainerProperties,
-  DeregisterJobDefinitionCommandInput,
-  DescribeJobDefinitionsCommandInput,
-  DescribeJobDefinitionsCommandOutput,
-  JobDefinition,
-  RegisterJobDefinitionCommandInput,
-  RegisterJobDefinitionCommandOutput,
-  RetryStrategy,
-} from "@aws-sdk/client-batch";
+import type { ContainerProperties, JobDefinition, RetryStrategy } from "@aws-sdk/client-batch";
 import type { Call } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { listed } from "./lists.ts";
-import { batchArn, batchState, checkTagKeys, clientException, type DefinitionState, isSeen } from "./state.ts";
+import {
+  type BatchOperations,
+  batchArn,
+  batchState,
+  checkTagKeys,
+  clientException,
+  type DefinitionState,
+  isSeen,
+} from "./state.ts";
 
 const DOCUMENT_LIMIT = 24 * 1024;
 
-export function registerJobDefinition(
-  input: RegisterJobDefinitionCommandInput,
-  call: Call,
-): Answer<RegisterJobDefinitionCommandOutput> {
-  const name = input.jobDefinitionName!;
-  if (input.type !== "container" || input.containerProperties === undefined) {
-    throw clientException("containerProperties are required, for a job definition of type container.");
-  }
-  if (JSON.stringify(input).length > DOCUMENT_LIMIT) throw clientException("Job definitions are limited to 24 KiB.");
-  checkContainer(input.containerProperties);
-  checkRetry(input.retryStrategy);
-  checkTimeout(input.timeout?.attemptDurationSeconds);
-  checkTagKeys(input.tags);
-  const { definitions, revisions } = batchState(call);
-  const revision = (revisions[name] ?? 0) + 1;
-  revisions[name] = revision;
-  const arn = batchArn(call, `job-definition/${name}:${revision}`);
-  const { tags = {}, ...body } = input;
-  const visibleFrom = call.now + call.unseenMs;
-  definitions[arn] = { name, arn, revision, registeredAt: call.now, visibleFrom, body, status: "ACTIVE", tags };
-  return { jobDefinitionName: name, jobDefinitionArn: arn, revision };
-}
+export const definitionOperations = {
+  RegisterJobDefinition(input, call) {
+    const name = input.jobDefinitionName!;
+    if (input.type !== "container" || input.containerProperties === undefined) {
+      throw clientException("containerProperties are required, for a job definition of type container.");
+    }
+    if (JSON.stringify(input).length > DOCUMENT_LIMIT) throw clientException("Job definitions are limited to 24 KiB.");
+    checkContainer(input.containerProperties);
+    checkRetry(input.retryStrategy);
+    checkTimeout(input.timeout?.attemptDurationSeconds);
+    checkTagKeys(input.tags);
+    const { definitions, revisions } = batchState(call);
+    const revision = (revisions[name] ?? 0) + 1;
+    revisions[name] = revision;
+    const arn = batchArn(call, `job-definition/${name}:${revision}`);
+    const { tags = {}, ...body } = input;
+    const visibleFrom = call.now + call.unseenMs;
+    definitions[arn] = { name, arn, revision, registeredAt: call.now, visibleFrom, body, status: "ACTIVE", tags };
+    return { jobDefinitionName: name, jobDefinitionArn: arn, revision };
+  },
 
-export function deregisterJobDefinition(input: DeregisterJobDefinitionCommandInput, call: Call): object {
-  const { jobDefinition } = input;
-  const found = Object.values(batchState(call).definitions).find(
-    ({ arn, name, revision }) => arn === jobDefinition || `${name}:${revision}` === jobDefinition,
-  );
-  if (found === undefined) throw clientException(`Job definition ${jobDefinition} does not exist.`);
-  if (found.status === "INACTIVE") return {};
-  found.status = "INACTIVE";
-  found.inactiveSince = call.now;
-  return {};
-}
+  DeregisterJobDefinition(input, call) {
+    const { jobDefinition } = input;
+    const found = Object.values(batchState(call).definitions).find(
+      ({ arn, name, revision }) => arn === jobDefinition || `${name}:${revision}` === jobDefinition,
+    );
+    if (found === undefined) throw clientException(`Job definition ${jobDefinition} does not exist.`);
+    if (found.status === "INACTIVE") return {};
+    found.status = "INACTIVE";
+    found.inactiveSince = call.now;
+    return {};
+  },
 
-/** Also those deregistered, unless a status is asked for. */
-export function describeJobDefinitions(
-  input: DescribeJobDefinitionsCommandInput,
-  call: Call,
-): Answer<DescribeJobDefinitionsCommandOutput> {
-  const wanted = input.jobDefinitions;
-  const chosen = Object.values(batchState(call).definitions).filter(({ arn, name, revision, status }) => {
-    const named = wanted?.length
-      ? wanted.some((each) => each === arn || each === `${name}:${revision}` || each === name)
-      : input.jobDefinitionName === undefined || input.jobDefinitionName === name;
-    return named && (input.status === undefined || input.status === status);
-  });
-  const { items, paging } = listed(call, input, chosen.filter(isSeen(call)), ({ arn }) => arn);
-  return { jobDefinitions: items.map(shown), ...paging };
-}
+  /** Also those deregistered, unless a status is asked for. */
+  DescribeJobDefinitions(input, call) {
+    const wanted = input.jobDefinitions;
+    const chosen = Object.values(batchState(call).definitions).filter(({ arn, name, revision, status }) => {
+      const named = wanted?.length
+        ? wanted.some((each) => each === arn || each === `${name}:${revision}` || each === name)
+        : input.jobDefinitionName === undefined || input.jobDefinitionName === name;
+      return named && (input.status === undefined || input.status === status);
+    });
+    const { items, paging } = listed(call, input, chosen.filter(isSeen(call)), ({ arn }) => arn);
+    return { jobDefinitions: items.map(shown), ...paging };
+  },
+} satisfies BatchOperations;
 
 /** By ARN, name and revision, or name alone: then the newest that is active. */
 export function findDefinition(call: Call, reference: string): DefinitionState | undefined {

@@ -1,18 +1,9 @@
-import type {
-  ComputeEnvironmentDetail,
-  ComputeResource,
-  CreateComputeEnvironmentCommandInput,
-  CreateComputeEnvironmentCommandOutput,
-  DeleteComputeEnvironmentCommandInput,
-  DescribeComputeEnvironmentsCommandInput,
-  DescribeComputeEnvironmentsCommandOutput,
-} from "@aws-sdk/client-batch";
-import type { Call } from "../../service.ts";
-import type { Answer } from "../answer.ts";
+import type { ComputeEnvironmentDetail, ComputeResource } from "@aws-sdk/client-batch";
 import { useServiceLinkedRole } from "../iam.ts";
 import { listed } from "./lists.ts";
 import { checkedResources, templateVersionOf } from "./resources.ts";
 import {
+  type BatchOperations,
   batchArn,
   batchState,
   checkTagKeys,
@@ -28,89 +19,86 @@ import {
 
 const COUNT_LIMIT = 50;
 
-export function createComputeEnvironment(
-  input: CreateComputeEnvironmentCommandInput,
-  call: Call,
-): Answer<CreateComputeEnvironmentCommandOutput> {
-  const name = input.computeEnvironmentName!;
-  const { environments } = batchState(call);
-  const there = environments[name];
-  if (there !== undefined && isLive(there)) throw clientException("Object already exists");
-  if (Object.values(environments).filter(isLive).length >= COUNT_LIMIT) {
-    throw clientException(`Compute environment limit of ${COUNT_LIMIT} exceeded.`);
-  }
-  if (input.state === "DISABLED") throw clientException("Compute environments must be created in the ENABLED state.");
-  checkTagKeys(input.tags);
-  const managed = input.type === "MANAGED";
-  if (managed !== (input.computeResources !== undefined)) {
-    throw clientException("computeResources goes with compute environments of type MANAGED, and only with them.");
-  }
-  const resources = input.computeResources && checkedResources(call, input.computeResources);
-  const arn = batchArn(call, `compute-environment/${name}`);
-  const serviceRole = input.serviceRole ?? useServiceLinkedRole(call, "batch.amazonaws.com", arn);
-  const uuid = call.uuid();
-  const fate = call.fate();
-  environments[name] = {
-    name,
-    arn,
-    uuid,
-    createdAt: call.now,
-    managed,
-    context: input.context,
-    clusterArn: `arn:${call.partition}:ecs:${call.region}:${call.account}:cluster/${name}_Batch_${uuid}`,
-    state: "ENABLED",
-    status: "CREATING",
-    statusReason: "",
-    visibleFrom: call.now + call.unseenMs,
-    nextAt: fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(10_000, MINUTE_MS)),
-    resources,
-    templateVersion: resources && templateVersionOf(call, resources),
-    serviceRole,
-    updatePolicy: { terminateJobsOnUpdate: false, jobExecutionTimeoutMinutes: 30 },
-    tags: input.tags ?? {},
-    nodes: [],
-    doom:
-      fate?.kind === "fail"
-        ? (fate.reason ?? "INTERNAL_ERROR - The compute environment could not be made.")
-        : undefined,
-  };
-  return { computeEnvironmentName: name, computeEnvironmentArn: arn };
-}
+export const environmentOperations = {
+  CreateComputeEnvironment(input, call) {
+    const name = input.computeEnvironmentName!;
+    const { environments } = batchState(call);
+    const there = environments[name];
+    if (there !== undefined && isLive(there)) throw clientException("Object already exists");
+    if (Object.values(environments).filter(isLive).length >= COUNT_LIMIT) {
+      throw clientException(`Compute environment limit of ${COUNT_LIMIT} exceeded.`);
+    }
+    if (input.state === "DISABLED") throw clientException("Compute environments must be created in the ENABLED state.");
+    checkTagKeys(input.tags);
+    const managed = input.type === "MANAGED";
+    if (managed !== (input.computeResources !== undefined)) {
+      throw clientException("computeResources goes with compute environments of type MANAGED, and only with them.");
+    }
+    const resources = input.computeResources && checkedResources(call, input.computeResources);
+    const arn = batchArn(call, `compute-environment/${name}`);
+    const serviceRole = input.serviceRole ?? useServiceLinkedRole(call, "batch.amazonaws.com", arn);
+    const uuid = call.uuid();
+    const fate = call.fate();
+    environments[name] = {
+      name,
+      arn,
+      uuid,
+      createdAt: call.now,
+      managed,
+      context: input.context,
+      clusterArn: `arn:${call.partition}:ecs:${call.region}:${call.account}:cluster/${name}_Batch_${uuid}`,
+      state: "ENABLED",
+      status: "CREATING",
+      statusReason: "",
+      visibleFrom: call.now + call.unseenMs,
+      nextAt: fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(10_000, MINUTE_MS)),
+      resources,
+      templateVersion: resources && templateVersionOf(call, resources),
+      serviceRole,
+      updatePolicy: { terminateJobsOnUpdate: false, jobExecutionTimeoutMinutes: 30 },
+      tags: input.tags ?? {},
+      nodes: [],
+      doom:
+        fate?.kind === "fail"
+          ? (fate.reason ?? "INTERNAL_ERROR - The compute environment could not be made.")
+          : undefined,
+    };
+    return { computeEnvironmentName: name, computeEnvironmentArn: arn };
+  },
 
-/** Names that are not known are left out, no error. */
-export function describeComputeEnvironments(
-  input: DescribeComputeEnvironmentsCommandInput,
-  call: Call,
-): Answer<DescribeComputeEnvironmentsCommandOutput> {
-  const names = input.computeEnvironments;
-  const chosen = names?.length
-    ? names.flatMap((name) => environmentOf(call, name) ?? [])
-    : Object.values(batchState(call).environments);
-  const { items, paging } = listed(call, input, chosen.filter(isSeen(call)), ({ arn }) => arn);
-  return { computeEnvironments: items.map(shown), ...paging };
-}
+  /** Names that are not known are left out, no error. */
+  DescribeComputeEnvironments(input, call) {
+    const names = input.computeEnvironments;
+    const chosen = names?.length
+      ? names.flatMap((name) => environmentOf(call, name) ?? [])
+      : Object.values(batchState(call).environments);
+    const { items, paging } = listed(call, input, chosen.filter(isSeen(call)), ({ arn }) => arn);
+    return { computeEnvironments: items.map(shown), ...paging };
+  },
 
-export function deleteComputeEnvironment(input: DeleteComputeEnvironmentCommandInput, call: Call): object {
-  const environment = environmentOf(call, input.computeEnvironment);
-  if (environment === undefined || !isLive(environment)) {
-    throw clientException(`Compute environment ${input.computeEnvironment} does not exist.`);
-  }
-  const { queues, ghosts } = batchState(call);
-  if (isModified(environment)) throw clientException("Cannot delete, resource is being modified.");
-  if (environment.state !== "DISABLED") {
-    throw clientException("Cannot delete, state of the compute environment must be DISABLED.");
-  }
-  const used = Object.values(queues).some(
-    (queue) => isLive(queue) && queue.order.some((each) => each.computeEnvironment === environment.arn),
-  );
-  if (used || (ghosts[environment.arn] ?? 0) > call.now) {
-    throw clientException("Cannot delete, found existing JobQueue relationship.");
-  }
-  const fate = call.fate();
-  environment.status = "DELETING";
-  environment.nextAt = fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(MINUTE_MS, 3 * MINUTE_MS));
-  return {};
-}
+  DeleteComputeEnvironment(input, call) {
+    const environment = environmentOf(call, input.computeEnvironment);
+    if (environment === undefined || !isLive(environment)) {
+      throw clientException(`Compute environment ${input.computeEnvironment} does not exist.`);
+    }
+    const { queues, ghosts } = batchState(call);
+    if (isModified(environment)) throw clientException("Cannot delete, resource is being modified.");
+    if (environment.state !== "DISABLED") {
+      throw clientException("Cannot delete, state of the compute environment must be DISABLED.");
+    }
+    const used = Object.values(queues).some(
+      (queue) => isLive(queue) && queue.order.some((each) => each.computeEnvironment === environment.arn),
+    );
+    if (used || (ghosts[environment.arn] ?? 0) > call.now) {
+      throw clientException("Cannot delete, found existing JobQueue relationship.");
+    }
+    const fate = call.fate();
+    environment.status = "DELETING";
+    environment.nextAt =
+      fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(MINUTE_MS, 3 * MINUTE_MS));
+    return {};
+  },
+} satisfies BatchOperations;
 
 function shown(environment: EnvironmentState): ComputeEnvironmentDetail {
   const { managed, resources, nodes, context } = environment;

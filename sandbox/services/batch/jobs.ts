@@ -1,91 +1,75 @@
-import type {
-  CancelJobCommandInput,
-  CancelJobsCommandInput,
-  ContainerDetail,
-  DescribeJobsCommandInput,
-  DescribeJobsCommandOutput,
-  GetJobQueueSnapshotCommandInput,
-  GetJobQueueSnapshotCommandOutput,
-  JobDetail,
-  JobSummary,
-  ListJobsCommandInput,
-  ListJobsCommandOutput,
-  TerminateJobCommandInput,
-  TerminateJobsCommandInput,
-} from "@aws-sdk/client-batch";
+import type { ContainerDetail, JobDetail, JobSummary } from "@aws-sdk/client-batch";
 import type { Call } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { pageOf } from "../paging.ts";
 import { jobIndex } from "./job-index.ts";
 import { endNow, failWaiting } from "./job-life.ts";
 import { badToken } from "./lists.ts";
 import { containerInstanceArn } from "./nodes.ts";
-import { askedOf, batchState, clientException, type JobState, jobsOf, queueOf } from "./state.ts";
+import { askedOf, type BatchOperations, batchState, clientException, type JobState, jobsOf, queueOf } from "./state.ts";
 
-/** Running jobs only, unless a status or a filter says otherwise. */
-export function listJobs(input: ListJobsCommandInput, call: Call): Answer<ListJobsCommandOutput> {
-  const { jobQueue, arrayJobId, multiNodeJobId, filters = [] } = input;
-  if ([jobQueue, arrayJobId, multiNodeJobId].filter((each) => each !== undefined).length !== 1) {
-    throw clientException("Exactly one of jobQueue, arrayJobId and multiNodeJobId must be specified.");
-  }
-  const queueArn = jobQueue === undefined ? undefined : queueOf(call, jobQueue)?.arn;
-  if (jobQueue !== undefined && queueArn === undefined) throw clientException(`JobQueue ${jobQueue} not found.`);
-  const status = input.jobStatus ?? (filters.length > 0 ? undefined : "RUNNING");
-  const chosen = [...jobsOf(call).all()]
-    .filter((job) => status === undefined || job.status === status)
-    .filter((job) =>
-      queueArn !== undefined ? job.queueArn === queueArn && job.parentId === undefined : job.parentId === arrayJobId,
-    )
-    .filter((job) => filters.every(({ name, values = [] }) => filterFits(job, name ?? "", values)))
-    .sort((a, b) => b.createdAt - a.createdAt || (a.arrayIndex ?? 0) - (b.arrayIndex ?? 0));
-  const places = new Map(chosen.map((job, index) => [job, String(index).padStart(9, "0")]));
-  const most = filters.length > 0 ? 100 : 1000;
-  const limit = Math.min(input.maxResults || most, most);
-  const { items, next } = pageOf(chosen, (job) => places.get(job)!, limit, input.nextToken, badToken);
-  return {
-    jobSummaryList: items.map((job) => summaryOf(call, job)),
-    ...(next !== undefined && { nextToken: next }),
-  };
-}
+export const jobOperations = {
+  /** Running jobs only, unless a status or a filter says otherwise. */
+  ListJobs(input, call) {
+    const { jobQueue, arrayJobId, multiNodeJobId, filters = [] } = input;
+    if ([jobQueue, arrayJobId, multiNodeJobId].filter((each) => each !== undefined).length !== 1) {
+      throw clientException("Exactly one of jobQueue, arrayJobId and multiNodeJobId must be specified.");
+    }
+    const queueArn = jobQueue === undefined ? undefined : queueOf(call, jobQueue)?.arn;
+    if (jobQueue !== undefined && queueArn === undefined) throw clientException(`JobQueue ${jobQueue} not found.`);
+    const status = input.jobStatus ?? (filters.length > 0 ? undefined : "RUNNING");
+    const chosen = [...jobsOf(call).all()]
+      .filter((job) => status === undefined || job.status === status)
+      .filter((job) =>
+        queueArn !== undefined ? job.queueArn === queueArn && job.parentId === undefined : job.parentId === arrayJobId,
+      )
+      .filter((job) => filters.every(({ name, values = [] }) => filterFits(job, name ?? "", values)))
+      .sort((a, b) => b.createdAt - a.createdAt || (a.arrayIndex ?? 0) - (b.arrayIndex ?? 0));
+    const places = new Map(chosen.map((job, index) => [job, String(index).padStart(9, "0")]));
+    const most = filters.length > 0 ? 100 : 1000;
+    const limit = Math.min(input.maxResults || most, most);
+    const { items, next } = pageOf(chosen, (job) => places.get(job)!, limit, input.nextToken, badToken);
+    return {
+      jobSummaryList: items.map((job) => summaryOf(call, job)),
+      ...(next !== undefined && { nextToken: next }),
+    };
+  },
 
-/** Ids that are not known are left out, no error. */
-export function describeJobs(input: DescribeJobsCommandInput, call: Call): Answer<DescribeJobsCommandOutput> {
-  const found = input.jobs!.flatMap((idOrArn) => jobsOf(call).look(idOrArn.replace(/^arn:.*:job\//, "")) ?? []);
-  return { jobs: call.shuffled(found.map((job) => detailOf(call, job))) };
-}
+  /** Ids that are not known are left out, no error. */
+  DescribeJobs(input, call) {
+    const found = input.jobs!.flatMap((idOrArn) => jobsOf(call).look(idOrArn.replace(/^arn:.*:job\//, "")) ?? []);
+    return { jobs: call.shuffled(found.map((job) => detailOf(call, job))) };
+  },
 
-/** Does nothing to a job that is past RUNNABLE. */
-export function cancelJob(input: CancelJobCommandInput, call: Call): object {
-  cancel(call, jobOf(call, input.jobId), input.reason!);
-  return {};
-}
+  /** Does nothing to a job that is past RUNNABLE. */
+  CancelJob(input, call) {
+    cancel(call, jobOf(call, input.jobId), input.reason!);
+    return {};
+  },
 
-export function terminateJob(input: TerminateJobCommandInput, call: Call): object {
-  terminate(call, jobOf(call, input.jobId), input.reason!);
-  return {};
-}
+  TerminateJob(input, call) {
+    terminate(call, jobOf(call, input.jobId), input.reason!);
+    return {};
+  },
 
-export function cancelJobs(input: CancelJobsCommandInput, call: Call) {
-  return eachJob(call, input.jobs!, (job) => cancel(call, job, input.reason!));
-}
+  CancelJobs(input, call) {
+    return eachJob(call, input.jobs!, (job) => cancel(call, job, input.reason!));
+  },
 
-export function terminateJobs(input: TerminateJobsCommandInput, call: Call) {
-  return eachJob(call, input.jobs!, (job) => terminate(call, job, input.reason!));
-}
+  TerminateJobs(input, call) {
+    return eachJob(call, input.jobs!, (job) => terminate(call, job, input.reason!));
+  },
 
-export function getJobQueueSnapshot(
-  input: GetJobQueueSnapshotCommandInput,
-  call: Call,
-): Answer<GetJobQueueSnapshotCommandOutput> {
-  const queue = queueOf(call, input.jobQueue);
-  if (queue === undefined) throw clientException(`JobQueue ${input.jobQueue} not found.`);
-  const waiting = [...jobsOf(call).all()]
-    .filter((job) => job.queueArn === queue.arn && job.status === "RUNNABLE")
-    .sort((a, b) => a.createdAt - b.createdAt)
-    .slice(0, 100);
-  const jobs = waiting.map(({ arn, createdAt }) => ({ jobArn: arn, earliestTimeAtPosition: createdAt }));
-  return { frontOfQueue: { jobs, lastUpdatedAt: call.now } };
-}
+  GetJobQueueSnapshot(input, call) {
+    const queue = queueOf(call, input.jobQueue);
+    if (queue === undefined) throw clientException(`JobQueue ${input.jobQueue} not found.`);
+    const waiting = [...jobsOf(call).all()]
+      .filter((job) => job.queueArn === queue.arn && job.status === "RUNNABLE")
+      .sort((a, b) => a.createdAt - b.createdAt)
+      .slice(0, 100);
+    const jobs = waiting.map(({ arn, createdAt }) => ({ jobArn: arn, earliestTimeAtPosition: createdAt }));
+    return { frontOfQueue: { jobs, lastUpdatedAt: call.now } };
+  },
+} satisfies BatchOperations;
 
 function eachJob(call: Call, ids: readonly string[], act: (job: JobState) => void) {
   const jobs = jobsOf(call);

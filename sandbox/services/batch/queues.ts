@@ -1,21 +1,10 @@
-import type {
-  ComputeEnvironmentOrder,
-  CreateJobQueueCommandInput,
-  CreateJobQueueCommandOutput,
-  DeleteJobQueueCommandInput,
-  DescribeJobQueuesCommandInput,
-  DescribeJobQueuesCommandOutput,
-  JobQueueDetail,
-  JobStateTimeLimitAction,
-  UpdateJobQueueCommandInput,
-  UpdateJobQueueCommandOutput,
-} from "@aws-sdk/client-batch";
+import type { ComputeEnvironmentOrder, JobQueueDetail, JobStateTimeLimitAction } from "@aws-sdk/client-batch";
 import type { Call } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { noteLimits } from "./job-index.ts";
 import { listed } from "./lists.ts";
 import { typesOf } from "./resources.ts";
 import {
+  type BatchOperations,
   batchArn,
   batchState,
   checkTagKeys,
@@ -39,73 +28,72 @@ const BLOCKED_REASONS = [
   "MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS",
 ];
 
-export function createJobQueue(input: CreateJobQueueCommandInput, call: Call): Answer<CreateJobQueueCommandOutput> {
-  const name = input.jobQueueName!;
-  const { queues } = batchState(call);
-  const there = queues[name];
-  if (there !== undefined && isLive(there)) throw clientException("Object already exists");
-  if (Object.values(queues).filter(isLive).length >= COUNT_LIMIT) {
-    throw clientException(`Job queue limit of ${COUNT_LIMIT} exceeded.`);
-  }
-  checkTagKeys(input.tags);
-  const order = checkedOrder(call, input.computeEnvironmentOrder);
-  const limits = checkedLimits(input.jobStateTimeLimitActions);
-  const fate = call.fate();
-  const arn = batchArn(call, `job-queue/${name}`);
-  queues[name] = {
-    name,
-    arn,
-    createdAt: call.now,
-    schedulingPolicyArn: input.schedulingPolicyArn,
-    state: input.state ?? "ENABLED",
-    status: "CREATING",
-    statusReason: "",
-    visibleFrom: call.now + call.unseenMs,
-    nextAt: fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(5_000, 30_000)),
-    priority: input.priority!,
-    order,
-    limits,
-    tags: input.tags ?? {},
-  };
-  return { jobQueueName: name, jobQueueArn: arn };
-}
+export const queueOperations = {
+  CreateJobQueue(input, call) {
+    const name = input.jobQueueName!;
+    const { queues } = batchState(call);
+    const there = queues[name];
+    if (there !== undefined && isLive(there)) throw clientException("Object already exists");
+    if (Object.values(queues).filter(isLive).length >= COUNT_LIMIT) {
+      throw clientException(`Job queue limit of ${COUNT_LIMIT} exceeded.`);
+    }
+    checkTagKeys(input.tags);
+    const order = checkedOrder(call, input.computeEnvironmentOrder);
+    const limits = checkedLimits(input.jobStateTimeLimitActions);
+    const fate = call.fate();
+    const arn = batchArn(call, `job-queue/${name}`);
+    queues[name] = {
+      name,
+      arn,
+      createdAt: call.now,
+      schedulingPolicyArn: input.schedulingPolicyArn,
+      state: input.state ?? "ENABLED",
+      status: "CREATING",
+      statusReason: "",
+      visibleFrom: call.now + call.unseenMs,
+      nextAt: fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(5_000, 30_000)),
+      priority: input.priority!,
+      order,
+      limits,
+      tags: input.tags ?? {},
+    };
+    return { jobQueueName: name, jobQueueArn: arn };
+  },
 
-export function describeJobQueues(
-  input: DescribeJobQueuesCommandInput,
-  call: Call,
-): Answer<DescribeJobQueuesCommandOutput> {
-  const chosen = input.jobQueues?.length
-    ? input.jobQueues.flatMap((name) => queueOf(call, name) ?? [])
-    : Object.values(batchState(call).queues);
-  const { items, paging } = listed(call, input, chosen.filter(isSeen(call)), ({ arn }) => arn);
-  return { jobQueues: items.map(shown), ...paging };
-}
+  DescribeJobQueues(input, call) {
+    const chosen = input.jobQueues?.length
+      ? input.jobQueues.flatMap((name) => queueOf(call, name) ?? [])
+      : Object.values(batchState(call).queues);
+    const { items, paging } = listed(call, input, chosen.filter(isSeen(call)), ({ arn }) => arn);
+    return { jobQueues: items.map(shown), ...paging };
+  },
 
-export function updateJobQueue(input: UpdateJobQueueCommandInput, call: Call): Answer<UpdateJobQueueCommandOutput> {
-  const queue = liveQueue(call, input.jobQueue);
-  if (isModified(queue)) throw clientException("Cannot update, resource is being modified.");
-  if (input.schedulingPolicyArn !== undefined && queue.schedulingPolicyArn === undefined) {
-    throw clientException("A scheduling policy cannot be added to a job queue that was created without one.");
-  }
-  if (input.computeEnvironmentOrder) queue.order = checkedOrder(call, input.computeEnvironmentOrder);
-  if (input.jobStateTimeLimitActions) {
-    queue.limits = checkedLimits(input.jobStateTimeLimitActions);
-    noteLimits(call);
-  }
-  queue.priority = input.priority ?? queue.priority;
-  queue.state = input.state ?? queue.state;
-  change(call, queue, "UPDATING");
-  return { jobQueueName: queue.name, jobQueueArn: queue.arn };
-}
+  UpdateJobQueue(input, call) {
+    const queue = liveQueue(call, input.jobQueue);
+    if (isModified(queue)) throw clientException("Cannot update, resource is being modified.");
+    if (input.schedulingPolicyArn !== undefined && queue.schedulingPolicyArn === undefined) {
+      throw clientException("A scheduling policy cannot be added to a job queue that was created without one.");
+    }
+    if (input.computeEnvironmentOrder) queue.order = checkedOrder(call, input.computeEnvironmentOrder);
+    if (input.jobStateTimeLimitActions) {
+      queue.limits = checkedLimits(input.jobStateTimeLimitActions);
+      noteLimits(call);
+    }
+    queue.priority = input.priority ?? queue.priority;
+    queue.state = input.state ?? queue.state;
+    change(call, queue, "UPDATING");
+    return { jobQueueName: queue.name, jobQueueArn: queue.arn };
+  },
 
-/** Its jobs are ended before it is gone. */
-export function deleteJobQueue(input: DeleteJobQueueCommandInput, call: Call): object {
-  const queue = liveQueue(call, input.jobQueue);
-  if (isModified(queue)) throw clientException("Cannot delete, resource is being modified.");
-  if (queue.state !== "DISABLED") throw clientException("Cannot delete, state of the job queue must be DISABLED.");
-  change(call, queue, "DELETING");
-  return {};
-}
+  /** Its jobs are ended before it is gone. */
+  DeleteJobQueue(input, call) {
+    const queue = liveQueue(call, input.jobQueue);
+    if (isModified(queue)) throw clientException("Cannot delete, resource is being modified.");
+    if (queue.state !== "DISABLED") throw clientException("Cannot delete, state of the job queue must be DISABLED.");
+    change(call, queue, "DELETING");
+    return {};
+  },
+} satisfies BatchOperations;
 
 function change(call: Call, queue: QueueState, status: "UPDATING" | "DELETING"): void {
   const fate = call.fate();

@@ -8,6 +8,9 @@ import type {
 } from "@aws-sdk/client-batch";
 import { type Call, Refusal } from "../../service.ts";
 import type { Table } from "../../world.ts";
+import type { Operations } from "../operations.ts";
+
+export type BatchOperations = Operations<typeof import("@aws-sdk/client-batch")>;
 
 export type Status = "CREATING" | "UPDATING" | "DELETING" | "DELETED" | "VALID" | "INVALID";
 

@@ -1,57 +1,66 @@
-import type { SubmitJobCommandInput, SubmitJobCommandOutput } from "@aws-sdk/client-batch";
+import type { SubmitJobCommandInput } from "@aws-sdk/client-batch";
 import type { Call } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { checkRetry, checkTimeout, findDefinition, neededBy } from "./definitions.ts";
 import { filledIn } from "./program.ts";
-import { batchArn, checkTagKeys, clientException, type JobState, jobsOf, queueOf } from "./state.ts";
+import {
+  type BatchOperations,
+  batchArn,
+  checkTagKeys,
+  clientException,
+  type JobState,
+  jobsOf,
+  queueOf,
+} from "./state.ts";
 
 const ARRAY_LIMIT = 10_000;
 const DEPENDENCY_LIMIT = 20;
 const PAYLOAD_LIMIT = 30 * 1024;
 
-/** There is no client token: the same request sent twice is two jobs. */
-export function submitJob(input: SubmitJobCommandInput, call: Call): Answer<SubmitJobCommandOutput> {
-  const queue = queueOf(call, input.jobQueue);
-  if (queue === undefined || queue.status === "DELETING" || queue.status === "DELETED") {
-    throw clientException(`JobQueue ${input.jobQueue} not found.`);
-  }
-  if (queue.state !== "ENABLED" || (queue.status !== "VALID" && queue.status !== "UPDATING")) {
-    throw clientException(`JobQueue ${queue.arn} is not ENABLED and VALID.`);
-  }
-  if (queue.schedulingPolicyArn !== undefined && input.shareIdentifier === undefined) {
-    throw clientException("A share identifier must be specified for a job queue with a scheduling policy.");
-  }
-  if (queue.schedulingPolicyArn === undefined && input.shareIdentifier !== undefined) {
-    throw clientException("A share identifier cannot be specified for a job queue without a scheduling policy.");
-  }
-  const definition = findDefinition(call, input.jobDefinition!);
-  if (definition === undefined) throw clientException(`JobDefinition ${input.jobDefinition} not found.`);
-  check(input);
-  checkTagKeys(input.tags);
-  for (const { jobId } of input.dependsOn ?? []) {
-    if (jobId !== undefined && jobsOf(call).look(jobId) === undefined) {
-      throw clientException(`Job ${jobId} does not exist.`);
+export const submitOperations = {
+  /** There is no client token: the same request sent twice is two jobs. */
+  SubmitJob(input, call) {
+    const queue = queueOf(call, input.jobQueue);
+    if (queue === undefined || queue.status === "DELETING" || queue.status === "DELETED") {
+      throw clientException(`JobQueue ${input.jobQueue} not found.`);
     }
-  }
-  const job = newJob(call, input, queue.arn, definition);
-  const jobs = jobsOf(call);
-  jobs.set(job.id, job);
-  for (let index = 0; index < (job.arraySize ?? 0); index++) {
-    const id = `${job.id}:${index}`;
-    jobs.set(id, {
-      ...job,
-      asked: undefined,
-      id,
-      arn: `${job.arn}:${index}`,
-      arraySize: undefined,
-      arrayIndex: index,
-      parentId: job.id,
-      status: "PENDING",
-      nextAt: undefined,
-    });
-  }
-  return { jobArn: job.arn, jobName: job.name, jobId: job.id };
-}
+    if (queue.state !== "ENABLED" || (queue.status !== "VALID" && queue.status !== "UPDATING")) {
+      throw clientException(`JobQueue ${queue.arn} is not ENABLED and VALID.`);
+    }
+    if (queue.schedulingPolicyArn !== undefined && input.shareIdentifier === undefined) {
+      throw clientException("A share identifier must be specified for a job queue with a scheduling policy.");
+    }
+    if (queue.schedulingPolicyArn === undefined && input.shareIdentifier !== undefined) {
+      throw clientException("A share identifier cannot be specified for a job queue without a scheduling policy.");
+    }
+    const definition = findDefinition(call, input.jobDefinition!);
+    if (definition === undefined) throw clientException(`JobDefinition ${input.jobDefinition} not found.`);
+    check(input);
+    checkTagKeys(input.tags);
+    for (const { jobId } of input.dependsOn ?? []) {
+      if (jobId !== undefined && jobsOf(call).look(jobId) === undefined) {
+        throw clientException(`Job ${jobId} does not exist.`);
+      }
+    }
+    const job = newJob(call, input, queue.arn, definition);
+    const jobs = jobsOf(call);
+    jobs.set(job.id, job);
+    for (let index = 0; index < (job.arraySize ?? 0); index++) {
+      const id = `${job.id}:${index}`;
+      jobs.set(id, {
+        ...job,
+        asked: undefined,
+        id,
+        arn: `${job.arn}:${index}`,
+        arraySize: undefined,
+        arrayIndex: index,
+        parentId: job.id,
+        status: "PENDING",
+        nextAt: undefined,
+      });
+    }
+    return { jobArn: job.arn, jobName: job.name, jobId: job.id };
+  },
+} satisfies BatchOperations;
 
 function newJob(
   call: Call,

@@ -1,12 +1,5 @@
-import type {
-  ListTagsForResourceCommandInput,
-  ListTagsForResourceCommandOutput,
-  TagResourceCommandInput,
-  UntagResourceCommandInput,
-} from "@aws-sdk/client-batch";
 import type { Call } from "../../service.ts";
-import type { Answer } from "../answer.ts";
-import { batchArn, batchState, checkTagKeys, clientException, jobsOf } from "./state.ts";
+import { type BatchOperations, batchArn, batchState, checkTagKeys, clientException, jobsOf } from "./state.ts";
 
 const LIMIT = 50;
 
@@ -15,30 +8,29 @@ interface Tagged {
   tags: Record<string, string>;
 }
 
-export function tagResource(input: TagResourceCommandInput, call: Call): object {
-  checkTagKeys(input.tags);
-  const tagged = byArn(call, input.resourceArn!);
-  const tags = { ...tagged.tags, ...input.tags };
-  if (Object.keys(input.tags!).some((key) => /^aws:/i.test(key))) {
-    throw clientException("Tag keys starting with aws: are reserved.");
-  }
-  if (Object.keys(tags).length > LIMIT) throw clientException(`A resource can have up to ${LIMIT} tags.`);
-  tagged.tags = tags;
-  return {};
-}
+export const tagOperations = {
+  TagResource(input, call) {
+    checkTagKeys(input.tags);
+    const tagged = byArn(call, input.resourceArn!);
+    const tags = { ...tagged.tags, ...input.tags };
+    if (Object.keys(input.tags!).some((key) => /^aws:/i.test(key))) {
+      throw clientException("Tag keys starting with aws: are reserved.");
+    }
+    if (Object.keys(tags).length > LIMIT) throw clientException(`A resource can have up to ${LIMIT} tags.`);
+    tagged.tags = tags;
+    return {};
+  },
 
-export function untagResource(input: UntagResourceCommandInput, call: Call): object {
-  const tagged = byArn(call, input.resourceArn!);
-  tagged.tags = Object.fromEntries(Object.entries(tagged.tags).filter(([key]) => !input.tagKeys!.includes(key)));
-  return {};
-}
+  UntagResource(input, call) {
+    const tagged = byArn(call, input.resourceArn!);
+    tagged.tags = Object.fromEntries(Object.entries(tagged.tags).filter(([key]) => !input.tagKeys!.includes(key)));
+    return {};
+  },
 
-export function listTagsForResource(
-  input: ListTagsForResourceCommandInput,
-  call: Call,
-): Answer<ListTagsForResourceCommandOutput> {
-  return { tags: { ...byArn(call, input.resourceArn!).tags } };
-}
+  ListTagsForResource(input, call) {
+    return { tags: { ...byArn(call, input.resourceArn!).tags } };
+  },
+} satisfies BatchOperations;
 
 function byArn(call: Call, arn: string): Tagged {
   const { environments, queues, definitions } = batchState(call);

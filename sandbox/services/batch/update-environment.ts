@@ -1,12 +1,8 @@
-import type {
-  ComputeResource,
-  UpdateComputeEnvironmentCommandInput,
-  UpdateComputeEnvironmentCommandOutput,
-} from "@aws-sdk/client-batch";
+import type { ComputeResource, UpdateComputeEnvironmentCommandInput } from "@aws-sdk/client-batch";
 import type { Call } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { checkCounts, checkedResources } from "./resources.ts";
 import {
+  type BatchOperations,
   clientException,
   type EnvironmentState,
   environmentOf,
@@ -19,50 +15,49 @@ import {
 /** What can change without new instances. */
 const SCALING = new Set(["minvCpus", "maxvCpus", "desiredvCpus", "scalingPolicy"]);
 
-export function updateComputeEnvironment(
-  input: UpdateComputeEnvironmentCommandInput,
-  call: Call,
-): Answer<UpdateComputeEnvironmentCommandOutput> {
-  const environment = environmentOf(call, input.computeEnvironment);
-  if (environment === undefined || !isLive(environment)) {
-    throw clientException(`Compute environment ${input.computeEnvironment} does not exist.`);
-  }
-  if (isModified(environment)) throw clientException("Cannot update, resource is being modified.");
-  checkRequest(call, input);
-  checkServiceRole(environment, input.serviceRole);
-  const resources = changedResources(call, environment, input);
-  const disruptive =
-    resources !== undefined &&
-    environment.resources !== undefined &&
-    differing(environment.resources, resources).some((name) => !SCALING.has(name));
-  if (disruptive) checkReplaceable(environment, resources);
-  if (input.updatePolicy) {
-    environment.updatePolicy = {
-      terminateJobsOnUpdate: input.updatePolicy.terminateJobsOnUpdate ?? false,
-      jobExecutionTimeoutMinutes: input.updatePolicy.jobExecutionTimeoutMinutes ?? 30,
-    };
-  }
-  const fate = call.fate();
-  environment.state = input.state ?? environment.state;
-  environment.serviceRole = input.serviceRole ?? environment.serviceRole;
-  environment.status = "UPDATING";
-  environment.statusReason = "";
-  environment.doom = fate?.kind === "fail" ? (fate.reason ?? "INTERNAL_ERROR - The update failed.") : undefined;
-  if (disruptive) {
-    const { terminateJobsOnUpdate, jobExecutionTimeoutMinutes } = environment.updatePolicy;
-    environment.update = {
-      resources,
-      killsAt: terminateJobsOnUpdate ? call.now : call.now + jobExecutionTimeoutMinutes * MINUTE_MS,
-      replacesMs: fate?.ms ?? call.between(30_000, 2 * MINUTE_MS),
-    };
-    // Due at once: the wait for running jobs is over when none runs.
-    environment.nextAt = fate?.kind === "never" ? NEVER : call.now;
-  } else {
-    environment.resources = resources ?? environment.resources;
-    environment.nextAt = fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(5_000, 30_000));
-  }
-  return { computeEnvironmentName: environment.name, computeEnvironmentArn: environment.arn };
-}
+export const updateEnvironmentOperations = {
+  UpdateComputeEnvironment(input, call) {
+    const environment = environmentOf(call, input.computeEnvironment);
+    if (environment === undefined || !isLive(environment)) {
+      throw clientException(`Compute environment ${input.computeEnvironment} does not exist.`);
+    }
+    if (isModified(environment)) throw clientException("Cannot update, resource is being modified.");
+    checkRequest(call, input);
+    checkServiceRole(environment, input.serviceRole);
+    const resources = changedResources(call, environment, input);
+    const disruptive =
+      resources !== undefined &&
+      environment.resources !== undefined &&
+      differing(environment.resources, resources).some((name) => !SCALING.has(name));
+    if (disruptive) checkReplaceable(environment, resources);
+    if (input.updatePolicy) {
+      environment.updatePolicy = {
+        terminateJobsOnUpdate: input.updatePolicy.terminateJobsOnUpdate ?? false,
+        jobExecutionTimeoutMinutes: input.updatePolicy.jobExecutionTimeoutMinutes ?? 30,
+      };
+    }
+    const fate = call.fate();
+    environment.state = input.state ?? environment.state;
+    environment.serviceRole = input.serviceRole ?? environment.serviceRole;
+    environment.status = "UPDATING";
+    environment.statusReason = "";
+    environment.doom = fate?.kind === "fail" ? (fate.reason ?? "INTERNAL_ERROR - The update failed.") : undefined;
+    if (disruptive) {
+      const { terminateJobsOnUpdate, jobExecutionTimeoutMinutes } = environment.updatePolicy;
+      environment.update = {
+        resources,
+        killsAt: terminateJobsOnUpdate ? call.now : call.now + jobExecutionTimeoutMinutes * MINUTE_MS,
+        replacesMs: fate?.ms ?? call.between(30_000, 2 * MINUTE_MS),
+      };
+      // Due at once: the wait for running jobs is over when none runs.
+      environment.nextAt = fate?.kind === "never" ? NEVER : call.now;
+    } else {
+      environment.resources = resources ?? environment.resources;
+      environment.nextAt = fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(5_000, 30_000));
+    }
+    return { computeEnvironmentName: environment.name, computeEnvironmentArn: environment.arn };
+  },
+} satisfies BatchOperations;
 
 function checkRequest(call: Call, input: UpdateComputeEnvironmentCommandInput): void {
   const { state, computeResources, serviceRole, unmanagedvCpus, updatePolicy, context } = input;

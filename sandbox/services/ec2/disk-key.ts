@@ -1,35 +1,26 @@
-import type {
-  GetEbsDefaultKmsKeyIdCommandOutput,
-  ModifyEbsDefaultKmsKeyIdCommandInput,
-  ModifyEbsDefaultKmsKeyIdCommandOutput,
-  ResetEbsDefaultKmsKeyIdCommandOutput,
-} from "@aws-sdk/client-ec2";
 import type { Call } from "../../service.ts";
 import { arnOf } from "./arn.ts";
-import { ec2Slice } from "./slice.ts";
+import { type Ec2Operations, ec2Slice } from "./slice.ts";
 
 /** AWS's own key for disks, as it is answered where nobody chose another. */
 const OWN = "alias/aws/ebs";
 
 export const diskKeyOperations = {
-  GetEbsDefaultKmsKeyId(_input: unknown, call: Call): Partial<GetEbsDefaultKmsKeyIdCommandOutput> {
+  GetEbsDefaultKmsKeyId(_input, call) {
     return { KmsKeyId: ec2Slice(call).diskKey ?? OWN };
   },
 
-  ModifyEbsDefaultKmsKeyId(
-    { KmsKeyId = "" }: ModifyEbsDefaultKmsKeyIdCommandInput,
-    call: Call,
-  ): Partial<ModifyEbsDefaultKmsKeyIdCommandOutput> {
+  ModifyEbsDefaultKmsKeyId({ KmsKeyId = "" }, call) {
     const slice = ec2Slice(call);
     slice.diskKey = keyArn(call, KmsKeyId);
     return { KmsKeyId: slice.diskKey };
   },
 
-  ResetEbsDefaultKmsKeyId(_input: unknown, call: Call): Partial<ResetEbsDefaultKmsKeyIdCommandOutput> {
+  ResetEbsDefaultKmsKeyId(_input, call) {
     delete ec2Slice(call).diskKey;
     return { KmsKeyId: OWN };
   },
-};
+} satisfies Ec2Operations;
 
 /** What a disk is encrypted with that names no key. */
 export function diskKeyOf(call: Call): string {

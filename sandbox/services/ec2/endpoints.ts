@@ -1,20 +1,11 @@
-import type {
-  CreateVpcEndpointCommandInput,
-  CreateVpcEndpointCommandOutput,
-  DeleteVpcEndpointsCommandInput,
-  DeleteVpcEndpointsCommandOutput,
-  DescribeVpcEndpointsCommandInput,
-  DescribeVpcEndpointsCommandOutput,
-  VpcEndpoint as ShownEndpoint,
-  State,
-} from "@aws-sdk/client-ec2";
+import type { VpcEndpoint as ShownEndpoint, State } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { groupMissing } from "./group-lookup.ts";
 import { attachInterfaces, releaseInterfaces } from "./interfaces.ts";
 import { chosen, dateOf, filtered, notFound, paged } from "./listing.ts";
 import { mustFindSubnet } from "./network.ts";
 import { type ServiceName, serviceOf } from "./service-names.ts";
-import { ec2Slice, type VpcEndpoint } from "./slice.ts";
+import { type Ec2Operations, ec2Slice, type VpcEndpoint } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 
 const STARTING_MS = [60_000, 180_000] as const;
@@ -45,10 +36,7 @@ export function settleEndpoints(call: Call): void {
 }
 
 export const endpointOperations = {
-  DescribeVpcEndpoints(
-    input: DescribeVpcEndpointsCommandInput,
-    call: Call,
-  ): Partial<DescribeVpcEndpointsCommandOutput> {
+  DescribeVpcEndpoints(input, call) {
     const all = chosen(Object.values(ec2Slice(call).endpoints), input.VpcEndpointIds, missing);
     const matching = filtered(call, all, input.Filters, {
       "service-name": ({ service }) => service,
@@ -61,7 +49,7 @@ export const endpointOperations = {
     return { VpcEndpoints: items.map((endpoint) => shown(call, endpoint)), NextToken: nextToken };
   },
 
-  CreateVpcEndpoint(input: CreateVpcEndpointCommandInput, call: Call): Partial<CreateVpcEndpointCommandOutput> {
+  CreateVpcEndpoint(input, call) {
     const slice = ec2Slice(call);
     const { VpcId: vpcId = "", ServiceName: service = "", VpcEndpointType: type = "Gateway" } = input;
     if (!(vpcId in slice.vpcs)) throw missingVpc([vpcId]);
@@ -101,10 +89,7 @@ export const endpointOperations = {
     return { VpcEndpoint: shown(call, endpoint) };
   },
 
-  DeleteVpcEndpoints(
-    { VpcEndpointIds = [] }: DeleteVpcEndpointsCommandInput,
-    call: Call,
-  ): Partial<DeleteVpcEndpointsCommandOutput> {
+  DeleteVpcEndpoints({ VpcEndpointIds = [] }, call) {
     const { endpoints } = ec2Slice(call);
     const lost = VpcEndpointIds.filter((id) => !(id in endpoints));
     for (const id of VpcEndpointIds) {
@@ -120,7 +105,7 @@ export const endpointOperations = {
       }),
     };
   },
-};
+} satisfies Ec2Operations;
 
 const missing = notFound("InvalidVpcEndpointId.NotFound", "Vpc Endpoint Id");
 const missingVpc = notFound("InvalidVpcId.NotFound", "VPC ID");

@@ -1,21 +1,8 @@
-import type {
-  AttachInternetGatewayCommandInput,
-  CreateInternetGatewayCommandInput,
-  CreateInternetGatewayCommandOutput,
-  DeleteInternetGatewayCommandInput,
-  DeleteNatGatewayCommandInput,
-  DeleteNatGatewayCommandOutput,
-  DescribeInternetGatewaysCommandInput,
-  DescribeInternetGatewaysCommandOutput,
-  DescribeNatGatewaysCommandInput,
-  DescribeNatGatewaysCommandOutput,
-  DetachInternetGatewayCommandInput,
-  InternetGateway as ShownInternetGateway,
-} from "@aws-sdk/client-ec2";
+import type { InternetGateway as ShownInternetGateway } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { releaseInterfaces } from "./interfaces.ts";
 import { chosen, dateOf, filtered, notFound, paged } from "./listing.ts";
-import { ec2Slice, type InternetGateway } from "./slice.ts";
+import { type Ec2Operations, ec2Slice, type InternetGateway } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 
 /** A NAT gateway that is gone can be seen for an hour. */
@@ -37,10 +24,7 @@ export function settleGateways(call: Call): void {
 }
 
 export const gatewayOperations = {
-  DescribeInternetGateways(
-    input: DescribeInternetGatewaysCommandInput,
-    call: Call,
-  ): Partial<DescribeInternetGatewaysCommandOutput> {
+  DescribeInternetGateways(input, call) {
     const all = chosen(Object.values(ec2Slice(call).internetGateways), input.InternetGatewayIds, missing);
     const matching = filtered(call, all, input.Filters, {
       "attachment.state": ({ vpcId }) => vpcId && "available",
@@ -52,10 +36,7 @@ export const gatewayOperations = {
     return { InternetGateways: items.map((each) => shown(call, each)), NextToken: nextToken };
   },
 
-  CreateInternetGateway(
-    input: CreateInternetGatewayCommandInput,
-    call: Call,
-  ): Partial<CreateInternetGatewayCommandOutput> {
+  CreateInternetGateway(input, call) {
     const { internetGateways } = ec2Slice(call);
     const tags = specifiedTags(input.TagSpecifications, ["internet-gateway"])("internet-gateway");
     const id = call.id("igw-");
@@ -64,7 +45,7 @@ export const gatewayOperations = {
     return { InternetGateway: shown(call, internetGateways[id]) };
   },
 
-  AttachInternetGateway({ InternetGatewayId, VpcId = "" }: AttachInternetGatewayCommandInput, call: Call) {
+  AttachInternetGateway({ InternetGatewayId, VpcId = "" }, call) {
     const { internetGateways, vpcs } = ec2Slice(call);
     const gateway = mustFind(call, InternetGatewayId);
     if (!(VpcId in vpcs)) throw notFound("InvalidVpcID.NotFound", "vpc ID")([VpcId]);
@@ -76,7 +57,7 @@ export const gatewayOperations = {
     gateway.vpcId = VpcId;
   },
 
-  DetachInternetGateway({ InternetGatewayId, VpcId = "" }: DetachInternetGatewayCommandInput, call: Call) {
+  DetachInternetGateway({ InternetGatewayId, VpcId = "" }, call) {
     const { interfaces, subnets } = ec2Slice(call);
     const gateway = mustFind(call, InternetGatewayId);
     if (gateway.vpcId !== VpcId) {
@@ -93,7 +74,7 @@ export const gatewayOperations = {
     gateway.vpcId = undefined;
   },
 
-  DeleteInternetGateway({ InternetGatewayId }: DeleteInternetGatewayCommandInput, call: Call) {
+  DeleteInternetGateway({ InternetGatewayId }, call) {
     const { internetGateways, tags } = ec2Slice(call);
     const { id, vpcId } = mustFind(call, InternetGatewayId);
     if (vpcId !== undefined) {
@@ -103,7 +84,7 @@ export const gatewayOperations = {
     delete tags[id];
   },
 
-  DescribeNatGateways(input: DescribeNatGatewaysCommandInput, call: Call): Partial<DescribeNatGatewaysCommandOutput> {
+  DescribeNatGateways(input, call) {
     const { interfaces, natGateways } = ec2Slice(call);
     const all = chosen(Object.values(natGateways), input.NatGatewayIds, ([id]) => natMissing(id));
     const matching = filtered(call, all, input.Filter, {
@@ -136,10 +117,7 @@ export const gatewayOperations = {
     };
   },
 
-  DeleteNatGateway(
-    { NatGatewayId = "" }: DeleteNatGatewayCommandInput,
-    call: Call,
-  ): Partial<DeleteNatGatewayCommandOutput> {
+  DeleteNatGateway({ NatGatewayId = "" }, call) {
     const gateway = ec2Slice(call).natGateways[NatGatewayId];
     if (gateway === undefined) throw natMissing(NatGatewayId);
     if (gateway.state === "available") {
@@ -148,7 +126,7 @@ export const gatewayOperations = {
     }
     return { NatGatewayId };
   },
-};
+} satisfies Ec2Operations;
 
 const missing = notFound("InvalidInternetGatewayID.NotFound", "internetGateway ID");
 

@@ -1,21 +1,8 @@
-import type {
-  CreateImageCommandInput,
-  CreateImageCommandOutput,
-  DeregisterImageCommandInput,
-  DeregisterImageCommandOutput,
-  DescribeImagesCommandInput,
-  DescribeImagesCommandOutput,
-  DisableImageCommandInput,
-  DisableImageCommandOutput,
-  EbsBlockDevice,
-  Image,
-  ImageState,
-  VolumeType,
-} from "@aws-sdk/client-ec2";
+import type { EbsBlockDevice, Image, ImageState, VolumeType } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { type BaseImage, ecsImages } from "./base-images.ts";
 import { chosen, dateOf, filtered, paged, soon, visible } from "./listing.ts";
-import { type BlockDevice, ec2Slice, type OwnImage } from "./slice.ts";
+import { type BlockDevice, type Ec2Operations, ec2Slice, type OwnImage } from "./slice.ts";
 import { deleteSnapshot, startSnapshot } from "./snapshots.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 
@@ -108,7 +95,7 @@ function snapshotsOf({ devices }: OwnImage): string[] {
 }
 
 export const imageOperations = {
-  DescribeImages(input: DescribeImagesCommandInput, call: Call): Partial<DescribeImagesCommandOutput> {
+  DescribeImages(input, call) {
     const owns = visible(call, Object.values(ec2Slice(call).images));
     const gone = owns.find(({ id, state }) => state === "deregistered" && input.ImageIds?.includes(id));
     if (gone !== undefined) throw unavailable(gone.id);
@@ -152,7 +139,7 @@ export const imageOperations = {
     return { Images: items.map((each) => described(call, each)), NextToken: nextToken };
   },
 
-  CreateImage(input: CreateImageCommandInput, call: Call): Partial<CreateImageCommandOutput> {
+  CreateImage(input, call) {
     const { InstanceId = "", Name: name = "", Description: description = "", NoReboot = false } = input;
     const slice = ec2Slice(call);
     const instance = slice.instances[InstanceId];
@@ -221,7 +208,7 @@ export const imageOperations = {
     return { ImageId: id };
   },
 
-  DisableImage({ ImageId: id = "" }: DisableImageCommandInput, call: Call): Partial<DisableImageCommandOutput> {
+  DisableImage({ ImageId: id = "" }, call) {
     const own = ec2Slice(call).images[id];
     if (own === undefined) throw missing([id]);
     if (own.state !== "available" && own.state !== "disabled") throw unavailable(id);
@@ -229,10 +216,7 @@ export const imageOperations = {
     return { Return: true };
   },
 
-  DeregisterImage(
-    { ImageId: id = "", DeleteAssociatedSnapshots = false }: DeregisterImageCommandInput,
-    call: Call,
-  ): Partial<DeregisterImageCommandOutput> {
+  DeregisterImage({ ImageId: id = "", DeleteAssociatedSnapshots = false }, call) {
     const { images, tags } = ec2Slice(call);
     const found = image(call, id);
     if (found === undefined) throw missing([id]);
@@ -250,7 +234,7 @@ export const imageOperations = {
       : undefined;
     return { Return: true, DeleteSnapshotResults: results };
   },
-};
+} satisfies Ec2Operations;
 
 function fromOwn({ account }: Call, own: OwnImage): AnyImage {
   return { ...own, ownerId: account, publishedByAmazon: false, own };

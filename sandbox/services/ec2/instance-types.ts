@@ -1,16 +1,9 @@
-import type {
-  _InstanceType,
-  ArchitectureType,
-  DescribeInstanceTypeOfferingsCommandInput,
-  DescribeInstanceTypeOfferingsCommandOutput,
-  DescribeInstanceTypesCommandInput,
-  DescribeInstanceTypesCommandOutput,
-  InstanceTypeInfo,
-} from "@aws-sdk/client-ec2";
+import type { _InstanceType, ArchitectureType, InstanceTypeInfo } from "@aws-sdk/client-ec2";
 import { isLocalZone, zonesOf } from "../../partition.ts";
-import { type Call, Refusal } from "../../service.ts";
+import { Refusal } from "../../service.ts";
 import { chosen, filtered, paged } from "./listing.ts";
 import { enabledZones, zoneIdOf } from "./regions.ts";
+import type { Ec2Operations } from "./slice.ts";
 
 /** What the sandbox knows of an instance type; the numbers are AWS's. */
 export interface InstanceTypeFacts {
@@ -203,10 +196,7 @@ function burstableTypesOf(family: string): InstanceTypeFacts[] {
 }
 
 export const instanceTypeOperations = {
-  DescribeInstanceTypes(
-    input: DescribeInstanceTypesCommandInput,
-    call: Call,
-  ): Partial<DescribeInstanceTypesCommandOutput> {
+  DescribeInstanceTypes(input, call) {
     const all = chosen([...TYPES.values()], input.InstanceTypes, (names) => {
       const words = `The following supplied instance types do not exist: [${names.join(", ")}]`;
       return new Refusal("InvalidInstanceType", words);
@@ -227,10 +217,7 @@ export const instanceTypeOperations = {
     return { InstanceTypes: items.map(described), NextToken: nextToken };
   },
 
-  DescribeInstanceTypeOfferings(
-    input: DescribeInstanceTypeOfferingsCommandInput,
-    call: Call,
-  ): Partial<DescribeInstanceTypeOfferingsCommandOutput> {
+  DescribeInstanceTypeOfferings(input, call) {
     const locationType = input.LocationType ?? "region";
     const zones = enabledZones(call);
     const offered = [...TYPES.keys()].flatMap((type) => {
@@ -253,7 +240,7 @@ export const instanceTypeOperations = {
       NextToken: nextToken,
     };
   },
-};
+} satisfies Ec2Operations;
 
 function described({
   id,

@@ -1,22 +1,5 @@
 import { createHash } from "node:crypto";
-import type {
-  Instance as DescribedInstance,
-  DescribeInstanceAttributeCommandInput,
-  DescribeInstanceAttributeCommandOutput,
-  DescribeInstanceStatusCommandInput,
-  DescribeInstanceStatusCommandOutput,
-  DescribeInstancesCommandInput,
-  DescribeInstancesCommandOutput,
-  GetConsoleOutputCommandInput,
-  GetConsoleOutputCommandOutput,
-  ModifyInstanceAttributeCommandInput,
-  RebootInstancesCommandInput,
-  RunInstancesCommandInput,
-  RunInstancesCommandOutput,
-  StartInstancesCommandInput,
-  StopInstancesCommandInput,
-  TerminateInstancesCommandInput,
-} from "@aws-sdk/client-ec2";
+import type { Instance as DescribedInstance } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { consoleOutput } from "./console-output.ts";
 import { image } from "./images.ts";
@@ -24,7 +7,7 @@ import { found, instanceMissing, isSeen, reboot, start, stop, terminate } from "
 import { runInstances } from "./launch.ts";
 import { chosen, dateOf, filtered, paged } from "./listing.ts";
 import { zoneIdOf } from "./regions.ts";
-import { ec2Slice, type Instance, type InstanceState } from "./slice.ts";
+import { type Ec2Operations, ec2Slice, type Instance, type InstanceState } from "./slice.ts";
 import { tagListOf } from "./tags.ts";
 import { onceForToken } from "./tokens.ts";
 
@@ -42,7 +25,7 @@ const CHECKED_MS = 120_000;
 const MOST_INSTANCES = 1000;
 
 export const instanceOperations = {
-  RunInstances(input: RunInstancesCommandInput, call: Call): Partial<RunInstancesCommandOutput> {
+  RunInstances(input, call) {
     const { MinCount = 1, MaxCount = 1 } = input;
     if (MinCount < 1 || MaxCount < MinCount || MaxCount > MOST_INSTANCES) {
       const words = `Value (${MinCount}) for parameter minCount is invalid. It must be 1 to maxCount.`;
@@ -61,7 +44,7 @@ export const instanceOperations = {
     };
   },
 
-  DescribeInstances(input: DescribeInstancesCommandInput, call: Call): Partial<DescribeInstancesCommandOutput> {
+  DescribeInstances(input, call) {
     if (input.InstanceIds?.length && input.MaxResults !== undefined) {
       const words = "The parameter instancesSet cannot be used with the parameter maxResults";
       throw new Refusal("InvalidParameterCombination", words);
@@ -106,10 +89,7 @@ export const instanceOperations = {
     };
   },
 
-  DescribeInstanceStatus(
-    input: DescribeInstanceStatusCommandInput,
-    call: Call,
-  ): Partial<DescribeInstanceStatusCommandOutput> {
+  DescribeInstanceStatus(input, call) {
     const shown = seen(call, input.InstanceIds).filter(({ state }) => {
       return input.IncludeAllInstances || state === "running";
     });
@@ -148,7 +128,7 @@ export const instanceOperations = {
     };
   },
 
-  TerminateInstances({ InstanceIds = [] }: TerminateInstancesCommandInput, call: Call) {
+  TerminateInstances({ InstanceIds = [] }, call) {
     for (const { id, protectedFromTermination } of found(call, InstanceIds)) {
       if (!protectedFromTermination) continue;
       const words =
@@ -159,22 +139,19 @@ export const instanceOperations = {
     return { TerminatingInstances: changes(call, InstanceIds, () => terminate(call, InstanceIds)) };
   },
 
-  StopInstances: ({ InstanceIds = [] }: StopInstancesCommandInput, call: Call) => ({
+  StopInstances: ({ InstanceIds = [] }, call) => ({
     StoppingInstances: changes(call, InstanceIds, () => stop(call, InstanceIds)),
   }),
 
-  StartInstances: ({ InstanceIds = [] }: StartInstancesCommandInput, call: Call) => ({
+  StartInstances: ({ InstanceIds = [] }, call) => ({
     StartingInstances: changes(call, InstanceIds, () => start(call, InstanceIds)),
   }),
 
-  RebootInstances({ InstanceIds = [] }: RebootInstancesCommandInput, call: Call) {
+  RebootInstances({ InstanceIds = [] }, call) {
     reboot(call, InstanceIds);
   },
 
-  GetConsoleOutput(
-    { InstanceId = "" }: GetConsoleOutputCommandInput,
-    call: Call,
-  ): Partial<GetConsoleOutputCommandOutput> {
+  GetConsoleOutput({ InstanceId = "" }, call) {
     const [instance] = found(call, [InstanceId]);
     const text = consoleOutput(call, instance!, image(call, instance!.imageId));
     return {
@@ -184,10 +161,7 @@ export const instanceOperations = {
     };
   },
 
-  DescribeInstanceAttribute(
-    { InstanceId = "", Attribute }: DescribeInstanceAttributeCommandInput,
-    call: Call,
-  ): Partial<DescribeInstanceAttributeCommandOutput> {
+  DescribeInstanceAttribute({ InstanceId = "", Attribute }, call) {
     const [instance] = found(call, [InstanceId]);
     const { type, shutdownBehavior, protectedFromTermination, userData, rootDevice, groupIds } = instance!;
     switch (Attribute) {
@@ -208,7 +182,7 @@ export const instanceOperations = {
     }
   },
 
-  ModifyInstanceAttribute(input: ModifyInstanceAttributeCommandInput, call: Call) {
+  ModifyInstanceAttribute(input, call) {
     const { InstanceId = "", DisableApiTermination, InstanceInitiatedShutdownBehavior: behavior } = input;
     const [instance] = found(call, [InstanceId]);
     if (DisableApiTermination?.Value === undefined && behavior?.Value === undefined) {
@@ -221,7 +195,7 @@ export const instanceOperations = {
       shutdownBehavior: behavior?.Value === undefined ? instance!.shutdownBehavior : behaviorOf(behavior.Value),
     };
   },
-};
+} satisfies Ec2Operations;
 
 function behaviorOf(value: string): Instance["shutdownBehavior"] {
   if (value === "stop" || value === "terminate") return value;

@@ -1,12 +1,8 @@
-import type {
-  DescribeNetworkInterfacesCommandInput,
-  DescribeNetworkInterfacesCommandOutput,
-  NetworkInterfaceType,
-} from "@aws-sdk/client-ec2";
+import type { NetworkInterfaceType } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { addressIn, sizeOf } from "./cidr.ts";
 import { chosen, dateOf, filtered, notFound, paged } from "./listing.ts";
-import { ec2Slice, type Interface } from "./slice.ts";
+import { type Ec2Operations, ec2Slice, type Interface } from "./slice.ts";
 import { tagListOf } from "./tags.ts";
 
 /** The first four addresses of a subnet and its last are AWS's. */
@@ -74,10 +70,7 @@ function freeAddress(call: Call, subnetId: string): string {
 }
 
 export const interfaceOperations = {
-  DescribeNetworkInterfaces(
-    input: DescribeNetworkInterfacesCommandInput,
-    call: Call,
-  ): Partial<DescribeNetworkInterfacesCommandOutput> {
+  DescribeNetworkInterfaces(input, call) {
     const { interfaces, subnets, groups } = ec2Slice(call);
     const missing = notFound("InvalidNetworkInterfaceID.NotFound", "networkInterface ID");
     const all = chosen(Object.values(interfaces), input.NetworkInterfaceIds, missing);
@@ -132,4 +125,4 @@ export const interfaceOperations = {
       NextToken: nextToken,
     };
   },
-};
+} satisfies Ec2Operations;

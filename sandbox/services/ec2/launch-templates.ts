@@ -1,28 +1,14 @@
 import type {
-  CreateLaunchTemplateCommandInput,
-  CreateLaunchTemplateCommandOutput,
-  CreateLaunchTemplateVersionCommandInput,
-  CreateLaunchTemplateVersionCommandOutput,
-  DeleteLaunchTemplateCommandInput,
-  DeleteLaunchTemplateCommandOutput,
-  DeleteLaunchTemplateVersionsCommandInput,
-  DeleteLaunchTemplateVersionsCommandOutput,
   DeleteLaunchTemplateVersionsResponseErrorItem,
   DeleteLaunchTemplateVersionsResponseSuccessItem,
   LaunchTemplate as DescribedTemplate,
   LaunchTemplateVersion as DescribedVersion,
-  DescribeLaunchTemplatesCommandInput,
-  DescribeLaunchTemplatesCommandOutput,
-  DescribeLaunchTemplateVersionsCommandInput,
-  DescribeLaunchTemplateVersionsCommandOutput,
-  ModifyLaunchTemplateCommandInput,
-  ModifyLaunchTemplateCommandOutput,
   RequestLaunchTemplateData,
   ResponseLaunchTemplateData,
 } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { chosen, dateOf, filtered, paged, soon, visible } from "./listing.ts";
-import { ec2Slice, type LaunchTemplate, type TemplateVersion } from "./slice.ts";
+import { type Ec2Operations, ec2Slice, type LaunchTemplate, type TemplateVersion } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 import { onceForToken } from "./tokens.ts";
 import { checkUserData } from "./user-data.ts";
@@ -38,10 +24,7 @@ export function launchTemplateVersion(
 }
 
 export const launchTemplateOperations = {
-  CreateLaunchTemplate(
-    input: CreateLaunchTemplateCommandInput,
-    call: Call,
-  ): Partial<CreateLaunchTemplateCommandOutput> {
+  CreateLaunchTemplate(input, call) {
     const { LaunchTemplateName: name = "", VersionDescription, LaunchTemplateData: data = {} } = input;
     const slice = ec2Slice(call);
     const tags = specifiedTags(input.TagSpecifications, ["launch-template"])("launch-template");
@@ -72,10 +55,7 @@ export const launchTemplateOperations = {
     return { LaunchTemplate: described(call, mustFind(call, id, undefined)) };
   },
 
-  CreateLaunchTemplateVersion(
-    input: CreateLaunchTemplateVersionCommandInput,
-    call: Call,
-  ): Partial<CreateLaunchTemplateVersionCommandOutput> {
+  CreateLaunchTemplateVersion(input, call) {
     const template = mustFind(call, input.LaunchTemplateId, input.LaunchTemplateName);
     const [number = ""] = onceForToken(call, "CreateLaunchTemplateVersion", input, () => {
       const base = input.SourceVersion === undefined ? {} : versionOf(template, input.SourceVersion).data;
@@ -95,19 +75,13 @@ export const launchTemplateOperations = {
     return { LaunchTemplateVersion: describedVersion(call, template, versionOf(template, number)) };
   },
 
-  ModifyLaunchTemplate(
-    input: ModifyLaunchTemplateCommandInput,
-    call: Call,
-  ): Partial<ModifyLaunchTemplateCommandOutput> {
+  ModifyLaunchTemplate(input, call) {
     const template = mustFind(call, input.LaunchTemplateId, input.LaunchTemplateName);
     if (input.DefaultVersion !== undefined) template.defaultVersion = versionOf(template, input.DefaultVersion).number;
     return { LaunchTemplate: described(call, template) };
   },
 
-  DescribeLaunchTemplates(
-    input: DescribeLaunchTemplatesCommandInput,
-    call: Call,
-  ): Partial<DescribeLaunchTemplatesCommandOutput> {
+  DescribeLaunchTemplates(input, call) {
     const all = visible(call, Object.values(ec2Slice(call).templates));
     const byId = chosen(all, input.LaunchTemplateIds, ([id]) => idMissing(id));
     const lost = input.LaunchTemplateNames?.find((name) => !byId.some((template) => template.name === name));
@@ -121,10 +95,7 @@ export const launchTemplateOperations = {
     return { LaunchTemplates: items.map((template) => described(call, template)), NextToken: nextToken };
   },
 
-  DescribeLaunchTemplateVersions(
-    input: DescribeLaunchTemplateVersionsCommandInput,
-    call: Call,
-  ): Partial<DescribeLaunchTemplateVersionsCommandOutput> {
+  DescribeLaunchTemplateVersions(input, call) {
     const { LaunchTemplateId, LaunchTemplateName, Versions, MinVersion, MaxVersion } = input;
     const ofAll = LaunchTemplateId === undefined && LaunchTemplateName === undefined;
     if (ofAll && !Versions?.every((version) => version.startsWith("$"))) {
@@ -158,10 +129,7 @@ export const launchTemplateOperations = {
     };
   },
 
-  DeleteLaunchTemplate(
-    input: DeleteLaunchTemplateCommandInput,
-    call: Call,
-  ): Partial<DeleteLaunchTemplateCommandOutput> {
+  DeleteLaunchTemplate(input, call) {
     const slice = ec2Slice(call);
     const template = mustFind(call, input.LaunchTemplateId, input.LaunchTemplateName);
     const answer = { LaunchTemplate: described(call, template) };
@@ -170,10 +138,7 @@ export const launchTemplateOperations = {
     return answer;
   },
 
-  DeleteLaunchTemplateVersions(
-    input: DeleteLaunchTemplateVersionsCommandInput,
-    call: Call,
-  ): Partial<DeleteLaunchTemplateVersionsCommandOutput> {
+  DeleteLaunchTemplateVersions(input, call) {
     const template = mustFind(call, input.LaunchTemplateId, input.LaunchTemplateName);
     const { Versions: versions = [] } = input;
     if (versions.length > 200) {
@@ -200,7 +165,7 @@ export const launchTemplateOperations = {
       UnsuccessfullyDeletedLaunchTemplateVersions: failed,
     };
   },
-};
+} satisfies Ec2Operations;
 
 function mustFind(call: Call, id: string | undefined, name: string | undefined): LaunchTemplate {
   const { templates } = ec2Slice(call);

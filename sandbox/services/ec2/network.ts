@@ -1,24 +1,11 @@
-import type {
-  CreateSubnetCommandInput,
-  CreateSubnetCommandOutput,
-  DeleteSubnetCommandInput,
-  DescribeSubnetsCommandInput,
-  DescribeSubnetsCommandOutput,
-  DescribeVpcAttributeCommandInput,
-  DescribeVpcAttributeCommandOutput,
-  DescribeVpcsCommandInput,
-  DescribeVpcsCommandOutput,
-  ModifySubnetAttributeCommandInput,
-  Subnet as ShownSubnet,
-  VpcAttributeName,
-} from "@aws-sdk/client-ec2";
+import type { DescribeVpcAttributeCommandOutput, Subnet as ShownSubnet, VpcAttributeName } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { arnOf } from "./arn.ts";
 import { contains, isCidr, sizeOf } from "./cidr.ts";
 import { RESERVED } from "./interfaces.ts";
 import { chosen, filtered, notFound, paged } from "./listing.ts";
 import { enabledZones, zoneIdOf } from "./regions.ts";
-import { ec2Slice, type Subnet } from "./slice.ts";
+import { type Ec2Operations, ec2Slice, type Subnet } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 
 export function subnet(call: Call, id: string): Subnet | undefined {
@@ -42,7 +29,7 @@ const ATTRIBUTES: Readonly<Record<VpcAttributeName, keyof DescribeVpcAttributeCo
 };
 
 export const networkOperations = {
-  DescribeVpcs(input: DescribeVpcsCommandInput, call: Call): Partial<DescribeVpcsCommandOutput> {
+  DescribeVpcs(input, call) {
     const all = chosen(Object.values(ec2Slice(call).vpcs), input.VpcIds, notFound("InvalidVpcID.NotFound", "vpc ID"));
     const matching = filtered(call, all, input.Filters, {
       cidr: ({ cidr }) => cidr,
@@ -76,10 +63,7 @@ export const networkOperations = {
     };
   },
 
-  DescribeVpcAttribute(
-    { VpcId = "", Attribute }: DescribeVpcAttributeCommandInput,
-    call: Call,
-  ): Partial<DescribeVpcAttributeCommandOutput> {
+  DescribeVpcAttribute({ VpcId = "", Attribute }, call) {
     if (!(VpcId in ec2Slice(call).vpcs)) throw notFound("InvalidVpcID.NotFound", "vpc ID")([VpcId]);
     const member = Attribute && ATTRIBUTES[Attribute];
     if (member === undefined) {
@@ -88,7 +72,7 @@ export const networkOperations = {
     return { VpcId, [member]: { Value: Attribute !== "enableNetworkAddressUsageMetrics" } };
   },
 
-  DescribeSubnets(input: DescribeSubnetsCommandInput, call: Call): Partial<DescribeSubnetsCommandOutput> {
+  DescribeSubnets(input, call) {
     const missing = notFound("InvalidSubnetID.NotFound", "subnet ID");
     const all = chosen(Object.values(ec2Slice(call).subnets), input.SubnetIds, missing);
     const matching = filtered(call, all, input.Filters, {
@@ -111,7 +95,7 @@ export const networkOperations = {
     };
   },
 
-  CreateSubnet(input: CreateSubnetCommandInput, call: Call): Partial<CreateSubnetCommandOutput> {
+  CreateSubnet(input, call) {
     const slice = ec2Slice(call);
     const { VpcId: vpcId = "", CidrBlock: cidr = "" } = input;
     const vpc = slice.vpcs[vpcId];
@@ -140,7 +124,7 @@ export const networkOperations = {
     return { Subnet: shownSubnet(call, made) };
   },
 
-  DeleteSubnet({ SubnetId = "" }: DeleteSubnetCommandInput, call: Call) {
+  DeleteSubnet({ SubnetId = "" }, call) {
     const { interfaces, routeTables, subnets, tags } = ec2Slice(call);
     mustFindSubnet(call, SubnetId);
     if (Object.values(interfaces).some(({ subnetId }) => subnetId === SubnetId)) {
@@ -152,14 +136,14 @@ export const networkOperations = {
     delete tags[SubnetId];
   },
 
-  ModifySubnetAttribute({ SubnetId = "", MapPublicIpOnLaunch }: ModifySubnetAttributeCommandInput, call: Call) {
+  ModifySubnetAttribute({ SubnetId = "", MapPublicIpOnLaunch }, call) {
     const found = mustFindSubnet(call, SubnetId);
     if (MapPublicIpOnLaunch === undefined) {
       throw new Refusal("MissingParameter", "The request must contain the parameter mapPublicIpOnLaunch");
     }
     found.mapsPublicIp = MapPublicIpOnLaunch.Value ?? false;
   },
-};
+} satisfies Ec2Operations;
 
 export function mustFindSubnet(call: Call, id: string): Subnet {
   const found = subnet(call, id);

@@ -1,23 +1,13 @@
-import type {
-  AvailabilityZoneOptInStatus,
-  DescribeAvailabilityZonesCommandInput,
-  DescribeAvailabilityZonesCommandOutput,
-  DescribeRegionsCommandInput,
-  DescribeRegionsCommandOutput,
-  ModifyAvailabilityZoneGroupCommandInput,
-} from "@aws-sdk/client-ec2";
+import type { AvailabilityZoneOptInStatus } from "@aws-sdk/client-ec2";
 import { isLocalZone, localZonesOf, regionsBeside, zonesOf } from "../../partition.ts";
 import { type Call, Refusal } from "../../service.ts";
 import { chosen, filtered } from "./listing.ts";
-import { ec2Slice } from "./slice.ts";
+import { type Ec2Operations, ec2Slice } from "./slice.ts";
 
 const OPTED = "opt-in-not-required";
 
 export const regionOperations = {
-  DescribeRegions(
-    { RegionNames, Filters }: DescribeRegionsCommandInput,
-    call: Call,
-  ): Partial<DescribeRegionsCommandOutput> {
+  DescribeRegions({ RegionNames, Filters }, call) {
     const all = regionsBeside(call.region).map((id) => ({ id, endpoint: `ec2.${id}.${call.dnsSuffix}` }));
     const named = chosen(all, RegionNames, ([id]) => {
       return new Refusal("InvalidParameterValue", `Invalid region names: [${id}]`);
@@ -34,10 +24,7 @@ export const regionOperations = {
     };
   },
 
-  DescribeAvailabilityZones(
-    { ZoneNames, ZoneIds, Filters, AllAvailabilityZones }: DescribeAvailabilityZonesCommandInput,
-    call: Call,
-  ): Partial<DescribeAvailabilityZonesCommandOutput> {
+  DescribeAvailabilityZones({ ZoneNames, ZoneIds, Filters, AllAvailabilityZones }, call) {
     const enabled = new Set(enabledZones(call));
     const known = [...zonesOf(call.region), ...localZonesOf(call.region)];
     const all = known.map((id) => ({ id, zoneId: zoneIdOf(id) }));
@@ -74,7 +61,7 @@ export const regionOperations = {
     };
   },
 
-  ModifyAvailabilityZoneGroup({ GroupName = "", OptInStatus }: ModifyAvailabilityZoneGroupCommandInput, call: Call) {
+  ModifyAvailabilityZoneGroup({ GroupName = "", OptInStatus }, call) {
     if (!localZonesOf(call.region).some((zone) => groupOf(call, zone) === GroupName)) {
       throw new Refusal("InvalidParameterValue", `Value (${GroupName}) for parameter GroupName is invalid.`);
     }
@@ -85,7 +72,7 @@ export const regionOperations = {
     if (!zoneGroups.includes(GroupName)) zoneGroups.push(GroupName);
     return { Return: true };
   },
-};
+} satisfies Ec2Operations;
 
 /** The region's own zones, and the local ones that are switched on. */
 export function enabledZones(call: Call): readonly string[] {

@@ -1,15 +1,5 @@
 import type {
-  AssociateRouteTableCommandInput,
-  AssociateRouteTableCommandOutput,
   CreateRouteCommandInput,
-  CreateRouteTableCommandInput,
-  CreateRouteTableCommandOutput,
-  DeleteRouteCommandInput,
-  DeleteRouteTableCommandInput,
-  DescribeRouteTablesCommandInput,
-  DescribeRouteTablesCommandOutput,
-  DisassociateRouteTableCommandInput,
-  ReplaceRouteCommandInput,
   Route,
   RouteTableAssociation,
   RouteTable as ShownRouteTable,
@@ -19,7 +9,7 @@ import { isCidr } from "./cidr.ts";
 import { chosen, filtered, notFound, paged } from "./listing.ts";
 import { mustFindSubnet } from "./network.ts";
 import { prefixListId, serviceOf } from "./service-names.ts";
-import { ec2Slice, type RouteTable, type Subnet } from "./slice.ts";
+import { type Ec2Operations, ec2Slice, type RouteTable, type Subnet } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 
 /** The table that says where a subnet's traffic goes. */
@@ -36,7 +26,7 @@ export function isBlackhole(call: Call, { vpcId }: RouteTable, target: string): 
 }
 
 export const routeTableOperations = {
-  DescribeRouteTables(input: DescribeRouteTablesCommandInput, call: Call): Partial<DescribeRouteTablesCommandOutput> {
+  DescribeRouteTables(input, call) {
     const { routeTables } = ec2Slice(call);
     const missing = notFound("InvalidRouteTableID.NotFound", "routeTable ID");
     const all = chosen(Object.values(routeTables), input.RouteTableIds, missing);
@@ -60,7 +50,7 @@ export const routeTableOperations = {
     return { RouteTables: items.map((table) => shown(call, table)), NextToken: nextToken };
   },
 
-  CreateRouteTable(input: CreateRouteTableCommandInput, call: Call): Partial<CreateRouteTableCommandOutput> {
+  CreateRouteTable(input, call) {
     const { vpcs, routeTables } = ec2Slice(call);
     const { VpcId: vpcId = "" } = input;
     if (!(vpcId in vpcs)) throw notFound("InvalidVpcID.NotFound", "vpc ID")([vpcId]);
@@ -71,7 +61,7 @@ export const routeTableOperations = {
     return { RouteTable: shown(call, routeTables[id]) };
   },
 
-  DeleteRouteTable({ RouteTableId }: DeleteRouteTableCommandInput, call: Call) {
+  DeleteRouteTable({ RouteTableId }, call) {
     const { routeTables, tags } = ec2Slice(call);
     const { id, main, associations } = mustFind(call, RouteTableId);
     if (main || Object.keys(associations).length > 0) {
@@ -81,10 +71,7 @@ export const routeTableOperations = {
     delete tags[id];
   },
 
-  AssociateRouteTable(
-    { RouteTableId, SubnetId = "" }: AssociateRouteTableCommandInput,
-    call: Call,
-  ): Partial<AssociateRouteTableCommandOutput> {
+  AssociateRouteTable({ RouteTableId, SubnetId = "" }, call) {
     const table = mustFind(call, RouteTableId);
     const { vpcId } = mustFindSubnet(call, SubnetId);
     if (vpcId !== table.vpcId) {
@@ -100,7 +87,7 @@ export const routeTableOperations = {
     return { AssociationId: id, AssociationState: { State: "associated" } };
   },
 
-  DisassociateRouteTable({ AssociationId = "" }: DisassociateRouteTableCommandInput, call: Call) {
+  DisassociateRouteTable({ AssociationId = "" }, call) {
     for (const table of Object.values(ec2Slice(call).routeTables)) {
       const [subnetId] = Object.entries(table.associations).find(([, id]) => id === AssociationId) ?? [];
       if (subnetId !== undefined) {
@@ -115,7 +102,7 @@ export const routeTableOperations = {
     throw notFound("InvalidAssociationID.NotFound", "association ID")([AssociationId]);
   },
 
-  CreateRoute(input: CreateRouteCommandInput, call: Call) {
+  CreateRoute(input, call) {
     const table = mustFind(call, input.RouteTableId);
     const destination = destinationOf(input.DestinationCidrBlock);
     if (destination in table.routes || destination === ec2Slice(call).vpcs[table.vpcId]?.cidr) {
@@ -125,20 +112,20 @@ export const routeTableOperations = {
     return { Return: true };
   },
 
-  ReplaceRoute(input: ReplaceRouteCommandInput, call: Call) {
+  ReplaceRoute(input, call) {
     const table = mustFind(call, input.RouteTableId);
     const destination = destinationOf(input.DestinationCidrBlock);
     mustRoute(table, destination);
     table.routes[destination] = targetOf(call, table, input);
   },
 
-  DeleteRoute(input: DeleteRouteCommandInput, call: Call) {
+  DeleteRoute(input, call) {
     const table = mustFind(call, input.RouteTableId);
     const destination = destinationOf(input.DestinationCidrBlock);
     mustRoute(table, destination);
     delete table.routes[destination];
   },
-};
+} satisfies Ec2Operations;
 
 function mustFind(call: Call, id = ""): RouteTable {
   const table = ec2Slice(call).routeTables[id];

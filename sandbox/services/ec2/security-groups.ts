@@ -1,16 +1,5 @@
 import type {
-  AuthorizeSecurityGroupEgressCommandInput,
   AuthorizeSecurityGroupIngressCommandInput,
-  AuthorizeSecurityGroupIngressCommandOutput,
-  CreateSecurityGroupCommandInput,
-  CreateSecurityGroupCommandOutput,
-  DeleteSecurityGroupCommandInput,
-  DeleteSecurityGroupCommandOutput,
-  DescribeSecurityGroupRulesCommandInput,
-  DescribeSecurityGroupRulesCommandOutput,
-  DescribeSecurityGroupsCommandInput,
-  DescribeSecurityGroupsCommandOutput,
-  RevokeSecurityGroupEgressCommandInput,
   RevokeSecurityGroupIngressCommandInput,
 } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
@@ -27,14 +16,11 @@ import {
   sameRule,
   wantedRules,
 } from "./rules.ts";
-import { ec2Slice, type Rule, type SecurityGroup } from "./slice.ts";
+import { type Ec2Operations, ec2Slice, type Rule, type SecurityGroup } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 
 export const securityGroupOperations = {
-  CreateSecurityGroup(
-    { GroupName: name = "", Description: description = "", VpcId, TagSpecifications }: CreateSecurityGroupCommandInput,
-    call: Call,
-  ): Partial<CreateSecurityGroupCommandOutput> {
+  CreateSecurityGroup({ GroupName: name = "", Description: description = "", VpcId, TagSpecifications }, call) {
     const slice = ec2Slice(call);
     const vpc = VpcId === undefined ? Object.values(slice.vpcs).find(({ isDefault }) => isDefault) : slice.vpcs[VpcId];
     if (vpc === undefined) throw new Refusal("InvalidVpcID.NotFound", `The vpc ID '${VpcId}' does not exist`);
@@ -61,10 +47,7 @@ export const securityGroupOperations = {
     };
   },
 
-  DescribeSecurityGroups(
-    input: DescribeSecurityGroupsCommandInput,
-    call: Call,
-  ): Partial<DescribeSecurityGroupsCommandOutput> {
+  DescribeSecurityGroups(input, call) {
     const slice = ec2Slice(call);
     const byId = chosen(visible(call, Object.values(slice.groups)), input.GroupIds, groupMissing);
     const named = byId.filter(({ name, vpcId }) => {
@@ -106,10 +89,7 @@ export const securityGroupOperations = {
     };
   },
 
-  DescribeSecurityGroupRules(
-    input: DescribeSecurityGroupRulesCommandInput,
-    call: Call,
-  ): Partial<DescribeSecurityGroupRulesCommandOutput> {
+  DescribeSecurityGroupRules(input, call) {
     const all = chosen(Object.values(ec2Slice(call).rules), input.SecurityGroupRuleIds, ([id]) => {
       return new Refusal("InvalidSecurityGroupRuleId.NotFound", `The security group rule ID '${id}' does not exist`);
     });
@@ -121,17 +101,12 @@ export const securityGroupOperations = {
     return { SecurityGroupRules: items.map((rule) => describedRule(call, rule)), NextToken: nextToken };
   },
 
-  AuthorizeSecurityGroupIngress: (input: AuthorizeSecurityGroupIngressCommandInput, call: Call) =>
-    authorize(input, call, false),
-  AuthorizeSecurityGroupEgress: (input: AuthorizeSecurityGroupEgressCommandInput, call: Call) =>
-    authorize(input, call, true),
-  RevokeSecurityGroupIngress: (input: RevokeSecurityGroupIngressCommandInput, call: Call) => revoke(input, call, false),
-  RevokeSecurityGroupEgress: (input: RevokeSecurityGroupEgressCommandInput, call: Call) => revoke(input, call, true),
+  AuthorizeSecurityGroupIngress: (input, call) => authorize(input, call, false),
+  AuthorizeSecurityGroupEgress: (input, call) => authorize(input, call, true),
+  RevokeSecurityGroupIngress: (input, call) => revoke(input, call, false),
+  RevokeSecurityGroupEgress: (input, call) => revoke(input, call, true),
 
-  DeleteSecurityGroup(
-    { GroupId, GroupName }: DeleteSecurityGroupCommandInput,
-    call: Call,
-  ): Partial<DeleteSecurityGroupCommandOutput> {
+  DeleteSecurityGroup({ GroupId, GroupName }, call) {
     const slice = ec2Slice(call);
     const { id, name } = mustFindGroup(call, GroupId, GroupName);
     if (name === "default") {
@@ -147,13 +122,9 @@ export const securityGroupOperations = {
     delete slice.tags[id];
     return { Return: true, GroupId: id };
   },
-};
+} satisfies Ec2Operations;
 
-function authorize(
-  input: AuthorizeSecurityGroupIngressCommandInput,
-  call: Call,
-  egress: boolean,
-): Partial<AuthorizeSecurityGroupIngressCommandOutput> {
+function authorize(input: AuthorizeSecurityGroupIngressCommandInput, call: Call, egress: boolean) {
   const { id: groupId } = mustFindGroup(call, input.GroupId, input.GroupName);
   const tags = specifiedTags(input.TagSpecifications, ["security-group-rule"])("security-group-rule");
   const added = wantedRules(input, call).map((rule) => {

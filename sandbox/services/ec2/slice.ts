@@ -1,6 +1,9 @@
 import type { RequestLaunchTemplateData } from "@aws-sdk/client-ec2";
 import { zonesOf } from "../../partition.ts";
 import type { Call } from "../../service.ts";
+import type { Operations } from "../operations.ts";
+
+export type Ec2Operations = Operations<typeof import("@aws-sdk/client-ec2")>;
 
 /** EC2's part of the world, for one region. Times are virtual milliseconds since the epoch. */
 export interface Ec2Slice {

@@ -1,12 +1,7 @@
-import type {
-  DeleteSnapshotCommandInput,
-  DescribeSnapshotsCommandInput,
-  DescribeSnapshotsCommandOutput,
-} from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { ecsImages } from "./base-images.ts";
 import { chosen, dateOf, filtered, paged, visible } from "./listing.ts";
-import { ec2Slice, type Snapshot, type Volume } from "./slice.ts";
+import { type Ec2Operations, ec2Slice, type Snapshot, type Volume } from "./slice.ts";
 import { setTags, tagListOf } from "./tags.ts";
 
 /** A snapshot that is pending until the image it belongs to says otherwise. */
@@ -48,7 +43,7 @@ function imageOf(call: Call, snapshotId: string): string | undefined {
 }
 
 export const snapshotOperations = {
-  DescribeSnapshots(input: DescribeSnapshotsCommandInput, call: Call): Partial<DescribeSnapshotsCommandOutput> {
+  DescribeSnapshots(input, call) {
     const own = visible(call, Object.values(ec2Slice(call).snapshots));
     const all = [...own.map((snapshot) => ({ ...snapshot, ownerId: call.account })), ...baseSnapshots(call)];
     const owned = chosen(all, input.SnapshotIds, ([id]) => missing(id)).filter(({ ownerId }) => {
@@ -88,12 +83,12 @@ export const snapshotOperations = {
     };
   },
 
-  DeleteSnapshot({ SnapshotId: id = "" }: DeleteSnapshotCommandInput, call: Call) {
+  DeleteSnapshot({ SnapshotId: id = "" }, call) {
     if (!(id in ec2Slice(call).snapshots)) throw missing(id);
     if (deleteSnapshot(call, id)) return;
     throw new Refusal("InvalidSnapshot.InUse", `The snapshot ${id} is currently in use by ${imageOf(call, id)}`);
   },
-};
+} satisfies Ec2Operations;
 
 function baseSnapshots(call: Call): (Snapshot & { readonly ownerId: string })[] {
   return ecsImages(call).flatMap(({ id, devices, ownerId, publishedAt }) =>

@@ -1,15 +1,7 @@
-import type {
-  CreateTagsCommandInput,
-  DeleteTagsCommandInput,
-  DescribeTagsCommandInput,
-  DescribeTagsCommandOutput,
-  ResourceType,
-  Tag,
-  TagSpecification,
-} from "@aws-sdk/client-ec2";
+import type { ResourceType, Tag, TagSpecification } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { filtered, paged } from "./listing.ts";
-import { type Ec2Slice, ec2Slice } from "./slice.ts";
+import { type Ec2Operations, type Ec2Slice, ec2Slice } from "./slice.ts";
 
 const MOST_TAGS = 50;
 
@@ -174,13 +166,13 @@ function mustExist(slice: Ec2Slice, ids: readonly string[]): void {
 }
 
 export const tagOperations = {
-  CreateTags({ Resources = [], Tags = [] }: CreateTagsCommandInput, call: Call) {
+  CreateTags({ Resources = [], Tags = [] }, call) {
     mustExist(ec2Slice(call), Resources);
     const tags = checked(Tags);
     for (const id of Resources) setTags(call, id, tags);
   },
 
-  DeleteTags({ Resources = [], Tags }: DeleteTagsCommandInput, call: Call) {
+  DeleteTags({ Resources = [], Tags }, call) {
     const slice = ec2Slice(call);
     mustExist(slice, Resources);
     for (const id of Resources) {
@@ -192,7 +184,7 @@ export const tagOperations = {
     }
   },
 
-  DescribeTags(input: DescribeTagsCommandInput, call: Call): Partial<DescribeTagsCommandOutput> {
+  DescribeTags(input, call) {
     const all = Object.entries(ec2Slice(call).tags).flatMap(([resourceId, tags]) =>
       Object.entries(tags).map(([key, value]) => ({ id: `${resourceId} ${key}`, resourceId, key, value })),
     );
@@ -213,4 +205,4 @@ export const tagOperations = {
       NextToken: nextToken,
     };
   },
-};
+} satisfies Ec2Operations;

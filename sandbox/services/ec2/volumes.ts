@@ -1,15 +1,9 @@
-import type {
-  BlockDeviceMapping,
-  DeleteVolumeCommandInput,
-  DescribeVolumesCommandInput,
-  DescribeVolumesCommandOutput,
-  VolumeType,
-} from "@aws-sdk/client-ec2";
+import type { BlockDeviceMapping, VolumeType } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { diskKeyOf } from "./disk-key.ts";
 import type { AnyImage } from "./images.ts";
 import { chosen, dateOf, filtered, paged } from "./listing.ts";
-import { type BlockDevice, ec2Slice, type Instance, type Volume } from "./slice.ts";
+import { type BlockDevice, type Ec2Operations, ec2Slice, type Instance, type Volume } from "./slice.ts";
 import { setTags, tagListOf } from "./tags.ts";
 
 /** gp3's floor comes free; every other type has none of its own. */
@@ -127,7 +121,7 @@ export function releaseVolumes(call: Call, { devices }: Instance): void {
 }
 
 export const volumeOperations = {
-  DescribeVolumes(input: DescribeVolumesCommandInput, call: Call): Partial<DescribeVolumesCommandOutput> {
+  DescribeVolumes(input, call) {
     const all = chosen(Object.values(ec2Slice(call).volumes), input.VolumeIds, ([id]) => missing(id));
     const matching = filtered(call, all, input.Filters, {
       "attachment.delete-on-termination": ({ attachedTo }) => attachedTo?.goesToo,
@@ -175,7 +169,7 @@ export const volumeOperations = {
     };
   },
 
-  DeleteVolume({ VolumeId: id = "" }: DeleteVolumeCommandInput, call: Call) {
+  DeleteVolume({ VolumeId: id = "" }, call) {
     const { volumes, tags } = ec2Slice(call);
     const volume = volumes[id];
     if (volume === undefined) throw missing(id);
@@ -185,7 +179,7 @@ export const volumeOperations = {
     delete volumes[id];
     delete tags[id];
   },
-};
+} satisfies Ec2Operations;
 
 function stateOf({ attachedTo }: Volume): "in-use" | "available" {
   return attachedTo === undefined ? "available" : "in-use";

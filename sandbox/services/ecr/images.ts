@@ -1,148 +1,133 @@
-import type {
-  BatchDeleteImageCommandInput,
-  BatchDeleteImageCommandOutput,
-  BatchGetImageCommandInput,
-  BatchGetImageCommandOutput,
-  DescribeImageScanFindingsCommandInput,
-  DescribeImageScanFindingsCommandOutput,
-  DescribeImagesCommandInput,
-  DescribeImagesCommandOutput,
-  ImageDetail,
-  ImageFailure,
-  ImageIdentifier,
-  ListImagesCommandInput,
-  ListImagesCommandOutput,
-  PutImageCommandInput,
-  PutImageCommandOutput,
-  StartImageScanCommandInput,
-  StartImageScanCommandOutput,
-} from "@aws-sdk/client-ecr";
+import type { ImageDetail, ImageFailure, ImageIdentifier } from "@aws-sdk/client-ecr";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
-import { type ImageState, listed, pushImage, type RepositoryState, repositoryOf, sha256 } from "./state.ts";
+import {
+  type EcrOperations,
+  type ImageState,
+  listed,
+  pushImage,
+  type RepositoryState,
+  repositoryOf,
+  sha256,
+} from "./state.ts";
 
 interface TagFilter {
   readonly tagStatus?: "TAGGED" | "UNTAGGED" | "ANY" | undefined;
 }
 
-export function describeImages(input: DescribeImagesCommandInput, call: Call): Answer<DescribeImagesCommandOutput> {
-  const repository = repositoryOf(call, input);
-  const images = input.imageIds
-    ? [...new Set(input.imageIds.map((id) => imageOf(call, repository, id)))]
-    : Object.values(repository.images).filter(fitting(input.filter));
-  const { items, paging } = listed(call, input, images, ({ digest }) => digest);
-  return { imageDetails: items.map((image) => detail(call, repository, image)), ...paging };
-}
+export const imageOperations = {
+  DescribeImages(input, call) {
+    const repository = repositoryOf(call, input);
+    const images = input.imageIds
+      ? [...new Set(input.imageIds.map((id) => imageOf(call, repository, id)))]
+      : Object.values(repository.images).filter(fitting(input.filter));
+    const { items, paging } = listed(call, input, images, ({ digest }) => digest);
+    return { imageDetails: items.map((image) => detail(call, repository, image)), ...paging };
+  },
 
-/** One entry for each tag, one for an image without tags. */
-export function listImages(input: ListImagesCommandInput, call: Call): Answer<ListImagesCommandOutput> {
-  const entries = Object.values(repositoryOf(call, input).images)
-    .filter(fitting(input.filter))
-    .flatMap(({ digest, tags }): ImageIdentifier[] =>
-      tags.length === 0 ? [{ imageDigest: digest }] : tags.map((imageTag) => ({ imageDigest: digest, imageTag })),
-    );
-  const keyOf = ({ imageDigest, imageTag }: ImageIdentifier) => `${imageDigest} ${imageTag ?? ""}`;
-  const { items, paging } = listed(call, input, entries, keyOf);
-  return { imageIds: items, ...paging };
-}
+  /** One entry for each tag, one for an image without tags. */
+  ListImages(input, call) {
+    const entries = Object.values(repositoryOf(call, input).images)
+      .filter(fitting(input.filter))
+      .flatMap(({ digest, tags }): ImageIdentifier[] =>
+        tags.length === 0 ? [{ imageDigest: digest }] : tags.map((imageTag) => ({ imageDigest: digest, imageTag })),
+      );
+    const keyOf = ({ imageDigest, imageTag }: ImageIdentifier) => `${imageDigest} ${imageTag ?? ""}`;
+    const { items, paging } = listed(call, input, entries, keyOf);
+    return { imageIds: items, ...paging };
+  },
 
-export function batchGetImage(input: BatchGetImageCommandInput, call: Call): Answer<BatchGetImageCommandOutput> {
-  const repository = repositoryOf(call, input);
-  const found = input.imageIds!.map((id) => ({ id, image: find(repository, id) }));
-  return {
-    images: found.flatMap(({ id, image }) => (image ? [wholeImage(call, repository, image, id.imageTag)] : [])),
-    failures: found.flatMap(({ id, image }) => (image ? [] : [failure(id)])),
-  };
-}
+  BatchGetImage(input, call) {
+    const repository = repositoryOf(call, input);
+    const found = input.imageIds!.map((id) => ({ id, image: find(repository, id) }));
+    return {
+      images: found.flatMap(({ id, image }) => (image ? [wholeImage(call, repository, image, id.imageTag)] : [])),
+      failures: found.flatMap(({ id, image }) => (image ? [] : [failure(id)])),
+    };
+  },
 
-/** By tag only the tag goes, unless it is the image's last; by digest the image with all its tags. */
-export function batchDeleteImage(
-  input: BatchDeleteImageCommandInput,
-  call: Call,
-): Answer<BatchDeleteImageCommandOutput> {
-  const repository = repositoryOf(call, input);
-  const deleted: ImageIdentifier[] = [];
-  const failures: ImageFailure[] = [];
-  for (const id of input.imageIds!) {
-    const image = find(repository, id);
-    if (image === undefined) {
-      failures.push(failure(id));
-      continue;
+  /** By tag only the tag goes, unless it is the image's last; by digest the image with all its tags. */
+  BatchDeleteImage(input, call) {
+    const repository = repositoryOf(call, input);
+    const deleted: ImageIdentifier[] = [];
+    const failures: ImageFailure[] = [];
+    for (const id of input.imageIds!) {
+      const image = find(repository, id);
+      if (image === undefined) {
+        failures.push(failure(id));
+        continue;
+      }
+      const { digest: imageDigest, tags } = image;
+      if (id.imageTag !== undefined) {
+        image.tags = tags.filter((tag) => tag !== id.imageTag);
+        deleted.push({ imageDigest, imageTag: id.imageTag });
+      } else {
+        image.tags = [];
+        deleted.push(...(tags.length > 0 ? tags.map((imageTag) => ({ imageDigest, imageTag })) : [{ imageDigest }]));
+      }
+      if (image.tags.length === 0) delete repository.images[imageDigest];
     }
-    const { digest: imageDigest, tags } = image;
-    if (id.imageTag !== undefined) {
-      image.tags = tags.filter((tag) => tag !== id.imageTag);
-      deleted.push({ imageDigest, imageTag: id.imageTag });
-    } else {
-      image.tags = [];
-      deleted.push(...(tags.length > 0 ? tags.map((imageTag) => ({ imageDigest, imageTag })) : [{ imageDigest }]));
+    return { imageIds: deleted, failures };
+  },
+
+  PutImage(input, call) {
+    const repository = repositoryOf(call, input);
+    const manifest = input.imageManifest!;
+    const mediaType = input.imageManifestMediaType ?? mediaTypeIn(manifest);
+    const digest = sha256(manifest);
+    if (input.imageDigest !== undefined && input.imageDigest !== digest) {
+      throw new Refusal(
+        "ImageDigestDoesNotMatchException",
+        `The specified image digest does not match the digest that Amazon ECR calculated for the image: ${digest}`,
+      );
     }
-    if (image.tags.length === 0) delete repository.images[imageDigest];
-  }
-  return { imageIds: deleted, failures };
-}
+    const sizeBytes = sizesIn(manifest);
+    const image = pushImage(call, { repository: repository.name, tag: input.imageTag, manifest, mediaType, sizeBytes });
+    return { image: wholeImage(call, repository, image, input.imageTag) };
+  },
 
-export function putImage(input: PutImageCommandInput, call: Call): Answer<PutImageCommandOutput> {
-  const repository = repositoryOf(call, input);
-  const manifest = input.imageManifest!;
-  const mediaType = input.imageManifestMediaType ?? mediaTypeIn(manifest);
-  const digest = sha256(manifest);
-  if (input.imageDigest !== undefined && input.imageDigest !== digest) {
-    throw new Refusal(
-      "ImageDigestDoesNotMatchException",
-      `The specified image digest does not match the digest that Amazon ECR calculated for the image: ${digest}`,
-    );
-  }
-  const sizeBytes = sizesIn(manifest);
-  const image = pushImage(call, { repository: repository.name, tag: input.imageTag, manifest, mediaType, sizeBytes });
-  return { image: wholeImage(call, repository, image, input.imageTag) };
-}
+  StartImageScan(input, call) {
+    const repository = repositoryOf(call, input);
+    const image = imageOf(call, repository, input.imageId!);
+    repository.images[image.digest] = {
+      ...image,
+      scannedFrom: call.now,
+      scannedAt: call.now + call.between(20_000, 60_000),
+    };
+    return {
+      registryId: call.account,
+      repositoryName: repository.name,
+      imageId: { ...input.imageId, imageDigest: image.digest },
+      imageScanStatus: { status: "IN_PROGRESS" },
+    };
+  },
 
-export function startImageScan(input: StartImageScanCommandInput, call: Call): Answer<StartImageScanCommandOutput> {
-  const repository = repositoryOf(call, input);
-  const image = imageOf(call, repository, input.imageId!);
-  repository.images[image.digest] = {
-    ...image,
-    scannedFrom: call.now,
-    scannedAt: call.now + call.between(20_000, 60_000),
-  };
-  return {
-    registryId: call.account,
-    repositoryName: repository.name,
-    imageId: { ...input.imageId, imageDigest: image.digest },
-    imageScanStatus: { status: "IN_PROGRESS" },
-  };
-}
-
-export function describeImageScanFindings(
-  input: DescribeImageScanFindingsCommandInput,
-  call: Call,
-): Answer<DescribeImageScanFindingsCommandOutput> {
-  const repository = repositoryOf(call, input);
-  const image = imageOf(call, repository, input.imageId!);
-  if (image.scannedAt === undefined) {
-    throw new Refusal(
-      "ScanNotFoundException",
-      `Image scan does not exist for the image with '${spelt(input.imageId!)}' in the repository with name ` +
-        `'${repository.name}' in the registry with id '${call.account}'`,
-    );
-  }
-  const done = call.now >= image.scannedAt;
-  return {
-    registryId: call.account,
-    repositoryName: repository.name,
-    imageId: { ...input.imageId, imageDigest: image.digest },
-    imageScanStatus: scanStatus(call, image),
-    ...(done && {
-      imageScanFindings: {
-        imageScanCompletedAt: new Date(image.scannedAt),
-        vulnerabilitySourceUpdatedAt: new Date(image.scannedAt),
-        findings: [],
-        findingSeverityCounts: {},
-      },
-    }),
-  };
-}
+  DescribeImageScanFindings(input, call) {
+    const repository = repositoryOf(call, input);
+    const image = imageOf(call, repository, input.imageId!);
+    if (image.scannedAt === undefined) {
+      throw new Refusal(
+        "ScanNotFoundException",
+        `Image scan does not exist for the image with '${spelt(input.imageId!)}' in the repository with name ` +
+          `'${repository.name}' in the registry with id '${call.account}'`,
+      );
+    }
+    const done = call.now >= image.scannedAt;
+    return {
+      registryId: call.account,
+      repositoryName: repository.name,
+      imageId: { ...input.imageId, imageDigest: image.digest },
+      imageScanStatus: scanStatus(call, image),
+      ...(done && {
+        imageScanFindings: {
+          imageScanCompletedAt: new Date(image.scannedAt),
+          vulnerabilitySourceUpdatedAt: new Date(image.scannedAt),
+          findings: [],
+          findingSeverityCounts: {},
+        },
+      }),
+    };
+  },
+} satisfies EcrOperations;
 
 function detail(call: Call, { name }: RepositoryState, image: ImageState): ImageDetail {
   const scanned = image.scannedAt !== undefined && call.now >= image.scannedAt;

@@ -1,14 +1,5 @@
-import type {
-  DeleteLifecyclePolicyCommandInput,
-  DeleteLifecyclePolicyCommandOutput,
-  GetLifecyclePolicyCommandInput,
-  GetLifecyclePolicyCommandOutput,
-  PutLifecyclePolicyCommandInput,
-  PutLifecyclePolicyCommandOutput,
-} from "@aws-sdk/client-ecr";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
-import { type ImageState, type RepositoryState, repositoriesOf, repositoryOf } from "./state.ts";
+import { type EcrOperations, type ImageState, type RepositoryState, repositoriesOf, repositoryOf } from "./state.ts";
 
 interface Selection {
   readonly tagStatus: "tagged" | "untagged" | "any";
@@ -28,46 +19,39 @@ interface Rule {
 
 const DAY_MS = 86_400_000;
 
-export function putLifecyclePolicy(
-  input: PutLifecyclePolicyCommandInput,
-  call: Call,
-): Answer<PutLifecyclePolicyCommandOutput> {
-  const repository = repositoryOf(call, input);
-  const rules = rulesIn(input.lifecyclePolicyText!);
-  // Kept in ECR's own spelling: no white space, members in its order.
-  const text = JSON.stringify({ rules: rules.map(spelt) });
-  repository.lifecycle = { text, appliedAt: call.now };
-  return { registryId: call.account, repositoryName: repository.name, lifecyclePolicyText: text };
-}
+export const lifecycleOperations = {
+  PutLifecyclePolicy(input, call) {
+    const repository = repositoryOf(call, input);
+    const rules = rulesIn(input.lifecyclePolicyText!);
+    // Kept in ECR's own spelling: no white space, members in its order.
+    const text = JSON.stringify({ rules: rules.map(spelt) });
+    repository.lifecycle = { text, appliedAt: call.now };
+    return { registryId: call.account, repositoryName: repository.name, lifecyclePolicyText: text };
+  },
 
-export function getLifecyclePolicy(
-  input: GetLifecyclePolicyCommandInput,
-  call: Call,
-): Answer<GetLifecyclePolicyCommandOutput> {
-  const repository = repositoryOf(call, input);
-  const { text, appliedAt } = policyOf(call, repository);
-  return {
-    registryId: call.account,
-    repositoryName: repository.name,
-    lifecyclePolicyText: text,
-    lastEvaluatedAt: new Date(appliedAt),
-  };
-}
+  GetLifecyclePolicy(input, call) {
+    const repository = repositoryOf(call, input);
+    const { text, appliedAt } = policyOf(call, repository);
+    return {
+      registryId: call.account,
+      repositoryName: repository.name,
+      lifecyclePolicyText: text,
+      lastEvaluatedAt: new Date(appliedAt),
+    };
+  },
 
-export function deleteLifecyclePolicy(
-  input: DeleteLifecyclePolicyCommandInput,
-  call: Call,
-): Answer<DeleteLifecyclePolicyCommandOutput> {
-  const repository = repositoryOf(call, input);
-  const { text, appliedAt } = policyOf(call, repository);
-  repository.lifecycle = undefined;
-  return {
-    registryId: call.account,
-    repositoryName: repository.name,
-    lifecyclePolicyText: text,
-    lastEvaluatedAt: new Date(appliedAt),
-  };
-}
+  DeleteLifecyclePolicy(input, call) {
+    const repository = repositoryOf(call, input);
+    const { text, appliedAt } = policyOf(call, repository);
+    repository.lifecycle = undefined;
+    return {
+      registryId: call.account,
+      repositoryName: repository.name,
+      lifecyclePolicyText: text,
+      lastEvaluatedAt: new Date(appliedAt),
+    };
+  },
+} satisfies EcrOperations;
 
 /** Removes what the policies of this region's repositories let expire; they are looked at once a day. */
 export function applyLifecyclePolicies(call: Call): void {

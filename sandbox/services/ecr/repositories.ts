@@ -1,152 +1,124 @@
 import type {
-  CreateRepositoryCommandInput,
-  CreateRepositoryCommandOutput,
-  DeleteRepositoryCommandInput,
-  DeleteRepositoryCommandOutput,
-  DescribeRepositoriesCommandInput,
-  DescribeRepositoriesCommandOutput,
   EncryptionConfiguration,
-  GetAuthorizationTokenCommandInput,
-  GetAuthorizationTokenCommandOutput,
   ImageTagMutability,
   ImageTagMutabilityExclusionFilter,
-  ListTagsForResourceCommandInput,
-  ListTagsForResourceCommandOutput,
-  PutImageScanningConfigurationCommandInput,
-  PutImageScanningConfigurationCommandOutput,
-  PutImageTagMutabilityCommandInput,
-  PutImageTagMutabilityCommandOutput,
   Repository,
-  TagResourceCommandInput,
-  UntagResourceCommandInput,
 } from "@aws-sdk/client-ecr";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { type KeyValueTag, type TagMap, tagTrouble, toTagMap, toTags } from "../key-value-tags.ts";
-import { isSeen, listed, type RepositoryState, registryHost, repositoriesOf, repositoryOf } from "./state.ts";
+import {
+  type EcrOperations,
+  isSeen,
+  listed,
+  type RepositoryState,
+  registryHost,
+  repositoriesOf,
+  repositoryOf,
+} from "./state.ts";
 
 const TOKEN_BYTES = 1_480;
 const TOKEN_HOURS = 12;
 
-export function createRepository(
-  input: CreateRepositoryCommandInput,
-  call: Call,
-): Answer<CreateRepositoryCommandOutput> {
-  const name = input.repositoryName!;
-  const repositories = repositoriesOf(call);
-  if (name in repositories) {
-    throw new Refusal(
-      "RepositoryAlreadyExistsException",
-      `The repository with name '${name}' already exists in the registry with id '${call.account}'`,
+export const repositoryOperations = {
+  CreateRepository(input, call) {
+    const name = input.repositoryName!;
+    const repositories = repositoriesOf(call);
+    if (name in repositories) {
+      throw new Refusal(
+        "RepositoryAlreadyExistsException",
+        `The repository with name '${name}' already exists in the registry with id '${call.account}'`,
+      );
+    }
+    const mutability = input.imageTagMutability ?? "MUTABLE";
+    const repository: RepositoryState = {
+      name,
+      arn: `arn:${call.partition}:ecr:${call.region}:${call.account}:repository/${name}`,
+      uri: `${registryHost(call)}/${name}`,
+      createdAt: call.now,
+      visibleFrom: call.now + call.unseenMs,
+      encryption: encryptionOf(input.encryptionConfiguration, call),
+      mutability,
+      exclusions: checkedExclusions(mutability, input.imageTagMutabilityExclusionFilters),
+      scanOnPush: input.imageScanningConfiguration?.scanOnPush ?? false,
+      tags: withTags({}, input.tags ?? []),
+      images: {},
+    };
+    repositories[name] = repository;
+    return { repository: shown(call, repository) };
+  },
+
+  DescribeRepositories(input, call) {
+    const { registryId, repositoryNames } = input;
+    const repositories =
+      repositoryNames?.map((repositoryName) => repositoryOf(call, { registryId, repositoryName })) ??
+      Object.values(repositoriesOf(call)).filter((repository) => isSeen(call, repository));
+    const { items, paging } = listed(call, input, repositories, ({ name }) => name);
+    return { repositories: items.map((repository) => shown(call, repository)), ...paging };
+  },
+
+  DeleteRepository(input, call) {
+    const repository = repositoryOf(call, input);
+    if (!input.force && Object.keys(repository.images).length > 0) {
+      throw new Refusal(
+        "RepositoryNotEmptyException",
+        `The repository with name '${repository.name}' in registry with id '${call.account}' cannot be deleted ` +
+          "because it still contains images",
+      );
+    }
+    delete repositoriesOf(call)[repository.name];
+    return { repository: shown(call, repository) };
+  },
+
+  PutImageScanningConfiguration(input, call) {
+    const repository = repositoryOf(call, input);
+    repository.scanOnPush = input.imageScanningConfiguration?.scanOnPush ?? false;
+    return {
+      registryId: call.account,
+      repositoryName: repository.name,
+      imageScanningConfiguration: { scanOnPush: repository.scanOnPush },
+    };
+  },
+
+  PutImageTagMutability(input, call) {
+    const repository = repositoryOf(call, input);
+    repository.mutability = input.imageTagMutability!;
+    repository.exclusions = checkedExclusions(repository.mutability, input.imageTagMutabilityExclusionFilters);
+    return { registryId: call.account, repositoryName: repository.name, ...mutabilityOf(repository) };
+  },
+
+  TagResource(input, call) {
+    const repository = byArn(call, input.resourceArn!);
+    repository.tags = withTags(repository.tags, input.tags!);
+    return {};
+  },
+
+  UntagResource(input, call) {
+    const repository = byArn(call, input.resourceArn!);
+    repository.tags = Object.fromEntries(
+      Object.entries(repository.tags).filter(([key]) => !input.tagKeys!.includes(key)),
     );
-  }
-  const mutability = input.imageTagMutability ?? "MUTABLE";
-  const repository: RepositoryState = {
-    name,
-    arn: `arn:${call.partition}:ecr:${call.region}:${call.account}:repository/${name}`,
-    uri: `${registryHost(call)}/${name}`,
-    createdAt: call.now,
-    visibleFrom: call.now + call.unseenMs,
-    encryption: encryptionOf(input.encryptionConfiguration, call),
-    mutability,
-    exclusions: checkedExclusions(mutability, input.imageTagMutabilityExclusionFilters),
-    scanOnPush: input.imageScanningConfiguration?.scanOnPush ?? false,
-    tags: withTags({}, input.tags ?? []),
-    images: {},
-  };
-  repositories[name] = repository;
-  return { repository: shown(call, repository) };
-}
+    return {};
+  },
 
-export function describeRepositories(
-  input: DescribeRepositoriesCommandInput,
-  call: Call,
-): Answer<DescribeRepositoriesCommandOutput> {
-  const { registryId, repositoryNames } = input;
-  const repositories =
-    repositoryNames?.map((repositoryName) => repositoryOf(call, { registryId, repositoryName })) ??
-    Object.values(repositoriesOf(call)).filter((repository) => isSeen(call, repository));
-  const { items, paging } = listed(call, input, repositories, ({ name }) => name);
-  return { repositories: items.map((repository) => shown(call, repository)), ...paging };
-}
+  ListTagsForResource(input, call) {
+    return { tags: call.shuffled(toTags(byArn(call, input.resourceArn!).tags)) };
+  },
 
-export function deleteRepository(
-  input: DeleteRepositoryCommandInput,
-  call: Call,
-): Answer<DeleteRepositoryCommandOutput> {
-  const repository = repositoryOf(call, input);
-  if (!input.force && Object.keys(repository.images).length > 0) {
-    throw new Refusal(
-      "RepositoryNotEmptyException",
-      `The repository with name '${repository.name}' in registry with id '${call.account}' cannot be deleted ` +
-        "because it still contains images",
-    );
-  }
-  delete repositoriesOf(call)[repository.name];
-  return { repository: shown(call, repository) };
-}
-
-export function putImageScanningConfiguration(
-  input: PutImageScanningConfigurationCommandInput,
-  call: Call,
-): Answer<PutImageScanningConfigurationCommandOutput> {
-  const repository = repositoryOf(call, input);
-  repository.scanOnPush = input.imageScanningConfiguration?.scanOnPush ?? false;
-  return {
-    registryId: call.account,
-    repositoryName: repository.name,
-    imageScanningConfiguration: { scanOnPush: repository.scanOnPush },
-  };
-}
-
-export function putImageTagMutability(
-  input: PutImageTagMutabilityCommandInput,
-  call: Call,
-): Answer<PutImageTagMutabilityCommandOutput> {
-  const repository = repositoryOf(call, input);
-  repository.mutability = input.imageTagMutability!;
-  repository.exclusions = checkedExclusions(repository.mutability, input.imageTagMutabilityExclusionFilters);
-  return { registryId: call.account, repositoryName: repository.name, ...mutabilityOf(repository) };
-}
-
-export function tagResource(input: TagResourceCommandInput, call: Call): object {
-  const repository = byArn(call, input.resourceArn!);
-  repository.tags = withTags(repository.tags, input.tags!);
-  return {};
-}
-
-export function untagResource(input: UntagResourceCommandInput, call: Call): object {
-  const repository = byArn(call, input.resourceArn!);
-  repository.tags = Object.fromEntries(
-    Object.entries(repository.tags).filter(([key]) => !input.tagKeys!.includes(key)),
-  );
-  return {};
-}
-
-export function listTagsForResource(
-  input: ListTagsForResourceCommandInput,
-  call: Call,
-): Answer<ListTagsForResourceCommandOutput> {
-  return { tags: call.shuffled(toTags(byArn(call, input.resourceArn!).tags)) };
-}
-
-/** A password as long as ECR's own, about 2000 characters: some clients cut or refuse long ones. */
-export function getAuthorizationToken(
-  _input: GetAuthorizationTokenCommandInput,
-  call: Call,
-): Answer<GetAuthorizationTokenCommandOutput> {
-  const bytes = Uint8Array.from({ length: TOKEN_BYTES }, () => Math.floor(call.random() * 256));
-  const password = Buffer.from(bytes).toString("base64");
-  return {
-    authorizationData: [
-      {
-        authorizationToken: Buffer.from(`AWS:${password}`).toString("base64"),
-        expiresAt: new Date(call.now + TOKEN_HOURS * 3_600_000),
-        proxyEndpoint: `https://${registryHost(call)}`,
-      },
-    ],
-  };
-}
+  /** A password as long as ECR's own, about 2000 characters: some clients cut or refuse long ones. */
+  GetAuthorizationToken(_input, call) {
+    const bytes = Uint8Array.from({ length: TOKEN_BYTES }, () => Math.floor(call.random() * 256));
+    const password = Buffer.from(bytes).toString("base64");
+    return {
+      authorizationData: [
+        {
+          authorizationToken: Buffer.from(`AWS:${password}`).toString("base64"),
+          expiresAt: new Date(call.now + TOKEN_HOURS * 3_600_000),
+          proxyEndpoint: `https://${registryHost(call)}`,
+        },
+      ],
+    };
+  },
+} satisfies EcrOperations;
 
 function shown(call: Call, repository: RepositoryState): Repository {
   return {

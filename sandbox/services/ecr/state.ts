@@ -6,7 +6,10 @@ import type {
 } from "@aws-sdk/client-ecr";
 import { type Call, Refusal } from "../../service.ts";
 import type { TagMap } from "../key-value-tags.ts";
+import type { Operations } from "../operations.ts";
 import { pageOf } from "../paging.ts";
+
+export type EcrOperations = Operations<typeof import("@aws-sdk/client-ecr")>;
 
 export interface ImageState {
   readonly digest: string;

@@ -1,29 +1,16 @@
 import type {
-  CancelDataRepositoryTaskCommandInput,
-  CancelDataRepositoryTaskCommandOutput,
   CompletionReport,
-  CreateDataRepositoryAssociationCommandInput,
-  CreateDataRepositoryAssociationCommandOutput,
-  CreateDataRepositoryTaskCommandInput,
-  CreateDataRepositoryTaskCommandOutput,
   DataRepositoryAssociation,
   DataRepositoryLifecycle,
   DataRepositoryTask,
   DataRepositoryTaskLifecycle,
   DataRepositoryTaskType,
-  DeleteDataRepositoryAssociationCommandInput,
-  DeleteDataRepositoryAssociationCommandOutput,
-  DescribeDataRepositoryAssociationsCommandInput,
-  DescribeDataRepositoryAssociationsCommandOutput,
-  DescribeDataRepositoryTasksCommandInput,
-  DescribeDataRepositoryTasksCommandOutput,
   S3DataRepositoryConfiguration,
 } from "@aws-sdk/client-fsx";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { type TagMap, toTagMap, toTags } from "../key-value-tags.ts";
 import { pageOf } from "../paging.ts";
-import { badRequest, fileSystemOf, MINUTE_MS } from "./state.ts";
+import { badRequest, type FsxOperations, fileSystemOf, MINUTE_MS } from "./state.ts";
 
 export interface AssociationState {
   readonly id: string;
@@ -93,142 +80,129 @@ export function settleDataRepositories(call: Call): void {
   }
 }
 
-export function createDataRepositoryAssociation(
-  input: CreateDataRepositoryAssociationCommandInput,
-  call: Call,
-): Answer<CreateDataRepositoryAssociationCommandOutput> {
-  const { associations } = repositories(call);
-  const fileSystem = fileSystemOf(call, input.FileSystemId);
-  const path = input.FileSystemPath ?? "/";
-  const { deploymentType, storageType, version, lifecycle, id: fileSystemId } = fileSystem;
-  if (deploymentType === "SCRATCH_1" || storageType === "INTELLIGENT_TIERING" || version === "2.10") {
-    throw badRequest(`File system '${fileSystemId}' does not support data repository associations.`);
-  }
-  if (lifecycle !== "AVAILABLE") throw badRequest(`File system '${fileSystemId}' is not available.`);
-  const beside = Object.values(associations).filter((each) => each.fileSystemId === fileSystemId);
-  if (beside.length >= ASSOCIATION_LIMIT) throw badRequest("A file system can have 8 data repository associations.");
-  if (!path.startsWith("/") || beside.some((each) => overlaps(each.path, path))) {
-    throw badRequest(`FileSystemPath '${path}' is not valid or overlaps with that of another association.`);
-  }
-  const id = call.id("dra-");
-  const association: AssociationState = {
-    id,
-    arn: arnOf(call, `association/${fileSystemId}/${id}`),
-    fileSystemId,
-    path,
-    repository: input.DataRepositoryPath!,
-    importsMetadata: input.BatchImportMetaDataOnCreate ?? false,
-    chunkMiB: input.ImportedFileChunkSize ?? 1024,
-    s3: input.S3 ?? {},
-    createdAt: call.now,
-    lifecycle: "CREATING",
-    nextAt: call.now + call.between(3 * MINUTE_MS, 8 * MINUTE_MS),
-    tags: toTagMap(input.Tags),
-  };
-  associations[id] = association;
-  return { Association: shownAssociation(association) };
-}
+export const dataRepositoryOperations = {
+  CreateDataRepositoryAssociation(input, call) {
+    const { associations } = repositories(call);
+    const fileSystem = fileSystemOf(call, input.FileSystemId);
+    const path = input.FileSystemPath ?? "/";
+    const { deploymentType, storageType, version, lifecycle, id: fileSystemId } = fileSystem;
+    if (deploymentType === "SCRATCH_1" || storageType === "INTELLIGENT_TIERING" || version === "2.10") {
+      throw badRequest(`File system '${fileSystemId}' does not support data repository associations.`);
+    }
+    if (lifecycle !== "AVAILABLE") throw badRequest(`File system '${fileSystemId}' is not available.`);
+    const beside = Object.values(associations).filter((each) => each.fileSystemId === fileSystemId);
+    if (beside.length >= ASSOCIATION_LIMIT) throw badRequest("A file system can have 8 data repository associations.");
+    if (!path.startsWith("/") || beside.some((each) => overlaps(each.path, path))) {
+      throw badRequest(`FileSystemPath '${path}' is not valid or overlaps with that of another association.`);
+    }
+    const id = call.id("dra-");
+    const association: AssociationState = {
+      id,
+      arn: arnOf(call, `association/${fileSystemId}/${id}`),
+      fileSystemId,
+      path,
+      repository: input.DataRepositoryPath!,
+      importsMetadata: input.BatchImportMetaDataOnCreate ?? false,
+      chunkMiB: input.ImportedFileChunkSize ?? 1024,
+      s3: input.S3 ?? {},
+      createdAt: call.now,
+      lifecycle: "CREATING",
+      nextAt: call.now + call.between(3 * MINUTE_MS, 8 * MINUTE_MS),
+      tags: toTagMap(input.Tags),
+    };
+    associations[id] = association;
+    return { Association: shownAssociation(association) };
+  },
 
-export function deleteDataRepositoryAssociation(
-  input: DeleteDataRepositoryAssociationCommandInput,
-  call: Call,
-): Answer<DeleteDataRepositoryAssociationCommandOutput> {
-  const association = repositories(call).associations[input.AssociationId!] ?? noAssociation(input.AssociationId);
-  if (association.lifecycle !== "DELETING") {
-    association.lifecycle = "DELETING";
-    association.nextAt = call.now + call.between(8 * MINUTE_MS, 10 * MINUTE_MS);
-  }
-  return {
-    AssociationId: association.id,
-    Lifecycle: "DELETING",
-    DeleteDataInFileSystem: input.DeleteDataInFileSystem ?? false,
-  };
-}
+  DeleteDataRepositoryAssociation(input, call) {
+    const association = repositories(call).associations[input.AssociationId!] ?? noAssociation(input.AssociationId);
+    if (association.lifecycle !== "DELETING") {
+      association.lifecycle = "DELETING";
+      association.nextAt = call.now + call.between(8 * MINUTE_MS, 10 * MINUTE_MS);
+    }
+    return {
+      AssociationId: association.id,
+      Lifecycle: "DELETING",
+      DeleteDataInFileSystem: input.DeleteDataInFileSystem ?? false,
+    };
+  },
 
-export function describeDataRepositoryAssociations(
-  input: DescribeDataRepositoryAssociationsCommandInput,
-  call: Call,
-): Answer<DescribeDataRepositoryAssociationsCommandOutput> {
-  const { associations } = repositories(call);
-  const chosen =
-    input.AssociationIds?.map((id) => associations[id] ?? noAssociation(id)) ?? Object.values(associations);
-  const fits = chosen.filter((each) =>
-    (input.Filters ?? []).every(({ Name, Values }) => Name !== "file-system-id" || Values?.includes(each.fileSystemId)),
-  );
-  const { items, next } = pageOf(fits, ({ id }) => id, input.MaxResults ?? 100, input.NextToken, badToken);
-  return {
-    Associations: call.shuffled(items).map(shownAssociation),
-    ...(next !== undefined && { NextToken: next }),
-  };
-}
-
-export function createDataRepositoryTask(
-  input: CreateDataRepositoryTaskCommandInput,
-  call: Call,
-): Answer<CreateDataRepositoryTaskCommandOutput> {
-  const { id: fileSystemId, lifecycle } = fileSystemOf(call, input.FileSystemId);
-  if (lifecycle !== "AVAILABLE") throw badRequest(`File system '${fileSystemId}' is not available.`);
-  if (busyTasks(call, fileSystemId).length > 0) {
-    throw new Refusal(
-      "DataRepositoryTaskExecuting",
-      `An existing data repository task is currently executing on file system '${fileSystemId}'.`,
+  DescribeDataRepositoryAssociations(input, call) {
+    const { associations } = repositories(call);
+    const chosen =
+      input.AssociationIds?.map((id) => associations[id] ?? noAssociation(id)) ?? Object.values(associations);
+    const fits = chosen.filter((each) =>
+      (input.Filters ?? []).every(
+        ({ Name, Values }) => Name !== "file-system-id" || Values?.includes(each.fileSystemId),
+      ),
     );
-  }
-  const linked = Object.values(associationsOf(call)).some((each) => each.fileSystemId === fileSystemId);
-  if (!linked) throw badRequest(`File system '${fileSystemId}' is not linked to a data repository.`);
-  const fate = call.fate();
-  const startsAt = call.now + call.between(20_000, 60_000);
-  const id = call.id("task-");
-  const task: TaskState = {
-    id,
-    arn: arnOf(call, `task/${id}`),
-    fileSystemId,
-    type: input.Type!,
-    paths: input.Paths ?? [],
-    report: input.Report!,
-    createdAt: call.now,
-    startsAt,
-    endsAt: fate?.kind === "never" ? Number.MAX_SAFE_INTEGER : startsAt + (fate?.ms ?? call.between(120_000, 600_000)),
-    doom: fate?.kind === "fail" ? (fate.reason ?? "One or more files failed.") : undefined,
-    lifecycle: "PENDING",
-    tags: toTagMap(input.Tags),
-  };
-  tasksOf(call)[id] = task;
-  return { DataRepositoryTask: shownTask(call, task) };
-}
+    const { items, next } = pageOf(fits, ({ id }) => id, input.MaxResults ?? 100, input.NextToken, badToken);
+    return {
+      Associations: call.shuffled(items).map(shownAssociation),
+      ...(next !== undefined && { NextToken: next }),
+    };
+  },
 
-export function cancelDataRepositoryTask(
-  input: CancelDataRepositoryTaskCommandInput,
-  call: Call,
-): Answer<CancelDataRepositoryTaskCommandOutput> {
-  const task = tasksOf(call)[input.TaskId!] ?? noTask(input.TaskId);
-  if (!isBusy(task)) throw new Refusal("DataRepositoryTaskEnded", `Data repository task '${task.id}' has ended.`);
-  if (task.lifecycle !== "CANCELING") {
-    task.lifecycle = "CANCELING";
-    task.endsAt = call.now + call.between(10_000, 40_000);
-  }
-  return { TaskId: task.id, Lifecycle: task.lifecycle };
-}
+  CreateDataRepositoryTask(input, call) {
+    const { id: fileSystemId, lifecycle } = fileSystemOf(call, input.FileSystemId);
+    if (lifecycle !== "AVAILABLE") throw badRequest(`File system '${fileSystemId}' is not available.`);
+    if (busyTasks(call, fileSystemId).length > 0) {
+      throw new Refusal(
+        "DataRepositoryTaskExecuting",
+        `An existing data repository task is currently executing on file system '${fileSystemId}'.`,
+      );
+    }
+    const linked = Object.values(associationsOf(call)).some((each) => each.fileSystemId === fileSystemId);
+    if (!linked) throw badRequest(`File system '${fileSystemId}' is not linked to a data repository.`);
+    const fate = call.fate();
+    const startsAt = call.now + call.between(20_000, 60_000);
+    const id = call.id("task-");
+    const task: TaskState = {
+      id,
+      arn: arnOf(call, `task/${id}`),
+      fileSystemId,
+      type: input.Type!,
+      paths: input.Paths ?? [],
+      report: input.Report!,
+      createdAt: call.now,
+      startsAt,
+      endsAt:
+        fate?.kind === "never" ? Number.MAX_SAFE_INTEGER : startsAt + (fate?.ms ?? call.between(120_000, 600_000)),
+      doom: fate?.kind === "fail" ? (fate.reason ?? "One or more files failed.") : undefined,
+      lifecycle: "PENDING",
+      tags: toTagMap(input.Tags),
+    };
+    tasksOf(call)[id] = task;
+    return { DataRepositoryTask: shownTask(call, task) };
+  },
 
-export function describeDataRepositoryTasks(
-  input: DescribeDataRepositoryTasksCommandInput,
-  call: Call,
-): Answer<DescribeDataRepositoryTasksCommandOutput> {
-  const tasks = tasksOf(call);
-  const chosen = input.TaskIds?.map((id) => tasks[id] ?? noTask(id)) ?? Object.values(tasks);
-  const fits = chosen.filter((task) =>
-    (input.Filters ?? []).every(({ Name, Values }) =>
-      Name === "file-system-id"
-        ? Values?.includes(task.fileSystemId)
-        : Name !== "task-lifecycle" || Values?.includes(task.lifecycle),
-    ),
-  );
-  const { items, next } = pageOf(fits, ({ id }) => id, input.MaxResults ?? 100, input.NextToken, badToken);
-  return {
-    DataRepositoryTasks: call.shuffled(items).map((task) => shownTask(call, task)),
-    ...(next !== undefined && { NextToken: next }),
-  };
-}
+  CancelDataRepositoryTask(input, call) {
+    const task = tasksOf(call)[input.TaskId!] ?? noTask(input.TaskId);
+    if (!isBusy(task)) throw new Refusal("DataRepositoryTaskEnded", `Data repository task '${task.id}' has ended.`);
+    if (task.lifecycle !== "CANCELING") {
+      task.lifecycle = "CANCELING";
+      task.endsAt = call.now + call.between(10_000, 40_000);
+    }
+    return { TaskId: task.id, Lifecycle: task.lifecycle };
+  },
+
+  DescribeDataRepositoryTasks(input, call) {
+    const tasks = tasksOf(call);
+    const chosen = input.TaskIds?.map((id) => tasks[id] ?? noTask(id)) ?? Object.values(tasks);
+    const fits = chosen.filter((task) =>
+      (input.Filters ?? []).every(({ Name, Values }) =>
+        Name === "file-system-id"
+          ? Values?.includes(task.fileSystemId)
+          : Name !== "task-lifecycle" || Values?.includes(task.lifecycle),
+      ),
+    );
+    const { items, next } = pageOf(fits, ({ id }) => id, input.MaxResults ?? 100, input.NextToken, badToken);
+    return {
+      DataRepositoryTasks: call.shuffled(items).map((task) => shownTask(call, task)),
+      ...(next !== undefined && { NextToken: next }),
+    };
+  },
+} satisfies FsxOperations;
 
 function repositories(call: Call): RepositoriesState {
   return call.slice<RepositoriesState>("fsx-repositories", call.region, () => ({ associations: {}, tasks: {} }));

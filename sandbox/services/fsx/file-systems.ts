@@ -1,15 +1,5 @@
-import type {
-  CreateFileSystemCommandInput,
-  CreateFileSystemCommandOutput,
-  DeleteFileSystemCommandInput,
-  DeleteFileSystemCommandOutput,
-  DescribeFileSystemsCommandInput,
-  DescribeFileSystemsCommandOutput,
-  UpdateFileSystemCommandInput,
-  UpdateFileSystemCommandOutput,
-} from "@aws-sdk/client-fsx";
+import type { CreateFileSystemCommandInput, UpdateFileSystemCommandInput } from "@aws-sdk/client-fsx";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { attachInterfaces } from "../ec2/interfaces.ts";
 import { useServiceLinkedRole } from "../iam.ts";
 import { tagTrouble, toTagMap } from "../key-value-tags.ts";
@@ -23,6 +13,7 @@ import {
   badRequest,
   type Change,
   type FileSystemState,
+  type FsxOperations,
   fileSystemNotFound,
   fileSystemOf,
   fsxState,
@@ -33,114 +24,104 @@ const STORAGE_LIMIT_GIB = 100_800;
 const COUNT_LIMIT = 100;
 const MOUNT_LETTERS = "abcdefghijklmnopqrstuvwxyz234567";
 
-export function createFileSystem(
-  input: CreateFileSystemCommandInput,
-  call: Call,
-): Answer<CreateFileSystemCommandOutput> {
-  const { fileSystems, tokens } = fsxState(call);
-  const { ClientRequestToken: token, ...asked } = input;
-  const askedText = JSON.stringify(asked);
-  const bound = token === undefined ? undefined : tokens[token];
-  if (bound !== undefined) {
-    const there = fileSystems[bound.id];
-    if (bound.asked !== askedText || there === undefined) {
-      throw new Refusal(
-        "IncompatibleParameterError",
-        "The client request token provided was used in an earlier request with different parameters.",
-        400,
-        { Parameter: "ClientRequestToken" },
+export const fileSystemOperations = {
+  CreateFileSystem(input, call) {
+    const { fileSystems, tokens } = fsxState(call);
+    const { ClientRequestToken: token, ...asked } = input;
+    const askedText = JSON.stringify(asked);
+    const bound = token === undefined ? undefined : tokens[token];
+    if (bound !== undefined) {
+      const there = fileSystems[bound.id];
+      if (bound.asked !== askedText || there === undefined) {
+        throw new Refusal(
+          "IncompatibleParameterError",
+          "The client request token provided was used in an earlier request with different parameters.",
+          400,
+          { Parameter: "ClientRequestToken" },
+        );
+      }
+      return { FileSystem: shownFileSystem(call, there) };
+    }
+    const resolved = resolve(input, call);
+    const trouble = tagTrouble({}, input.Tags ?? []);
+    if (trouble !== undefined) throw badRequest(trouble);
+    checkLimits(call, resolved, input.StorageCapacity ?? 0);
+    const fileSystem = newFileSystem(call, input, resolved);
+    fileSystems[fileSystem.id] = fileSystem;
+    if (token !== undefined) tokens[token] = { asked: askedText, id: fileSystem.id };
+    useServiceLinkedRole(call, "fsx.amazonaws.com", fileSystem.arn);
+    return { FileSystem: shownFileSystem(call, fileSystem) };
+  },
+
+  /** In pages that may be short and still have a successor. */
+  DescribeFileSystems(input, call) {
+    const all = Object.values(fsxState(call).fileSystems).filter(({ visibleFrom }) => visibleFrom <= call.now);
+    const chosen = input.FileSystemIds?.length
+      ? input.FileSystemIds.map((id) => all.find((each) => each.id === id) ?? missing(id))
+      : all;
+    const most = input.MaxResults ?? 100;
+    const limit = chosen.length > 1 && call.random() < 0.3 ? Math.min(most, Math.ceil(chosen.length / 2)) : most;
+    const badToken = () => badRequest("The NextToken value is not valid.");
+    const { items, next } = pageOf(chosen, ({ id }) => id, limit, input.NextToken, badToken);
+    return {
+      FileSystems: call.shuffled(items).map((fileSystem) => shownFileSystem(call, fileSystem)),
+      ...(next !== undefined && { NextToken: next }),
+    };
+  },
+
+  UpdateFileSystem(input, call) {
+    const fileSystem = fileSystemOf(call, input.FileSystemId);
+    const change = changeIn(input, fileSystem);
+    const { lifecycle, id } = fileSystem;
+    if (lifecycle !== "AVAILABLE") throw badRequest(`Cannot update file system ${id} while in ${lifecycle} state.`);
+    checkChange(call, fileSystem, change);
+    const fate = call.fate();
+    const doom = fate?.kind === "fail" ? (fate.reason ?? "An internal error occurred during the update.") : undefined;
+    const took = fate?.ms ?? updateMs(call, change);
+    const update: ActionState = {
+      type: "FILE_SYSTEM_UPDATE",
+      requestedAt: call.now,
+      target: change,
+      status: "PENDING",
+      nextAt: call.now + Math.min(30_000, took / 4),
+      doneAt: fate?.kind === "never" ? Number.MAX_SAFE_INTEGER : call.now + took,
+      doom,
+    };
+    const grows = change.capacityGiB !== undefined && doom === undefined;
+    const rebalance: ActionState = {
+      type: "STORAGE_OPTIMIZATION",
+      requestedAt: call.now,
+      status: "PENDING",
+      nextAt: update.doneAt,
+      doneAt: update.doneAt + call.between(20 * MINUTE_MS, 26 * MINUTE_MS),
+    };
+    fileSystem.actions = [update, ...(grows ? [rebalance] : []), ...fileSystem.actions].slice(0, 10);
+    fileSystem.lifecycle = "UPDATING";
+    return { FileSystem: shownFileSystem(call, fileSystem) };
+  },
+
+  /** Lustre's default is no final backup: what is on the file system is gone. */
+  DeleteFileSystem(input, call) {
+    const fileSystem = fileSystemOf(call, input.FileSystemId);
+    const { id } = fileSystem;
+    const tasks = busyTasks(call, id);
+    if (tasks.length > 0) {
+      throw badRequest(
+        `File system '${id}' cannot be deleted while data repository tasks are PENDING or EXECUTING: ${tasks.join(", ")}`,
       );
     }
-    return { FileSystem: shownFileSystem(call, there) };
-  }
-  const resolved = resolve(input, call);
-  const trouble = tagTrouble({}, input.Tags ?? []);
-  if (trouble !== undefined) throw badRequest(trouble);
-  checkLimits(call, resolved, input.StorageCapacity ?? 0);
-  const fileSystem = newFileSystem(call, input, resolved);
-  fileSystems[fileSystem.id] = fileSystem;
-  if (token !== undefined) tokens[token] = { asked: askedText, id: fileSystem.id };
-  useServiceLinkedRole(call, "fsx.amazonaws.com", fileSystem.arn);
-  return { FileSystem: shownFileSystem(call, fileSystem) };
-}
-
-/** In pages that may be short and still have a successor. */
-export function describeFileSystems(
-  input: DescribeFileSystemsCommandInput,
-  call: Call,
-): Answer<DescribeFileSystemsCommandOutput> {
-  const all = Object.values(fsxState(call).fileSystems).filter(({ visibleFrom }) => visibleFrom <= call.now);
-  const chosen = input.FileSystemIds?.length
-    ? input.FileSystemIds.map((id) => all.find((each) => each.id === id) ?? missing(id))
-    : all;
-  const most = input.MaxResults ?? 100;
-  const limit = chosen.length > 1 && call.random() < 0.3 ? Math.min(most, Math.ceil(chosen.length / 2)) : most;
-  const badToken = () => badRequest("The NextToken value is not valid.");
-  const { items, next } = pageOf(chosen, ({ id }) => id, limit, input.NextToken, badToken);
-  return {
-    FileSystems: call.shuffled(items).map((fileSystem) => shownFileSystem(call, fileSystem)),
-    ...(next !== undefined && { NextToken: next }),
-  };
-}
-
-export function updateFileSystem(
-  input: UpdateFileSystemCommandInput,
-  call: Call,
-): Answer<UpdateFileSystemCommandOutput> {
-  const fileSystem = fileSystemOf(call, input.FileSystemId);
-  const change = changeIn(input, fileSystem);
-  const { lifecycle, id } = fileSystem;
-  if (lifecycle !== "AVAILABLE") throw badRequest(`Cannot update file system ${id} while in ${lifecycle} state.`);
-  checkChange(call, fileSystem, change);
-  const fate = call.fate();
-  const doom = fate?.kind === "fail" ? (fate.reason ?? "An internal error occurred during the update.") : undefined;
-  const took = fate?.ms ?? updateMs(call, change);
-  const update: ActionState = {
-    type: "FILE_SYSTEM_UPDATE",
-    requestedAt: call.now,
-    target: change,
-    status: "PENDING",
-    nextAt: call.now + Math.min(30_000, took / 4),
-    doneAt: fate?.kind === "never" ? Number.MAX_SAFE_INTEGER : call.now + took,
-    doom,
-  };
-  const grows = change.capacityGiB !== undefined && doom === undefined;
-  const rebalance: ActionState = {
-    type: "STORAGE_OPTIMIZATION",
-    requestedAt: call.now,
-    status: "PENDING",
-    nextAt: update.doneAt,
-    doneAt: update.doneAt + call.between(20 * MINUTE_MS, 26 * MINUTE_MS),
-  };
-  fileSystem.actions = [update, ...(grows ? [rebalance] : []), ...fileSystem.actions].slice(0, 10);
-  fileSystem.lifecycle = "UPDATING";
-  return { FileSystem: shownFileSystem(call, fileSystem) };
-}
-
-/** Lustre's default is no final backup: what is on the file system is gone. */
-export function deleteFileSystem(
-  input: DeleteFileSystemCommandInput,
-  call: Call,
-): Answer<DeleteFileSystemCommandOutput> {
-  const fileSystem = fileSystemOf(call, input.FileSystemId);
-  const { id } = fileSystem;
-  const tasks = busyTasks(call, id);
-  if (tasks.length > 0) {
-    throw badRequest(
-      `File system '${id}' cannot be deleted while data repository tasks are PENDING or EXECUTING: ${tasks.join(", ")}`,
-    );
-  }
-  if (input.LustreConfiguration?.SkipFinalBackup === false) {
-    throw badRequest(`A final backup cannot be taken of file system '${id}'.`);
-  }
-  if (fileSystem.lifecycle !== "DELETING") {
-    const fate = call.fate();
-    const took = fate?.ms ?? call.between(5 * MINUTE_MS, 6 * MINUTE_MS);
-    fileSystem.lifecycle = "DELETING";
-    fileSystem.nextAt = fate?.kind === "never" ? Number.MAX_SAFE_INTEGER : call.now + took;
-  }
-  return { FileSystemId: id, Lifecycle: "DELETING", LustreResponse: {} };
-}
+    if (input.LustreConfiguration?.SkipFinalBackup === false) {
+      throw badRequest(`A final backup cannot be taken of file system '${id}'.`);
+    }
+    if (fileSystem.lifecycle !== "DELETING") {
+      const fate = call.fate();
+      const took = fate?.ms ?? call.between(5 * MINUTE_MS, 6 * MINUTE_MS);
+      fileSystem.lifecycle = "DELETING";
+      fileSystem.nextAt = fate?.kind === "never" ? Number.MAX_SAFE_INTEGER : call.now + took;
+    }
+    return { FileSystemId: id, Lifecycle: "DELETING", LustreResponse: {} };
+  },
+} satisfies FsxOperations;
 
 function newFileSystem(call: Call, input: CreateFileSystemCommandInput, resolved: Resolved): FileSystemState {
   const lustre = input.LustreConfiguration ?? {};

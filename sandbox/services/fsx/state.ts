@@ -12,6 +12,9 @@ import type {
 } from "@aws-sdk/client-fsx";
 import { type Call, Refusal } from "../../service.ts";
 import type { TagMap } from "../key-value-tags.ts";
+import type { Operations } from "../operations.ts";
+
+export type FsxOperations = Operations<typeof import("@aws-sdk/client-fsx")>;
 
 /** What an UpdateFileSystem changes; absent members stay. */
 export interface Change {

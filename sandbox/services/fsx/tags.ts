@@ -1,39 +1,31 @@
-import type {
-  ListTagsForResourceCommandInput,
-  ListTagsForResourceCommandOutput,
-  TagResourceCommandInput,
-  UntagResourceCommandInput,
-} from "@aws-sdk/client-fsx";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { type TagMap, tagTrouble, toTagMap, toTags } from "../key-value-tags.ts";
 import { pageOf } from "../paging.ts";
 import { associationsOf, tasksOf } from "./data-repositories.ts";
-import { badRequest, fsxState } from "./state.ts";
+import { badRequest, type FsxOperations, fsxState } from "./state.ts";
 
-export function tagResource(input: TagResourceCommandInput, call: Call): object {
-  const tagged = byArn(call, input.ResourceARN!);
-  const trouble = tagTrouble(tagged.tags, input.Tags!);
-  if (trouble !== undefined) throw badRequest(trouble);
-  tagged.tags = { ...tagged.tags, ...toTagMap(input.Tags) };
-  return {};
-}
+export const tagOperations = {
+  TagResource(input, call) {
+    const tagged = byArn(call, input.ResourceARN!);
+    const trouble = tagTrouble(tagged.tags, input.Tags!);
+    if (trouble !== undefined) throw badRequest(trouble);
+    tagged.tags = { ...tagged.tags, ...toTagMap(input.Tags) };
+    return {};
+  },
 
-export function untagResource(input: UntagResourceCommandInput, call: Call): object {
-  const tagged = byArn(call, input.ResourceARN!);
-  tagged.tags = Object.fromEntries(Object.entries(tagged.tags).filter(([key]) => !input.TagKeys!.includes(key)));
-  return {};
-}
+  UntagResource(input, call) {
+    const tagged = byArn(call, input.ResourceARN!);
+    tagged.tags = Object.fromEntries(Object.entries(tagged.tags).filter(([key]) => !input.TagKeys!.includes(key)));
+    return {};
+  },
 
-export function listTagsForResource(
-  input: ListTagsForResourceCommandInput,
-  call: Call,
-): Answer<ListTagsForResourceCommandOutput> {
-  const tags = toTags(byArn(call, input.ResourceARN!).tags);
-  const badToken = () => badRequest("The NextToken value is not valid.");
-  const { items, next } = pageOf(tags, ({ Key }) => Key, input.MaxResults ?? 100, input.NextToken, badToken);
-  return { Tags: call.shuffled(items), ...(next !== undefined && { NextToken: next }) };
-}
+  ListTagsForResource(input, call) {
+    const tags = toTags(byArn(call, input.ResourceARN!).tags);
+    const badToken = () => badRequest("The NextToken value is not valid.");
+    const { items, next } = pageOf(tags, ({ Key }) => Key, input.MaxResults ?? 100, input.NextToken, badToken);
+    return { Tags: call.shuffled(items), ...(next !== undefined && { NextToken: next }) };
+  },
+} satisfies FsxOperations;
 
 function byArn(call: Call, arn: string): { tags: TagMap } {
   const [, partition, service, region, account] = arn.split(":");

@@ -1,29 +1,12 @@
-import type {
-  AddRoleToInstanceProfileCommandInput,
-  CreateInstanceProfileCommandInput,
-  CreateInstanceProfileCommandOutput,
-  DeleteInstanceProfileCommandInput,
-  GetInstanceProfileCommandInput,
-  GetInstanceProfileCommandOutput,
-  InstanceProfile,
-  ListInstanceProfilesCommandInput,
-  ListInstanceProfilesCommandOutput,
-  ListInstanceProfilesForRoleCommandInput,
-  ListInstanceProfilesForRoleCommandOutput,
-  ListInstanceProfileTagsCommandInput,
-  ListInstanceProfileTagsCommandOutput,
-  RemoveRoleFromInstanceProfileCommandInput,
-  TagInstanceProfileCommandInput,
-  UntagInstanceProfileCommandInput,
-} from "@aws-sdk/client-iam";
+import type { InstanceProfile, ListInstanceProfilesCommandInput } from "@aws-sdk/client-iam";
 import type { Call } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { toTags } from "../key-value-tags.ts";
 import { listed } from "./lists.ts";
 import { summary } from "./roles.ts";
 import {
   alreadyExists,
   deleteConflict,
+  type IamOperations,
   iamArn,
   iamState,
   limitExceeded,
@@ -38,108 +21,95 @@ import {
 } from "./state.ts";
 import { withoutTags, withTags } from "./tags.ts";
 
-export function createInstanceProfile(
-  input: CreateInstanceProfileCommandInput,
-  call: Call,
-): Answer<CreateInstanceProfileCommandOutput> {
-  const name = input.InstanceProfileName!;
-  const path = input.Path ?? "/";
-  const { profiles } = iamState(call);
-  if (name.toLowerCase() in profiles) throw alreadyExists(`Instance Profile ${name} already exists.`);
-  const profile: ProfileState = {
-    name,
-    id: uniqueId(call, "AIPA"),
-    arn: iamArn(call, `instance-profile${path}${name}`),
-    path,
-    createdAt: call.now,
-    visibleFrom: visibleFrom(call),
-    usableFrom: youngUntil(call),
-    tags: withTags({}, input.Tags),
-  };
-  profiles[name.toLowerCase()] = profile;
-  return { InstanceProfile: { ...shown(call, profile), ...tagsOf(profile) } };
-}
+export const instanceProfileOperations = {
+  CreateInstanceProfile(input, call) {
+    const name = input.InstanceProfileName!;
+    const path = input.Path ?? "/";
+    const { profiles } = iamState(call);
+    if (name.toLowerCase() in profiles) throw alreadyExists(`Instance Profile ${name} already exists.`);
+    const profile: ProfileState = {
+      name,
+      id: uniqueId(call, "AIPA"),
+      arn: iamArn(call, `instance-profile${path}${name}`),
+      path,
+      createdAt: call.now,
+      visibleFrom: visibleFrom(call),
+      usableFrom: youngUntil(call),
+      tags: withTags({}, input.Tags),
+    };
+    profiles[name.toLowerCase()] = profile;
+    return { InstanceProfile: { ...shown(call, profile), ...tagsOf(profile) } };
+  },
 
-export function getInstanceProfile(
-  input: GetInstanceProfileCommandInput,
-  call: Call,
-): Answer<GetInstanceProfileCommandOutput> {
-  const profile = profileToRead(call, input.InstanceProfileName);
-  return { InstanceProfile: { ...shown(call, profile), ...tagsOf(profile) } };
-}
+  GetInstanceProfile(input, call) {
+    const profile = profileToRead(call, input.InstanceProfileName);
+    return { InstanceProfile: { ...shown(call, profile), ...tagsOf(profile) } };
+  },
 
-export function listInstanceProfiles(
-  input: ListInstanceProfilesCommandInput,
-  call: Call,
-): Answer<ListInstanceProfilesCommandOutput> {
-  const prefix = input.PathPrefix ?? "/";
-  const { items, paging } = profilesWhere(call, input, ({ path }) => path.startsWith(prefix));
-  return { InstanceProfiles: items, ...paging };
-}
+  ListInstanceProfiles(input, call) {
+    const prefix = input.PathPrefix ?? "/";
+    const { items, paging } = profilesWhere(call, input, ({ path }) => path.startsWith(prefix));
+    return { InstanceProfiles: items, ...paging };
+  },
 
-export function listInstanceProfilesForRole(
-  input: ListInstanceProfilesForRoleCommandInput,
-  call: Call,
-): Answer<ListInstanceProfilesForRoleCommandOutput> {
-  const { name } = roleToRead(call, input.RoleName);
-  const { items, paging } = profilesWhere(call, input, ({ role }) => role === name);
-  return { InstanceProfiles: items, ...paging };
-}
+  ListInstanceProfilesForRole(input, call) {
+    const { name } = roleToRead(call, input.RoleName);
+    const { items, paging } = profilesWhere(call, input, ({ role }) => role === name);
+    return { InstanceProfiles: items, ...paging };
+  },
 
-export function deleteInstanceProfile(input: DeleteInstanceProfileCommandInput, call: Call): object {
-  const profile = profileToWrite(call, input.InstanceProfileName);
-  if (profile.role !== undefined) {
-    throw deleteConflict("Cannot delete entity, must remove roles from instance profile first.");
-  }
-  delete iamState(call).profiles[profile.name.toLowerCase()];
-  return {};
-}
+  DeleteInstanceProfile(input, call) {
+    const profile = profileToWrite(call, input.InstanceProfileName);
+    if (profile.role !== undefined) {
+      throw deleteConflict("Cannot delete entity, must remove roles from instance profile first.");
+    }
+    delete iamState(call).profiles[profile.name.toLowerCase()];
+    return {};
+  },
 
-export function addRoleToInstanceProfile(input: AddRoleToInstanceProfileCommandInput, call: Call): object {
-  const profile = profileToWrite(call, input.InstanceProfileName);
-  const role = ownRole(call, input.RoleName);
-  if (profile.role !== undefined) {
-    throw limitExceeded("Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1");
-  }
-  profile.role = role.name;
-  profile.usableFrom = youngUntil(call);
-  return {};
-}
+  AddRoleToInstanceProfile(input, call) {
+    const profile = profileToWrite(call, input.InstanceProfileName);
+    const role = ownRole(call, input.RoleName);
+    if (profile.role !== undefined) {
+      throw limitExceeded("Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1");
+    }
+    profile.role = role.name;
+    profile.usableFrom = youngUntil(call);
+    return {};
+  },
 
-export function removeRoleFromInstanceProfile(input: RemoveRoleFromInstanceProfileCommandInput, call: Call): object {
-  const profile = profileToWrite(call, input.InstanceProfileName);
-  const role = ownRole(call, input.RoleName);
-  if (profile.role !== role.name) throw noSuchEntity(`The role with name ${role.name} cannot be found.`);
-  profile.role = undefined;
-  return {};
-}
+  RemoveRoleFromInstanceProfile(input, call) {
+    const profile = profileToWrite(call, input.InstanceProfileName);
+    const role = ownRole(call, input.RoleName);
+    if (profile.role !== role.name) throw noSuchEntity(`The role with name ${role.name} cannot be found.`);
+    profile.role = undefined;
+    return {};
+  },
 
-export function tagInstanceProfile(input: TagInstanceProfileCommandInput, call: Call): object {
-  const profile = profileToWrite(call, input.InstanceProfileName);
-  profile.tags = withTags(profile.tags, input.Tags);
-  return {};
-}
+  TagInstanceProfile(input, call) {
+    const profile = profileToWrite(call, input.InstanceProfileName);
+    profile.tags = withTags(profile.tags, input.Tags);
+    return {};
+  },
 
-export function untagInstanceProfile(input: UntagInstanceProfileCommandInput, call: Call): object {
-  const profile = profileToWrite(call, input.InstanceProfileName);
-  profile.tags = withoutTags(profile.tags, input.TagKeys);
-  return {};
-}
+  UntagInstanceProfile(input, call) {
+    const profile = profileToWrite(call, input.InstanceProfileName);
+    profile.tags = withoutTags(profile.tags, input.TagKeys);
+    return {};
+  },
 
-export function listInstanceProfileTags(
-  input: ListInstanceProfileTagsCommandInput,
-  call: Call,
-): Answer<ListInstanceProfileTagsCommandOutput> {
-  const { tags } = profileToRead(call, input.InstanceProfileName);
-  const { items, paging } = listed(
-    call,
-    input,
-    toTags(tags),
-    ({ Key }) => Key,
-    (tag) => tag,
-  );
-  return { Tags: items, ...paging };
-}
+  ListInstanceProfileTags(input, call) {
+    const { tags } = profileToRead(call, input.InstanceProfileName);
+    const { items, paging } = listed(
+      call,
+      input,
+      toTags(tags),
+      ({ Key }) => Key,
+      (tag) => tag,
+    );
+    return { Tags: items, ...paging };
+  },
+} satisfies IamOperations;
 
 /** An instance profile as the services that hand it to instances see it. */
 export interface FoundProfile {

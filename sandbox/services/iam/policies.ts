@@ -1,22 +1,18 @@
-import type {
-  CreatePolicyCommandInput,
-  CreatePolicyCommandOutput,
-  DeletePolicyCommandInput,
-  GetPolicyCommandInput,
-  GetPolicyCommandOutput,
-  GetPolicyVersionCommandInput,
-  GetPolicyVersionCommandOutput,
-  ListPoliciesCommandInput,
-  ListPoliciesCommandOutput,
-  Policy,
-} from "@aws-sdk/client-iam";
+import type { Policy } from "@aws-sdk/client-iam";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { type TagMap, toTags } from "../key-value-tags.ts";
 import { encoded, listed } from "./lists.ts";
 import { managedPolicy, managedPolicyArns } from "./managed-policies.ts";
 import { checkIdentityPolicy } from "./policy-document.ts";
-import { alreadyExists, deleteConflict, iamArn, iamState, noSuchEntity, uniqueId } from "./state.ts";
+import {
+  alreadyExists,
+  deleteConflict,
+  type IamOperations,
+  iamArn,
+  iamState,
+  noSuchEntity,
+  uniqueId,
+} from "./state.ts";
 import { withTags } from "./tags.ts";
 
 /** Managed policies are older than any world. */
@@ -57,73 +53,72 @@ export function checkPolicyArn(arn: string, { partition, account }: Call): void 
   if (!fits) throw new Refusal("InvalidInput", `ARN ${arn} is not valid.`);
 }
 
-export function createPolicy(input: CreatePolicyCommandInput, call: Call): Answer<CreatePolicyCommandOutput> {
-  const name = input.PolicyName!;
-  const path = input.Path ?? "/";
-  const arn = iamArn(call, `policy${path}${name}`);
-  const { policies } = iamState(call);
-  if (Object.values(policies).some((policy) => policy.name.toLowerCase() === name.toLowerCase())) {
-    throw alreadyExists(`A policy called ${name} already exists. Duplicate names are not allowed.`);
-  }
-  checkIdentityPolicy(input.PolicyDocument!, call.partition);
-  policies[arn] = {
-    name,
-    id: uniqueId(call, "ANPA"),
-    arn,
-    path,
-    createdAt: call.now,
-    document: input.PolicyDocument!,
-    description: input.Description,
-    tags: withTags({}, input.Tags),
-  };
-  return { Policy: shown(call, policies[arn]) };
-}
+export const policyOperations = {
+  CreatePolicy(input, call) {
+    const name = input.PolicyName!;
+    const path = input.Path ?? "/";
+    const arn = iamArn(call, `policy${path}${name}`);
+    const { policies } = iamState(call);
+    if (Object.values(policies).some((policy) => policy.name.toLowerCase() === name.toLowerCase())) {
+      throw alreadyExists(`A policy called ${name} already exists. Duplicate names are not allowed.`);
+    }
+    checkIdentityPolicy(input.PolicyDocument!, call.partition);
+    policies[arn] = {
+      name,
+      id: uniqueId(call, "ANPA"),
+      arn,
+      path,
+      createdAt: call.now,
+      document: input.PolicyDocument!,
+      description: input.Description,
+      tags: withTags({}, input.Tags),
+    };
+    return { Policy: shown(call, policies[arn]) };
+  },
 
-export function getPolicy(input: GetPolicyCommandInput, call: Call): Answer<GetPolicyCommandOutput> {
-  const policy = policyOf(call, input.PolicyArn!);
-  return { Policy: { ...shown(call, policy), Tags: toTags(policy.tags) } };
-}
+  GetPolicy(input, call) {
+    const policy = policyOf(call, input.PolicyArn!);
+    return { Policy: { ...shown(call, policy), Tags: toTags(policy.tags) } };
+  },
 
-export function getPolicyVersion(
-  input: GetPolicyVersionCommandInput,
-  call: Call,
-): Answer<GetPolicyVersionCommandOutput> {
-  const { document, createdAt } = policyOf(call, input.PolicyArn!);
-  if (input.VersionId !== "v1") {
-    throw noSuchEntity(`Policy ${input.PolicyArn} version ${input.VersionId} does not exist or is not attachable.`);
-  }
-  const Document = encoded(document);
-  return { PolicyVersion: { Document, VersionId: "v1", IsDefaultVersion: true, CreateDate: new Date(createdAt) } };
-}
+  GetPolicyVersion(input, call) {
+    const { document, createdAt } = policyOf(call, input.PolicyArn!);
+    if (input.VersionId !== "v1") {
+      throw noSuchEntity(`Policy ${input.PolicyArn} version ${input.VersionId} does not exist or is not attachable.`);
+    }
+    const Document = encoded(document);
+    return { PolicyVersion: { Document, VersionId: "v1", IsDefaultVersion: true, CreateDate: new Date(createdAt) } };
+  },
 
-export function listPolicies(input: ListPoliciesCommandInput, call: Call): Answer<ListPoliciesCommandOutput> {
-  const scope = input.Scope ?? "All";
-  const own = scope === "AWS" ? [] : Object.keys(iamState(call).policies);
-  const managed = scope === "Local" ? [] : managedPolicyArns(call.partition);
-  const policies = [...own, ...managed]
-    .map((arn) => findPolicy(call, arn)!)
-    .filter(({ path }) => path.startsWith(input.PathPrefix ?? "/"))
-    .filter(({ arn }) => !input.OnlyAttached || attachments(call, arn) > 0);
-  const { items, paging } = listed(
-    call,
-    input,
-    policies,
-    ({ arn }) => arn,
-    (policy) => shown(call, policy),
-  );
-  return { Policies: items, ...paging };
-}
+  ListPolicies(input, call) {
+    const scope = input.Scope ?? "All";
+    const own = scope === "AWS" ? [] : Object.keys(iamState(call).policies);
+    const managed = scope === "Local" ? [] : managedPolicyArns(call.partition);
+    const policies = [...own, ...managed]
+      .map((arn) => findPolicy(call, arn)!)
+      .filter(({ path }) => path.startsWith(input.PathPrefix ?? "/"))
+      .filter(({ arn }) => !input.OnlyAttached || attachments(call, arn) > 0);
+    const { items, paging } = listed(
+      call,
+      input,
+      policies,
+      ({ arn }) => arn,
+      (policy) => shown(call, policy),
+    );
+    return { Policies: items, ...paging };
+  },
 
-export function deletePolicy(input: DeletePolicyCommandInput, call: Call): object {
-  const arn = input.PolicyArn!;
-  const { policies } = iamState(call);
-  if (!(arn in policies)) throw noSuchEntity(`Policy ${arn} was not found.`);
-  if (attachments(call, arn) > 0 || boundaries(call, arn) > 0) {
-    throw deleteConflict("Cannot delete a policy attached to entities.");
-  }
-  delete policies[arn];
-  return {};
-}
+  DeletePolicy(input, call) {
+    const arn = input.PolicyArn!;
+    const { policies } = iamState(call);
+    if (!(arn in policies)) throw noSuchEntity(`Policy ${arn} was not found.`);
+    if (attachments(call, arn) > 0 || boundaries(call, arn) > 0) {
+      throw deleteConflict("Cannot delete a policy attached to entities.");
+    }
+    delete policies[arn];
+    return {};
+  },
+} satisfies IamOperations;
 
 function policyOf(call: Call, arn: string): FoundPolicy {
   checkPolicyArn(arn, call);

@@ -1,103 +1,86 @@
-import type {
-  AttachRolePolicyCommandInput,
-  DeleteRolePolicyCommandInput,
-  DetachRolePolicyCommandInput,
-  GetRolePolicyCommandInput,
-  GetRolePolicyCommandOutput,
-  ListAttachedRolePoliciesCommandInput,
-  ListAttachedRolePoliciesCommandOutput,
-  ListRolePoliciesCommandInput,
-  ListRolePoliciesCommandOutput,
-  PutRolePolicyCommandInput,
-} from "@aws-sdk/client-iam";
 import type { Call } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { encoded, listed } from "./lists.ts";
 import { checkPolicyArn, findPolicy } from "./policies.ts";
 import { checkIdentityPolicy, policiesAllow } from "./policy-document.ts";
-import { iamState, limitExceeded, noSuchEntity, ownRole, roleToRead } from "./state.ts";
+import { type IamOperations, iamState, limitExceeded, noSuchEntity, ownRole, roleToRead } from "./state.ts";
 
 const ATTACHED_LIMIT = 10;
 const INLINE_BYTES_LIMIT = 10_240;
 
-export function attachRolePolicy(input: AttachRolePolicyCommandInput, call: Call): object {
-  const role = ownRole(call, input.RoleName);
-  const arn = input.PolicyArn!;
-  checkPolicyArn(arn, call);
-  if (findPolicy(call, arn) === undefined) {
-    throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
-  }
-  if (role.attached.includes(arn)) return {};
-  if (role.attached.length >= ATTACHED_LIMIT) {
-    throw limitExceeded(`Cannot exceed quota for PoliciesPerRole: ${ATTACHED_LIMIT}`);
-  }
-  role.attached.push(arn);
-  return {};
-}
+export const rolePolicyOperations = {
+  AttachRolePolicy(input, call) {
+    const role = ownRole(call, input.RoleName);
+    const arn = input.PolicyArn!;
+    checkPolicyArn(arn, call);
+    if (findPolicy(call, arn) === undefined) {
+      throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
+    }
+    if (role.attached.includes(arn)) return {};
+    if (role.attached.length >= ATTACHED_LIMIT) {
+      throw limitExceeded(`Cannot exceed quota for PoliciesPerRole: ${ATTACHED_LIMIT}`);
+    }
+    role.attached.push(arn);
+    return {};
+  },
 
-export function detachRolePolicy(input: DetachRolePolicyCommandInput, call: Call): object {
-  const role = ownRole(call, input.RoleName);
-  checkPolicyArn(input.PolicyArn!, call);
-  const at = role.attached.indexOf(input.PolicyArn!);
-  if (at < 0) throw noSuchEntity(`Policy ${input.PolicyArn} was not found.`);
-  role.attached.splice(at, 1);
-  return {};
-}
+  DetachRolePolicy(input, call) {
+    const role = ownRole(call, input.RoleName);
+    checkPolicyArn(input.PolicyArn!, call);
+    const at = role.attached.indexOf(input.PolicyArn!);
+    if (at < 0) throw noSuchEntity(`Policy ${input.PolicyArn} was not found.`);
+    role.attached.splice(at, 1);
+    return {};
+  },
 
-export function listAttachedRolePolicies(
-  input: ListAttachedRolePoliciesCommandInput,
-  call: Call,
-): Answer<ListAttachedRolePoliciesCommandOutput> {
-  const { attached } = roleToRead(call, input.RoleName);
-  const policies = attached
-    .map((arn) => findPolicy(call, arn)!)
-    .filter(({ path }) => path.startsWith(input.PathPrefix ?? "/"));
-  const { items, paging } = listed(
-    call,
-    input,
-    policies,
-    ({ arn }) => arn,
-    ({ arn, name }) => ({ PolicyName: name, PolicyArn: arn }),
-  );
-  return { AttachedPolicies: items, ...paging };
-}
+  ListAttachedRolePolicies(input, call) {
+    const { attached } = roleToRead(call, input.RoleName);
+    const policies = attached
+      .map((arn) => findPolicy(call, arn)!)
+      .filter(({ path }) => path.startsWith(input.PathPrefix ?? "/"));
+    const { items, paging } = listed(
+      call,
+      input,
+      policies,
+      ({ arn }) => arn,
+      ({ arn, name }) => ({ PolicyName: name, PolicyArn: arn }),
+    );
+    return { AttachedPolicies: items, ...paging };
+  },
 
-export function putRolePolicy(input: PutRolePolicyCommandInput, call: Call): object {
-  const role = ownRole(call, input.RoleName);
-  const document = input.PolicyDocument!;
-  checkIdentityPolicy(document, call.partition);
-  const inline = { ...role.inline, [input.PolicyName!]: document };
-  const bytes = Object.values(inline).join("").replaceAll(/\s/g, "").length;
-  if (bytes > INLINE_BYTES_LIMIT) {
-    throw limitExceeded(`Maximum policy size of ${INLINE_BYTES_LIMIT} bytes exceeded for role ${role.name}`);
-  }
-  role.inline = inline;
-  return {};
-}
+  PutRolePolicy(input, call) {
+    const role = ownRole(call, input.RoleName);
+    const document = input.PolicyDocument!;
+    checkIdentityPolicy(document, call.partition);
+    const inline = { ...role.inline, [input.PolicyName!]: document };
+    const bytes = Object.values(inline).join("").replaceAll(/\s/g, "").length;
+    if (bytes > INLINE_BYTES_LIMIT) {
+      throw limitExceeded(`Maximum policy size of ${INLINE_BYTES_LIMIT} bytes exceeded for role ${role.name}`);
+    }
+    role.inline = inline;
+    return {};
+  },
 
-export function getRolePolicy(input: GetRolePolicyCommandInput, call: Call): Answer<GetRolePolicyCommandOutput> {
-  const role = roleToRead(call, input.RoleName);
-  const document = role.inline[input.PolicyName!];
-  if (document === undefined) throw noInlinePolicy(input.PolicyName);
-  return { RoleName: role.name, PolicyName: input.PolicyName, PolicyDocument: encoded(document) };
-}
+  GetRolePolicy(input, call) {
+    const role = roleToRead(call, input.RoleName);
+    const document = role.inline[input.PolicyName!];
+    if (document === undefined) throw noInlinePolicy(input.PolicyName);
+    return { RoleName: role.name, PolicyName: input.PolicyName, PolicyDocument: encoded(document) };
+  },
 
-export function listRolePolicies(
-  input: ListRolePoliciesCommandInput,
-  call: Call,
-): Answer<ListRolePoliciesCommandOutput> {
-  const names = Object.keys(roleToRead(call, input.RoleName).inline);
-  const same = (name: string) => name;
-  const { items, paging } = listed(call, input, names, same, same);
-  return { PolicyNames: items, ...paging };
-}
+  ListRolePolicies(input, call) {
+    const names = Object.keys(roleToRead(call, input.RoleName).inline);
+    const same = (name: string) => name;
+    const { items, paging } = listed(call, input, names, same, same);
+    return { PolicyNames: items, ...paging };
+  },
 
-export function deleteRolePolicy(input: DeleteRolePolicyCommandInput, call: Call): object {
-  const role = ownRole(call, input.RoleName);
-  if (!(input.PolicyName! in role.inline)) throw noInlinePolicy(input.PolicyName);
-  delete role.inline[input.PolicyName!];
-  return {};
-}
+  DeleteRolePolicy(input, call) {
+    const role = ownRole(call, input.RoleName);
+    if (!(input.PolicyName! in role.inline)) throw noInlinePolicy(input.PolicyName);
+    delete role.inline[input.PolicyName!];
+    return {};
+  },
+} satisfies IamOperations;
 
 /** Whether what is attached to a role, within its boundary, allows an action. An unknown role allows nothing. */
 export function roleAllows(call: Call, roleName: string | undefined, action: string, resource: string): boolean {

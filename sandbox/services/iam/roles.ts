@@ -1,23 +1,5 @@
-import type {
-  CreateRoleCommandInput,
-  CreateRoleCommandOutput,
-  DeleteRoleCommandInput,
-  DeleteRolePermissionsBoundaryCommandInput,
-  GetRoleCommandInput,
-  GetRoleCommandOutput,
-  ListRolesCommandInput,
-  ListRolesCommandOutput,
-  ListRoleTagsCommandInput,
-  ListRoleTagsCommandOutput,
-  PutRolePermissionsBoundaryCommandInput,
-  Role,
-  TagRoleCommandInput,
-  UntagRoleCommandInput,
-  UpdateAssumeRolePolicyCommandInput,
-  UpdateRoleCommandInput,
-} from "@aws-sdk/client-iam";
+import type { Role } from "@aws-sdk/client-iam";
 import type { Call } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { toTags } from "../key-value-tags.ts";
 import { encoded, listed } from "./lists.ts";
 import { findPolicy } from "./policies.ts";
@@ -25,6 +7,7 @@ import { checkTrustPolicy } from "./policy-document.ts";
 import {
   alreadyExists,
   deleteConflict,
+  type IamOperations,
   iamArn,
   iamState,
   limitExceeded,
@@ -39,21 +22,97 @@ import { withoutTags, withTags } from "./tags.ts";
 
 const TRUST_LIMIT = 2048;
 
-export function createRole(input: CreateRoleCommandInput, call: Call): Answer<CreateRoleCommandOutput> {
-  const name = input.RoleName!;
-  const trust = input.AssumeRolePolicyDocument!;
-  const { roles } = iamState(call);
-  if (name.toLowerCase() in roles) throw alreadyExists(`Role with name ${name} already exists.`);
-  checkTrust(trust, call);
-  checkBoundary(input.PermissionsBoundary, call);
-  const role = newRole(call, name, input.Path ?? "/", trust);
-  role.description = input.Description;
-  role.maxSessionSeconds = input.MaxSessionDuration ?? 3600;
-  role.boundary = input.PermissionsBoundary;
-  role.tags = withTags({}, input.Tags);
-  roles[name.toLowerCase()] = role;
-  return { Role: { ...summary(role), ...boundaryOf(role), ...tagsOf(role) } };
-}
+export const roleOperations = {
+  CreateRole(input, call) {
+    const name = input.RoleName!;
+    const trust = input.AssumeRolePolicyDocument!;
+    const { roles } = iamState(call);
+    if (name.toLowerCase() in roles) throw alreadyExists(`Role with name ${name} already exists.`);
+    checkTrust(trust, call);
+    checkBoundary(input.PermissionsBoundary, call);
+    const role = newRole(call, name, input.Path ?? "/", trust);
+    role.description = input.Description;
+    role.maxSessionSeconds = input.MaxSessionDuration ?? 3600;
+    role.boundary = input.PermissionsBoundary;
+    role.tags = withTags({}, input.Tags);
+    roles[name.toLowerCase()] = role;
+    return { Role: { ...summary(role), ...boundaryOf(role), ...tagsOf(role) } };
+  },
+
+  GetRole(input, call) {
+    const role = roleToRead(call, input.RoleName);
+    return { Role: { ...summary(role), ...boundaryOf(role), ...tagsOf(role), RoleLastUsed: {} } };
+  },
+
+  /** As in a list: without tags and boundary, which IAM gives for one role only. */
+  ListRoles(input, call) {
+    const prefix = input.PathPrefix ?? "/";
+    const roles = Object.values(iamState(call).roles).filter(
+      (role) => role.visibleFrom <= call.now && role.path.startsWith(prefix),
+    );
+    const { items, paging } = listed(call, input, roles, ({ name }) => name, summary);
+    return { Roles: items, ...paging };
+  },
+
+  DeleteRole(input, call) {
+    const role = ownRole(call, input.RoleName);
+    const { roles, profiles } = iamState(call);
+    if (Object.values(profiles).some((profile) => profile.role === role.name)) {
+      throw deleteConflict("Cannot delete entity, must remove roles from instance profile first.");
+    }
+    if (role.attached.length > 0) throw deleteConflict("Cannot delete entity, must detach all policies first.");
+    if (Object.keys(role.inline).length > 0) throw deleteConflict("Cannot delete entity, must delete policies first.");
+    delete roles[role.name.toLowerCase()];
+    return {};
+  },
+
+  UpdateRole(input, call) {
+    const role = ownRole(call, input.RoleName);
+    // What is left out goes back to its default.
+    role.description = input.Description;
+    role.maxSessionSeconds = input.MaxSessionDuration ?? 3600;
+    return {};
+  },
+
+  UpdateAssumeRolePolicy(input, call) {
+    const role = ownRole(call, input.RoleName);
+    checkTrust(input.PolicyDocument!, call);
+    role.trust = input.PolicyDocument!;
+    return {};
+  },
+
+  TagRole(input, call) {
+    const role = ownRole(call, input.RoleName);
+    role.tags = withTags(role.tags, input.Tags);
+    return {};
+  },
+
+  UntagRole(input, call) {
+    const role = ownRole(call, input.RoleName);
+    role.tags = withoutTags(role.tags, input.TagKeys);
+    return {};
+  },
+
+  ListRoleTags(input, call) {
+    const role = roleToRead(call, input.RoleName);
+    const { items, paging } = listed(call, input, toTags(role.tags), ({ Key }) => Key, same);
+    return { Tags: items, ...paging };
+  },
+
+  PutRolePermissionsBoundary(input, call) {
+    const role = ownRole(call, input.RoleName);
+    checkBoundary(input.PermissionsBoundary, call);
+    role.boundary = input.PermissionsBoundary;
+    return {};
+  },
+
+  DeleteRolePermissionsBoundary(input, call) {
+    const role = ownRole(call, input.RoleName);
+    if (role.boundary === undefined) throw noSuchEntity(`No permissions boundary on the role ${role.name}.`);
+    role.boundary = undefined;
+    return {};
+  },
+} satisfies IamOperations;
 
 export function newRole(call: Call, name: string, path: string, trust: string): RoleState {
   return {
@@ -70,80 +129,6 @@ export function newRole(call: Call, name: string, path: string, trust: string): 
     attached: [],
     inline: {},
   };
-}
-
-export function getRole(input: GetRoleCommandInput, call: Call): Answer<GetRoleCommandOutput> {
-  const role = roleToRead(call, input.RoleName);
-  return { Role: { ...summary(role), ...boundaryOf(role), ...tagsOf(role), RoleLastUsed: {} } };
-}
-
-/** As in a list: without tags and boundary, which IAM gives for one role only. */
-export function listRoles(input: ListRolesCommandInput, call: Call): Answer<ListRolesCommandOutput> {
-  const prefix = input.PathPrefix ?? "/";
-  const roles = Object.values(iamState(call).roles).filter(
-    (role) => role.visibleFrom <= call.now && role.path.startsWith(prefix),
-  );
-  const { items, paging } = listed(call, input, roles, ({ name }) => name, summary);
-  return { Roles: items, ...paging };
-}
-
-export function deleteRole(input: DeleteRoleCommandInput, call: Call): object {
-  const role = ownRole(call, input.RoleName);
-  const { roles, profiles } = iamState(call);
-  if (Object.values(profiles).some((profile) => profile.role === role.name)) {
-    throw deleteConflict("Cannot delete entity, must remove roles from instance profile first.");
-  }
-  if (role.attached.length > 0) throw deleteConflict("Cannot delete entity, must detach all policies first.");
-  if (Object.keys(role.inline).length > 0) throw deleteConflict("Cannot delete entity, must delete policies first.");
-  delete roles[role.name.toLowerCase()];
-  return {};
-}
-
-export function updateRole(input: UpdateRoleCommandInput, call: Call): object {
-  const role = ownRole(call, input.RoleName);
-  // What is left out goes back to its default.
-  role.description = input.Description;
-  role.maxSessionSeconds = input.MaxSessionDuration ?? 3600;
-  return {};
-}
-
-export function updateAssumeRolePolicy(input: UpdateAssumeRolePolicyCommandInput, call: Call): object {
-  const role = ownRole(call, input.RoleName);
-  checkTrust(input.PolicyDocument!, call);
-  role.trust = input.PolicyDocument!;
-  return {};
-}
-
-export function tagRole(input: TagRoleCommandInput, call: Call): object {
-  const role = ownRole(call, input.RoleName);
-  role.tags = withTags(role.tags, input.Tags);
-  return {};
-}
-
-export function untagRole(input: UntagRoleCommandInput, call: Call): object {
-  const role = ownRole(call, input.RoleName);
-  role.tags = withoutTags(role.tags, input.TagKeys);
-  return {};
-}
-
-export function listRoleTags(input: ListRoleTagsCommandInput, call: Call): Answer<ListRoleTagsCommandOutput> {
-  const role = roleToRead(call, input.RoleName);
-  const { items, paging } = listed(call, input, toTags(role.tags), ({ Key }) => Key, same);
-  return { Tags: items, ...paging };
-}
-
-export function putRolePermissionsBoundary(input: PutRolePermissionsBoundaryCommandInput, call: Call): object {
-  const role = ownRole(call, input.RoleName);
-  checkBoundary(input.PermissionsBoundary, call);
-  role.boundary = input.PermissionsBoundary;
-  return {};
-}
-
-export function deleteRolePermissionsBoundary(input: DeleteRolePermissionsBoundaryCommandInput, call: Call): object {
-  const role = ownRole(call, input.RoleName);
-  if (role.boundary === undefined) throw noSuchEntity(`No permissions boundary on the role ${role.name}.`);
-  role.boundary = undefined;
-  return {};
 }
 
 /** What IAM says of a role wherever it shows it. */

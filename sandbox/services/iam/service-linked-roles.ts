@@ -1,15 +1,6 @@
-import type {
-  CreateServiceLinkedRoleCommandInput,
-  CreateServiceLinkedRoleCommandOutput,
-  DeleteServiceLinkedRoleCommandInput,
-  DeleteServiceLinkedRoleCommandOutput,
-  GetServiceLinkedRoleDeletionStatusCommandInput,
-  GetServiceLinkedRoleDeletionStatusCommandOutput,
-} from "@aws-sdk/client-iam";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { newRole, summary } from "./roles.ts";
-import { iamState, noSuchEntity, type RoleState } from "./state.ts";
+import { type IamOperations, iamState, noSuchEntity, type RoleState } from "./state.ts";
 
 const ROLE_NAMES: Readonly<Record<string, string>> = {
   "autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling",
@@ -25,29 +16,57 @@ const ROLE_NAMES: Readonly<Record<string, string>> = {
 /** Services that let one account have several roles, told apart by a suffix. */
 const TAKES_SUFFIX = new Set(["autoscaling.amazonaws.com"]);
 
-export function createServiceLinkedRole(
-  input: CreateServiceLinkedRoleCommandInput,
-  call: Call,
-): Answer<CreateServiceLinkedRoleCommandOutput> {
-  const service = input.AWSServiceName!;
-  const base = ROLE_NAMES[service];
-  if (base === undefined) {
-    throw new Refusal("InvalidInput", `${service} is not a valid service principal for a service-linked role.`);
-  }
-  if (input.CustomSuffix !== undefined && !TAKES_SUFFIX.has(service)) {
-    throw new Refusal("InvalidInput", `Custom suffix is not allowed for ${service}`);
-  }
-  const name = input.CustomSuffix === undefined ? base : `${base}_${input.CustomSuffix}`;
-  if (name.toLowerCase() in iamState(call).roles) {
-    throw new Refusal(
-      "InvalidInput",
-      `Service role name ${name} has been taken in this account, please try a different suffix.`,
-    );
-  }
-  const role = makeRole(call, service, name);
-  role.description = input.Description;
-  return { Role: summary(role) };
-}
+export const serviceLinkedRoleOperations = {
+  CreateServiceLinkedRole(input, call) {
+    const service = input.AWSServiceName!;
+    const base = ROLE_NAMES[service];
+    if (base === undefined) {
+      throw new Refusal("InvalidInput", `${service} is not a valid service principal for a service-linked role.`);
+    }
+    if (input.CustomSuffix !== undefined && !TAKES_SUFFIX.has(service)) {
+      throw new Refusal("InvalidInput", `Custom suffix is not allowed for ${service}`);
+    }
+    const name = input.CustomSuffix === undefined ? base : `${base}_${input.CustomSuffix}`;
+    if (name.toLowerCase() in iamState(call).roles) {
+      throw new Refusal(
+        "InvalidInput",
+        `Service role name ${name} has been taken in this account, please try a different suffix.`,
+      );
+    }
+    const role = makeRole(call, service, name);
+    role.description = input.Description;
+    return { Role: summary(role) };
+  },
+
+  DeleteServiceLinkedRole(input, call) {
+    const { roles, uses, deletions } = iamState(call);
+    const role = roles[(input.RoleName ?? "").toLowerCase()];
+    if (role === undefined) throw noSuchEntity(`The role with name ${input.RoleName} cannot be found.`);
+    if (!role.path.startsWith("/aws-service-role/")) {
+      throw new Refusal("InvalidInput", `The role ${role.name} is not a service-linked role.`);
+    }
+    const inUseBy = uses[role.name] ?? [];
+    if (inUseBy.length === 0) delete roles[role.name.toLowerCase()];
+    const taskId = `task${role.path}${role.name}/${call.uuid()}`;
+    deletions[taskId] = { inUseBy };
+    return { DeletionTaskId: taskId };
+  },
+
+  GetServiceLinkedRoleDeletionStatus(input, call) {
+    const task = iamState(call).deletions[input.DeletionTaskId!];
+    if (task === undefined) throw noSuchEntity(`Service role deletion task ${input.DeletionTaskId} cannot be found.`);
+    if (task.inUseBy.length === 0) return { Status: "SUCCEEDED" };
+    const regions = new Set(task.inUseBy.map((use) => use.slice(0, use.indexOf("/"))));
+    const RoleUsageList = [...regions].map((Region) => ({
+      Region,
+      Resources: task.inUseBy.filter((use) => use.startsWith(`${Region}/`)).map((use) => use.slice(Region.length + 1)),
+    }));
+    return {
+      Status: "FAILED",
+      Reason: { Reason: "The role could not be deleted because it is in use.", RoleUsageList },
+    };
+  },
+} satisfies IamOperations;
 
 /** Whether the first use of a service would make its role. */
 export function lacksServiceLinkedRole(call: Call, service: string): boolean {
@@ -67,41 +86,6 @@ export function releaseServiceLinkedRole(call: Call, service: string, resourceAr
   const name = ROLE_NAMES[service] ?? "";
   const { uses } = iamState(call);
   uses[name] = (uses[name] ?? []).filter((use) => use !== `${call.region}/${resourceArn}`);
-}
-
-export function deleteServiceLinkedRole(
-  input: DeleteServiceLinkedRoleCommandInput,
-  call: Call,
-): Answer<DeleteServiceLinkedRoleCommandOutput> {
-  const { roles, uses, deletions } = iamState(call);
-  const role = roles[(input.RoleName ?? "").toLowerCase()];
-  if (role === undefined) throw noSuchEntity(`The role with name ${input.RoleName} cannot be found.`);
-  if (!role.path.startsWith("/aws-service-role/")) {
-    throw new Refusal("InvalidInput", `The role ${role.name} is not a service-linked role.`);
-  }
-  const inUseBy = uses[role.name] ?? [];
-  if (inUseBy.length === 0) delete roles[role.name.toLowerCase()];
-  const taskId = `task${role.path}${role.name}/${call.uuid()}`;
-  deletions[taskId] = { inUseBy };
-  return { DeletionTaskId: taskId };
-}
-
-export function getServiceLinkedRoleDeletionStatus(
-  input: GetServiceLinkedRoleDeletionStatusCommandInput,
-  call: Call,
-): Answer<GetServiceLinkedRoleDeletionStatusCommandOutput> {
-  const task = iamState(call).deletions[input.DeletionTaskId!];
-  if (task === undefined) throw noSuchEntity(`Service role deletion task ${input.DeletionTaskId} cannot be found.`);
-  if (task.inUseBy.length === 0) return { Status: "SUCCEEDED" };
-  const regions = new Set(task.inUseBy.map((use) => use.slice(0, use.indexOf("/"))));
-  const RoleUsageList = [...regions].map((Region) => ({
-    Region,
-    Resources: task.inUseBy.filter((use) => use.startsWith(`${Region}/`)).map((use) => use.slice(Region.length + 1)),
-  }));
-  return {
-    Status: "FAILED",
-    Reason: { Reason: "The role could not be deleted because it is in use.", RoleUsageList },
-  };
 }
 
 function makeRole(call: Call, service: string, name: string): RoleState {

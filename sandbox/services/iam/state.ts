@@ -1,5 +1,8 @@
 import { type Call, Refusal } from "../../service.ts";
 import type { TagMap } from "../key-value-tags.ts";
+import type { Operations } from "../operations.ts";
+
+export type IamOperations = Operations<typeof import("@aws-sdk/client-iam")>;
 
 export interface RoleState {
   readonly name: string;

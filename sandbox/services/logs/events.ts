@@ -1,18 +1,5 @@
-import type {
-  CreateLogStreamCommandInput,
-  DeleteLogStreamCommandInput,
-  DescribeLogStreamsCommandInput,
-  DescribeLogStreamsCommandOutput,
-  FilterLogEventsCommandInput,
-  FilterLogEventsCommandOutput,
-  GetLogEventsCommandInput,
-  GetLogEventsCommandOutput,
-  LogStream,
-  PutLogEventsCommandInput,
-  PutLogEventsCommandOutput,
-} from "@aws-sdk/client-cloudwatch-logs";
+import type { LogStream } from "@aws-sdk/client-cloudwatch-logs";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { pageOf } from "../paging.ts";
 import { badToken } from "./groups.ts";
 import {
@@ -23,6 +10,7 @@ import {
   keptLines,
   type LogLine,
   type LogStreamState,
+  type LogsOperations,
   streamOf,
 } from "./state.ts";
 
@@ -30,109 +18,114 @@ const HOUR_MS = 3_600_000;
 const PAGE_LINES = 10_000;
 const PAGE_BYTES = 1_048_576;
 
-export function createLogStream(input: CreateLogStreamCommandInput, call: Call): object {
-  const group = groupOf(call, input.logGroupName);
-  const name = input.logStreamName!;
-  if (name in group.streams) {
-    throw new Refusal("ResourceAlreadyExistsException", "The specified log stream already exists");
-  }
-  group.streams[name] = { name, createdAt: call.now, lines: [] };
-  return {};
-}
+export const eventOperations = {
+  CreateLogStream(input, call) {
+    const group = groupOf(call, input.logGroupName);
+    const name = input.logStreamName!;
+    if (name in group.streams) {
+      throw new Refusal("ResourceAlreadyExistsException", "The specified log stream already exists");
+    }
+    group.streams[name] = { name, createdAt: call.now, lines: [] };
+    return {};
+  },
 
-export function deleteLogStream(input: DeleteLogStreamCommandInput, call: Call): object {
-  const group = groupOf(call, input.logGroupName);
-  delete group.streams[streamOf(group, input.logStreamName).name];
-  return {};
-}
+  DeleteLogStream(input, call) {
+    const group = groupOf(call, input.logGroupName);
+    delete group.streams[streamOf(group, input.logStreamName).name];
+    return {};
+  },
 
-export function describeLogStreams(
-  input: DescribeLogStreamsCommandInput,
-  call: Call,
-): Answer<DescribeLogStreamsCommandOutput> {
-  const group = groupOf(call, input.logGroupName ?? groupNameIn(input.logGroupIdentifier));
-  const byTime = input.orderBy === "LastEventTime";
-  if (byTime && input.logStreamNamePrefix !== undefined) {
-    throw invalidParameter("Cannot order by LastEventTime with a logStreamNamePrefix.");
-  }
-  const keyOf = (stream: LogStreamState) =>
-    byTime ? `${String(stream.lines.at(-1)?.at ?? 0).padStart(15, "0")} ${stream.name}` : stream.name;
-  const streams = Object.values(group.streams)
-    .filter(({ name }) => name.startsWith(input.logStreamNamePrefix ?? ""))
-    .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  if (input.descending) streams.reverse();
-  const place = (stream: LogStreamState) => String(streams.indexOf(stream)).padStart(9, "0");
-  const { items, next } = pageOf(streams, place, input.limit ?? 50, input.nextToken, badToken);
-  const logStreams = items.map((stream) => shownStream(call, group.name, stream));
-  return { logStreams, ...(next !== undefined && { nextToken: next }) };
-}
+  DescribeLogStreams(input, call) {
+    const group = groupOf(call, input.logGroupName ?? groupNameIn(input.logGroupIdentifier));
+    const byTime = input.orderBy === "LastEventTime";
+    if (byTime && input.logStreamNamePrefix !== undefined) {
+      throw invalidParameter("Cannot order by LastEventTime with a logStreamNamePrefix.");
+    }
+    const keyOf = (stream: LogStreamState) =>
+      byTime ? `${String(stream.lines.at(-1)?.at ?? 0).padStart(15, "0")} ${stream.name}` : stream.name;
+    const streams = Object.values(group.streams)
+      .filter(({ name }) => name.startsWith(input.logStreamNamePrefix ?? ""))
+      .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+    if (input.descending) streams.reverse();
+    const place = (stream: LogStreamState) => String(streams.indexOf(stream)).padStart(9, "0");
+    const { items, next } = pageOf(streams, place, input.limit ?? 50, input.nextToken, badToken);
+    const logStreams = items.map((stream) => shownStream(call, group.name, stream));
+    return { logStreams, ...(next !== undefined && { nextToken: next }) };
+  },
 
-export function putLogEvents(input: PutLogEventsCommandInput, call: Call): Answer<PutLogEventsCommandOutput> {
-  const stream = streamOf(groupOf(call, input.logGroupName), input.logStreamName);
-  const events = input.logEvents!.map(({ timestamp, message }) => ({ at: timestamp!, message: message! }));
-  if (events.some(({ at }, index) => at < (events[index - 1]?.at ?? at))) {
-    throw invalidParameter("Log events in a single PutLogEvents request must be in chronological order.");
-  }
-  const tooNew = events.findIndex(({ at }) => at > call.now + 2 * HOUR_MS);
-  const tooOld = events.findLastIndex(({ at }) => at < call.now - 14 * 24 * HOUR_MS);
-  const kept = events.slice(tooOld + 1, tooNew < 0 ? undefined : tooNew);
-  stream.lines.push(...kept.map((event) => ({ ...event, ingestedAt: call.now })));
-  stream.lines.sort((a, b) => a.at - b.at);
-  const rejected = {
-    ...(tooNew >= 0 && { tooNewLogEventStartIndex: tooNew }),
-    ...(tooOld >= 0 && { tooOldLogEventEndIndex: tooOld + 1 }),
-  };
-  return {
-    nextSequenceToken: String(stream.lines.length).padStart(56, "4"),
-    ...(Object.keys(rejected).length > 0 && { rejectedLogEventsInfo: rejected }),
-  };
-}
+  PutLogEvents(input, call) {
+    const stream = streamOf(groupOf(call, input.logGroupName), input.logStreamName);
+    const events = input.logEvents!.map(({ timestamp, message }) => ({ at: timestamp!, message: message! }));
+    if (events.some(({ at }, index) => at < (events[index - 1]?.at ?? at))) {
+      throw invalidParameter("Log events in a single PutLogEvents request must be in chronological order.");
+    }
+    const tooNew = events.findIndex(({ at }) => at > call.now + 2 * HOUR_MS);
+    const tooOld = events.findLastIndex(({ at }) => at < call.now - 14 * 24 * HOUR_MS);
+    const kept = events.slice(tooOld + 1, tooNew < 0 ? undefined : tooNew);
+    stream.lines.push(...kept.map((event) => ({ ...event, ingestedAt: call.now })));
+    stream.lines.sort((a, b) => a.at - b.at);
+    const rejected = {
+      ...(tooNew >= 0 && { tooNewLogEventStartIndex: tooNew }),
+      ...(tooOld >= 0 && { tooOldLogEventEndIndex: tooOld + 1 }),
+    };
+    return {
+      nextSequenceToken: String(stream.lines.length).padStart(56, "4"),
+      ...(Object.keys(rejected).length > 0 && { rejectedLogEventsInfo: rejected }),
+    };
+  },
 
-/** Pages by place in the stream; the forward token of the last page is the token it was asked with. */
-export function getLogEvents(input: GetLogEventsCommandInput, call: Call): Answer<GetLogEventsCommandOutput> {
-  const group = groupOf(call, input.logGroupName ?? groupNameIn(input.logGroupIdentifier));
-  const lines = inTime(keptLines(call, group, streamOf(group, input.logStreamName)), input);
-  const limit = input.limit ?? PAGE_LINES;
-  const at = input.nextToken === undefined ? undefined : placeIn(input.nextToken);
-  const [from, to] = at?.backward
-    ? backward(lines, Math.min(at.place, lines.length), limit)
-    : at || input.startFromHead
-      ? forward(lines, at?.place ?? 0, limit)
-      : backward(lines, lines.length, limit);
-  return {
-    events: lines.slice(from, to).map(({ at, message, ingestedAt }) => ({
-      timestamp: at,
-      message,
-      ingestionTime: ingestedAt,
-    })),
-    nextForwardToken: `f/${String(to).padStart(56, "0")}/s`,
-    nextBackwardToken: `b/${String(from).padStart(56, "0")}/s`,
-  };
-}
+  /** Pages by place in the stream; the forward token of the last page is the token it was asked with. */
+  GetLogEvents(input, call) {
+    const group = groupOf(call, input.logGroupName ?? groupNameIn(input.logGroupIdentifier));
+    const lines = inTime(keptLines(call, group, streamOf(group, input.logStreamName)), input);
+    const limit = input.limit ?? PAGE_LINES;
+    const at = input.nextToken === undefined ? undefined : placeIn(input.nextToken);
+    const [from, to] = at?.backward
+      ? backward(lines, Math.min(at.place, lines.length), limit)
+      : at || input.startFromHead
+        ? forward(lines, at?.place ?? 0, limit)
+        : backward(lines, lines.length, limit);
+    return {
+      events: lines.slice(from, to).map(({ at, message, ingestedAt }) => ({
+        timestamp: at,
+        message,
+        ingestionTime: ingestedAt,
+      })),
+      nextForwardToken: `f/${String(to).padStart(56, "0")}/s`,
+      nextBackwardToken: `b/${String(from).padStart(56, "0")}/s`,
+    };
+  },
 
-export function filterLogEvents(input: FilterLogEventsCommandInput, call: Call): Answer<FilterLogEventsCommandOutput> {
-  const group = groupOf(call, input.logGroupName ?? groupNameIn(input.logGroupIdentifier));
-  const streams = Object.values(group.streams).filter(
-    ({ name }) => (input.logStreamNames?.includes(name) ?? true) && name.startsWith(input.logStreamNamePrefix ?? ""),
-  );
-  const found = streams.flatMap((stream) =>
-    inTime(keptLines(call, group, stream), input)
-      .filter(({ message }) => fitsPattern(message, input.filterPattern ?? ""))
-      .map((line, index) => ({ stream: stream.name, line, eventId: eventId(stream, line, index) })),
-  );
-  const { items, next } = pageOf(found, ({ eventId }) => eventId, input.limit ?? PAGE_LINES, input.nextToken, badToken);
-  return {
-    events: items.map(({ stream, line, eventId }) => ({
-      logStreamName: stream,
-      timestamp: line.at,
-      message: line.message,
-      ingestionTime: line.ingestedAt,
-      eventId,
-    })),
-    searchedLogStreams: [],
-    ...(next !== undefined && { nextToken: next }),
-  };
-}
+  FilterLogEvents(input, call) {
+    const group = groupOf(call, input.logGroupName ?? groupNameIn(input.logGroupIdentifier));
+    const streams = Object.values(group.streams).filter(
+      ({ name }) => (input.logStreamNames?.includes(name) ?? true) && name.startsWith(input.logStreamNamePrefix ?? ""),
+    );
+    const found = streams.flatMap((stream) =>
+      inTime(keptLines(call, group, stream), input)
+        .filter(({ message }) => fitsPattern(message, input.filterPattern ?? ""))
+        .map((line, index) => ({ stream: stream.name, line, eventId: eventId(stream, line, index) })),
+    );
+    const { items, next } = pageOf(
+      found,
+      ({ eventId }) => eventId,
+      input.limit ?? PAGE_LINES,
+      input.nextToken,
+      badToken,
+    );
+    return {
+      events: items.map(({ stream, line, eventId }) => ({
+        logStreamName: stream,
+        timestamp: line.at,
+        message: line.message,
+        ingestionTime: line.ingestedAt,
+        eventId,
+      })),
+      searchedLogStreams: [],
+      ...(next !== undefined && { nextToken: next }),
+    };
+  },
+} satisfies LogsOperations;
 
 function shownStream(call: Call, groupName: string, { name, createdAt, lines }: LogStreamState): LogStream {
   return {

@@ -1,21 +1,5 @@
-import type {
-  CreateLogGroupCommandInput,
-  DeleteLogGroupCommandInput,
-  DeleteRetentionPolicyCommandInput,
-  DescribeLogGroupsCommandInput,
-  DescribeLogGroupsCommandOutput,
-  ListTagsForResourceCommandInput,
-  ListTagsForResourceCommandOutput,
-  ListTagsLogGroupCommandInput,
-  LogGroup,
-  PutRetentionPolicyCommandInput,
-  TagLogGroupCommandInput,
-  TagResourceCommandInput,
-  UntagLogGroupCommandInput,
-  UntagResourceCommandInput,
-} from "@aws-sdk/client-cloudwatch-logs";
+import type { LogGroup } from "@aws-sdk/client-cloudwatch-logs";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import type { TagMap } from "../key-value-tags.ts";
 import { pageOf } from "../paging.ts";
 import {
@@ -25,6 +9,7 @@ import {
   groupsOf,
   invalidParameter,
   type LogGroupState,
+  type LogsOperations,
   newGroup,
   notFound,
 } from "./state.ts";
@@ -34,99 +19,95 @@ const RETENTION_DAYS: readonly number[] = [
 ];
 const TAG_LIMIT = 50;
 
-export function createLogGroup(input: CreateLogGroupCommandInput, call: Call): object {
-  const name = input.logGroupName!;
-  const groups = groupsOf(call);
-  if (name in groups) {
-    throw new Refusal("ResourceAlreadyExistsException", "The specified log group already exists");
-  }
-  groups[name] = {
-    ...newGroup(call, name),
-    logClass: input.logGroupClass ?? "STANDARD",
-    kmsKeyId: input.kmsKeyId,
-    tags: checkedTags(input.tags ?? {}),
-  };
-  return {};
-}
+export const groupOperations = {
+  CreateLogGroup(input, call) {
+    const name = input.logGroupName!;
+    const groups = groupsOf(call);
+    if (name in groups) {
+      throw new Refusal("ResourceAlreadyExistsException", "The specified log group already exists");
+    }
+    groups[name] = {
+      ...newGroup(call, name),
+      logClass: input.logGroupClass ?? "STANDARD",
+      kmsKeyId: input.kmsKeyId,
+      tags: checkedTags(input.tags ?? {}),
+    };
+    return {};
+  },
 
-export function deleteLogGroup(input: DeleteLogGroupCommandInput, call: Call): object {
-  delete groupsOf(call)[groupOf(call, input.logGroupName).name];
-  return {};
-}
+  DeleteLogGroup(input, call) {
+    delete groupsOf(call)[groupOf(call, input.logGroupName).name];
+    return {};
+  },
 
-export function describeLogGroups(
-  input: DescribeLogGroupsCommandInput,
-  call: Call,
-): Answer<DescribeLogGroupsCommandOutput> {
-  const { logGroupNamePrefix: prefix, logGroupNamePattern: pattern, logGroupIdentifiers: identifiers } = input;
-  if (prefix !== undefined && pattern !== undefined) {
-    throw invalidParameter("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.");
-  }
-  const named = identifiers?.map(groupNameIn);
-  const groups = Object.values(groupsOf(call)).filter(
-    ({ name, logClass, visibleFrom = call.now }) =>
-      visibleFrom <= call.now &&
-      name.startsWith(prefix ?? "") &&
-      name.toLowerCase().includes((pattern ?? "").toLowerCase()) &&
-      (named?.includes(name) ?? true) &&
-      logClass === (input.logGroupClass ?? logClass),
-  );
-  // Sorted by name, as this service documents.
-  const { items, next } = pageOf(groups, ({ name }) => name, input.limit ?? 50, input.nextToken, badToken);
-  return { logGroups: items.map((group) => shown(call, group)), ...(next !== undefined && { nextToken: next }) };
-}
-
-export function putRetentionPolicy(input: PutRetentionPolicyCommandInput, call: Call): object {
-  const group = groupOf(call, input.logGroupName);
-  if (!RETENTION_DAYS.includes(input.retentionInDays!)) {
-    throw invalidParameter(
-      `1 validation error detected: Value '${input.retentionInDays}' at 'retentionInDays' failed to satisfy ` +
-        `constraint: Member must satisfy enum value set: [${RETENTION_DAYS.join(", ")}]`,
+  DescribeLogGroups(input, call) {
+    const { logGroupNamePrefix: prefix, logGroupNamePattern: pattern, logGroupIdentifiers: identifiers } = input;
+    if (prefix !== undefined && pattern !== undefined) {
+      throw invalidParameter("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.");
+    }
+    const named = identifiers?.map(groupNameIn);
+    const groups = Object.values(groupsOf(call)).filter(
+      ({ name, logClass, visibleFrom = call.now }) =>
+        visibleFrom <= call.now &&
+        name.startsWith(prefix ?? "") &&
+        name.toLowerCase().includes((pattern ?? "").toLowerCase()) &&
+        (named?.includes(name) ?? true) &&
+        logClass === (input.logGroupClass ?? logClass),
     );
-  }
-  group.retentionDays = input.retentionInDays;
-  return {};
-}
+    // Sorted by name, as this service documents.
+    const { items, next } = pageOf(groups, ({ name }) => name, input.limit ?? 50, input.nextToken, badToken);
+    return { logGroups: items.map((group) => shown(call, group)), ...(next !== undefined && { nextToken: next }) };
+  },
 
-export function deleteRetentionPolicy(input: DeleteRetentionPolicyCommandInput, call: Call): object {
-  groupOf(call, input.logGroupName).retentionDays = undefined;
-  return {};
-}
+  PutRetentionPolicy(input, call) {
+    const group = groupOf(call, input.logGroupName);
+    if (!RETENTION_DAYS.includes(input.retentionInDays!)) {
+      throw invalidParameter(
+        `1 validation error detected: Value '${input.retentionInDays}' at 'retentionInDays' failed to satisfy ` +
+          `constraint: Member must satisfy enum value set: [${RETENTION_DAYS.join(", ")}]`,
+      );
+    }
+    group.retentionDays = input.retentionInDays;
+    return {};
+  },
 
-export function tagResource(input: TagResourceCommandInput, call: Call): object {
-  const group = taggable(call, input.resourceArn!);
-  group.tags = checkedTags({ ...group.tags, ...input.tags });
-  return {};
-}
+  DeleteRetentionPolicy(input, call) {
+    groupOf(call, input.logGroupName).retentionDays = undefined;
+    return {};
+  },
 
-export function untagResource(input: UntagResourceCommandInput, call: Call): object {
-  const group = taggable(call, input.resourceArn!);
-  group.tags = without(group.tags, input.tagKeys);
-  return {};
-}
+  TagResource(input, call) {
+    const group = taggable(call, input.resourceArn!);
+    group.tags = checkedTags({ ...group.tags, ...input.tags });
+    return {};
+  },
 
-export function listTagsForResource(
-  input: ListTagsForResourceCommandInput,
-  call: Call,
-): Answer<ListTagsForResourceCommandOutput> {
-  return { tags: { ...taggable(call, input.resourceArn!).tags } };
-}
+  UntagResource(input, call) {
+    const group = taggable(call, input.resourceArn!);
+    group.tags = without(group.tags, input.tagKeys);
+    return {};
+  },
 
-export function tagLogGroup(input: TagLogGroupCommandInput, call: Call): object {
-  const group = groupOf(call, input.logGroupName);
-  group.tags = checkedTags({ ...group.tags, ...input.tags });
-  return {};
-}
+  ListTagsForResource(input, call) {
+    return { tags: { ...taggable(call, input.resourceArn!).tags } };
+  },
 
-export function untagLogGroup(input: UntagLogGroupCommandInput, call: Call): object {
-  const group = groupOf(call, input.logGroupName);
-  group.tags = without(group.tags, input.tags);
-  return {};
-}
+  TagLogGroup(input, call) {
+    const group = groupOf(call, input.logGroupName);
+    group.tags = checkedTags({ ...group.tags, ...input.tags });
+    return {};
+  },
 
-export function listTagsLogGroup(input: ListTagsLogGroupCommandInput, call: Call) {
-  return { tags: { ...groupOf(call, input.logGroupName).tags } };
-}
+  UntagLogGroup(input, call) {
+    const group = groupOf(call, input.logGroupName);
+    group.tags = without(group.tags, input.tags);
+    return {};
+  },
+
+  ListTagsLogGroup(input, call) {
+    return { tags: { ...groupOf(call, input.logGroupName).tags } };
+  },
+} satisfies LogsOperations;
 
 export function badToken(): Refusal {
   return invalidParameter("The specified nextToken is invalid.");

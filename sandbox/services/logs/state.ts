@@ -1,6 +1,9 @@
 import type { LogGroupClass } from "@aws-sdk/client-cloudwatch-logs";
 import { type Call, Refusal } from "../../service.ts";
 import type { TagMap } from "../key-value-tags.ts";
+import type { Operations } from "../operations.ts";
+
+export type LogsOperations = Operations<typeof import("@aws-sdk/client-cloudwatch-logs")>;
 
 export interface LogLine {
   /** When it happened, in milliseconds. */

@@ -1,16 +1,11 @@
-import type {
-  DescribeInstanceInformationCommandInput,
-  DescribeInstanceInformationCommandOutput,
-  InstanceInformation,
-} from "@aws-sdk/client-ssm";
+import type { DescribeInstanceInformationCommandInput, InstanceInformation } from "@aws-sdk/client-ssm";
 import { type Call, type Fate, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { image } from "../ec2/images.ts";
 import { reaches } from "../ec2/reach.ts";
 import { ec2Slice, type Instance } from "../ec2/slice.ts";
 import { findInstanceProfile, roleAllows } from "../iam.ts";
 import { pageOf } from "../paging.ts";
-import { ssmState } from "./state.ts";
+import { type SsmOperations, ssmState } from "./state.ts";
 
 const AGENT_VERSION = "3.3.3270.0";
 const NEVER = Number.MAX_SAFE_INTEGER;
@@ -56,32 +51,31 @@ function maySignIn(call: Call, instance: Instance): boolean {
   return heard && roleAllows(call, roleNameOf(call, instance), "ssm:UpdateInstanceInformation", "*");
 }
 
-export function describeInstanceInformation(
-  input: DescribeInstanceInformationCommandInput,
-  call: Call,
-): Answer<DescribeInstanceInformationCommandOutput> {
-  noticeAgents(call, () => call.fate());
-  const wanted = filtersIn(input);
-  const { agents } = ssmState(call);
-  const known = Object.values(ec2Slice(call).instances).filter(
-    ({ id, state }) => state !== "terminated" && (agents[id]?.onlineFrom ?? NEVER) <= call.now,
-  );
-  const shown = known
-    .map((instance) => ({ instance, information: informationOf(call, instance) }))
-    .filter(({ instance, information }) =>
-      wanted.every(([key, values]) => values.some((value) => fits(call, instance, information, key, value))),
-    )
-    .map(({ information }) => information);
-  const badToken = () => new Refusal("InvalidNextToken", "The specified token is not valid.");
-  const { items, next } = pageOf(
-    shown,
-    ({ InstanceId }) => InstanceId!,
-    input.MaxResults ?? 10,
-    input.NextToken,
-    badToken,
-  );
-  return { InstanceInformationList: call.shuffled(items), ...(next !== undefined && { NextToken: next }) };
-}
+export const agentOperations = {
+  DescribeInstanceInformation(input, call) {
+    noticeAgents(call, () => call.fate());
+    const wanted = filtersIn(input);
+    const { agents } = ssmState(call);
+    const known = Object.values(ec2Slice(call).instances).filter(
+      ({ id, state }) => state !== "terminated" && (agents[id]?.onlineFrom ?? NEVER) <= call.now,
+    );
+    const shown = known
+      .map((instance) => ({ instance, information: informationOf(call, instance) }))
+      .filter(({ instance, information }) =>
+        wanted.every(([key, values]) => values.some((value) => fits(call, instance, information, key, value))),
+      )
+      .map(({ information }) => information);
+    const badToken = () => new Refusal("InvalidNextToken", "The specified token is not valid.");
+    const { items, next } = pageOf(
+      shown,
+      ({ InstanceId }) => InstanceId!,
+      input.MaxResults ?? 10,
+      input.NextToken,
+      badToken,
+    );
+    return { InstanceInformationList: call.shuffled(items), ...(next !== undefined && { NextToken: next }) };
+  },
+} satisfies SsmOperations;
 
 const KEYS = new Set([
   "InstanceIds",

@@ -1,18 +1,8 @@
-import type {
-  CancelCommandCommandInput,
-  CommandFilter,
-  GetCommandInvocationCommandInput,
-  GetCommandInvocationCommandOutput,
-  ListCommandInvocationsCommandInput,
-  ListCommandInvocationsCommandOutput,
-  ListCommandsCommandInput,
-  ListCommandsCommandOutput,
-} from "@aws-sdk/client-ssm";
+import type { CommandFilter } from "@aws-sdk/client-ssm";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { pageOf } from "../paging.ts";
 import { shownCommand, shownInvocation, shownResult } from "./shown.ts";
-import { type CommandState, isOver, ssmState } from "./state.ts";
+import { type CommandState, isOver, type SsmOperations, ssmState } from "./state.ts";
 
 interface ListInput {
   readonly CommandId?: string | undefined;
@@ -20,60 +10,56 @@ interface ListInput {
   readonly Filters?: CommandFilter[] | undefined;
 }
 
-/** Newest first. */
-export function listCommands(input: ListCommandsCommandInput, call: Call): Answer<ListCommandsCommandOutput> {
-  const commands = chosen(input, call).filter((command) => filtersFit(input, command, shownCommand(command).Status));
-  const { items, next } = pageOf(commands, agePlace(commands), input.MaxResults ?? 50, input.NextToken, badToken);
-  return { Commands: items.map(shownCommand), ...(next !== undefined && { NextToken: next }) };
-}
+export const commandOperations = {
+  /** Newest first. */
+  ListCommands(input, call) {
+    const commands = chosen(input, call).filter((command) => filtersFit(input, command, shownCommand(command).Status));
+    const { items, next } = pageOf(commands, agePlace(commands), input.MaxResults ?? 50, input.NextToken, badToken);
+    return { Commands: items.map(shownCommand), ...(next !== undefined && { NextToken: next }) };
+  },
 
-export function listCommandInvocations(
-  input: ListCommandInvocationsCommandInput,
-  call: Call,
-): Answer<ListCommandInvocationsCommandOutput> {
-  const all = chosen(input, call).flatMap((command) =>
-    command.invocations
-      .filter(({ instanceId }) => input.InstanceId === undefined || instanceId === input.InstanceId)
-      .filter(({ status }) => filtersFit(input, command, status))
-      .map((invocation) => ({ command, invocation })),
-  );
-  const { items, next } = pageOf(all, agePlace(all), input.MaxResults ?? 50, input.NextToken, badToken);
-  return {
-    CommandInvocations: items.map(({ command, invocation }) =>
-      shownInvocation(command, invocation, input.Details ?? false),
-    ),
-    ...(next !== undefined && { NextToken: next }),
-  };
-}
+  ListCommandInvocations(input, call) {
+    const all = chosen(input, call).flatMap((command) =>
+      command.invocations
+        .filter(({ instanceId }) => input.InstanceId === undefined || instanceId === input.InstanceId)
+        .filter(({ status }) => filtersFit(input, command, status))
+        .map((invocation) => ({ command, invocation })),
+    );
+    const { items, next } = pageOf(all, agePlace(all), input.MaxResults ?? 50, input.NextToken, badToken);
+    return {
+      CommandInvocations: items.map(({ command, invocation }) =>
+        shownInvocation(command, invocation, input.Details ?? false),
+      ),
+      ...(next !== undefined && { NextToken: next }),
+    };
+  },
 
-export function getCommandInvocation(
-  input: GetCommandInvocationCommandInput,
-  call: Call,
-): Answer<GetCommandInvocationCommandOutput> {
-  const command = ssmState(call).commands[input.CommandId!];
-  const invocation = command?.invocations.find(({ instanceId }) => instanceId === input.InstanceId);
-  // Also for a moment after it was sent.
-  if (command === undefined || invocation === undefined || call.now < command.visibleFrom) {
-    throw new Refusal("InvocationDoesNotExist", "");
-  }
-  if (input.PluginName !== undefined && !/^aws:?runShellScript$/i.test(input.PluginName)) {
-    throw new Refusal("InvalidPluginName", `The plugin name ${input.PluginName} is not valid.`);
-  }
-  return shownResult(command, invocation);
-}
+  GetCommandInvocation(input, call) {
+    const command = ssmState(call).commands[input.CommandId!];
+    const invocation = command?.invocations.find(({ instanceId }) => instanceId === input.InstanceId);
+    // Also for a moment after it was sent.
+    if (command === undefined || invocation === undefined || call.now < command.visibleFrom) {
+      throw new Refusal("InvocationDoesNotExist", "");
+    }
+    if (input.PluginName !== undefined && !/^aws:?runShellScript$/i.test(input.PluginName)) {
+      throw new Refusal("InvalidPluginName", `The plugin name ${input.PluginName} is not valid.`);
+    }
+    return shownResult(command, invocation);
+  },
 
-/** What has ended stays as it ended; what runs may run on for a few seconds. */
-export function cancelCommand(input: CancelCommandCommandInput, call: Call): object {
-  const command = ssmState(call).commands[input.CommandId!];
-  if (command === undefined) throw new Refusal("InvalidCommandId", "");
-  for (const invocation of command.invocations) {
-    if (isOver(invocation) || !(input.InstanceIds?.includes(invocation.instanceId) ?? true)) continue;
-    invocation.status = "Cancelling";
-    invocation.details = "Cancelling";
-    invocation.endsAt = Math.min(invocation.endsAt, call.now + call.between(1_000, 6_000));
-  }
-  return {};
-}
+  /** What has ended stays as it ended; what runs may run on for a few seconds. */
+  CancelCommand(input, call) {
+    const command = ssmState(call).commands[input.CommandId!];
+    if (command === undefined) throw new Refusal("InvalidCommandId", "");
+    for (const invocation of command.invocations) {
+      if (isOver(invocation) || !(input.InstanceIds?.includes(invocation.instanceId) ?? true)) continue;
+      invocation.status = "Cancelling";
+      invocation.details = "Cancelling";
+      invocation.endsAt = Math.min(invocation.endsAt, call.now + call.between(1_000, 6_000));
+    }
+    return {};
+  },
+} satisfies SsmOperations;
 
 function chosen({ CommandId, InstanceId }: ListInput, call: Call): CommandState[] {
   const { commands } = ssmState(call);

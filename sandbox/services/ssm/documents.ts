@@ -1,10 +1,6 @@
-import type {
-  DescribeDocumentCommandInput,
-  DescribeDocumentCommandOutput,
-  SendCommandCommandInput,
-} from "@aws-sdk/client-ssm";
+import type { SendCommandCommandInput } from "@aws-sdk/client-ssm";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
+import type { SsmOperations } from "./state.ts";
 
 const SHELL_DOCUMENT = "AWS-RunShellScript";
 const PARAMETERS = ["commands", "workingDirectory", "executionTimeout"];
@@ -37,28 +33,27 @@ export function checkedParameters(input: SendCommandCommandInput, call: Call): C
   return { parameters, executionTimeoutSeconds: seconds };
 }
 
-export function describeDocument(
-  input: DescribeDocumentCommandInput,
-  call: Call,
-): Answer<DescribeDocumentCommandOutput> {
-  checkDocument(input.Name!, call);
-  return {
-    Document: {
-      Name: SHELL_DOCUMENT,
-      Owner: "Amazon",
-      Status: "Active",
-      DocumentVersion: "1",
-      Description: "Run a shell script or specify the commands to run.",
-      PlatformTypes: ["Linux", "MacOS"],
-      DocumentType: "Command",
-      SchemaVersion: "1.2",
-      LatestVersion: "1",
-      DefaultVersion: "1",
-      DocumentFormat: "JSON",
-      Parameters: PARAMETERS.map((Name) => ({ Name, Type: Name === "commands" ? "StringList" : "String" })),
-    },
-  };
-}
+export const documentOperations = {
+  DescribeDocument(input, call) {
+    checkDocument(input.Name!, call);
+    return {
+      Document: {
+        Name: SHELL_DOCUMENT,
+        Owner: "Amazon",
+        Status: "Active",
+        DocumentVersion: "1",
+        Description: "Run a shell script or specify the commands to run.",
+        PlatformTypes: ["Linux", "MacOS"],
+        DocumentType: "Command",
+        SchemaVersion: "1.2",
+        LatestVersion: "1",
+        DefaultVersion: "1",
+        DocumentFormat: "JSON",
+        Parameters: PARAMETERS.map((Name) => ({ Name, Type: Name === "commands" ? "StringList" : "String" })),
+      },
+    };
+  },
+} satisfies SsmOperations;
 
 function checkDocument(nameOrArn: string, { partition, region }: Call): void {
   const name = nameOrArn.replace(`arn:${partition}:ssm:${region}::document/`, "");

@@ -1,16 +1,8 @@
-import type {
-  GetParameterCommandInput,
-  GetParameterCommandOutput,
-  GetParametersByPathCommandInput,
-  GetParametersByPathCommandOutput,
-  GetParametersCommandInput,
-  GetParametersCommandOutput,
-  Parameter,
-} from "@aws-sdk/client-ssm";
+import type { Parameter } from "@aws-sdk/client-ssm";
 import { type Call, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { type BaseImage, ecsImages } from "../ec2/base-images.ts";
 import { pageOf } from "../paging.ts";
+import type { SsmOperations } from "./state.ts";
 
 const ROOT = "/aws/service/ecs/optimized-ami/";
 
@@ -21,37 +13,36 @@ interface PublicParameter {
   readonly changedAt: number;
 }
 
-export function getParameter(input: GetParameterCommandInput, call: Call): Answer<GetParameterCommandOutput> {
-  const found = find(publicParameters(call), input.Name!);
-  // AWS sends no message with this one.
-  if (found === undefined) throw new Refusal("ParameterNotFound", "");
-  return { Parameter: shown(call, found) };
-}
+export const parameterOperations = {
+  GetParameter(input, call) {
+    const found = find(publicParameters(call), input.Name!);
+    // AWS sends no message with this one.
+    if (found === undefined) throw new Refusal("ParameterNotFound", "");
+    return { Parameter: shown(call, found) };
+  },
 
-export function getParameters(input: GetParametersCommandInput, call: Call): Answer<GetParametersCommandOutput> {
-  const all = publicParameters(call);
-  const found = input.Names!.map((name) => ({ name, parameter: find(all, name) }));
-  return {
-    Parameters: call.shuffled(found.flatMap(({ parameter }) => (parameter ? [shown(call, parameter)] : []))),
-    InvalidParameters: found.flatMap(({ name, parameter }) => (parameter ? [] : [name])),
-  };
-}
+  GetParameters(input, call) {
+    const all = publicParameters(call);
+    const found = input.Names!.map((name) => ({ name, parameter: find(all, name) }));
+    return {
+      Parameters: call.shuffled(found.flatMap(({ parameter }) => (parameter ? [shown(call, parameter)] : []))),
+      InvalidParameters: found.flatMap(({ name, parameter }) => (parameter ? [] : [name])),
+    };
+  },
 
-export function getParametersByPath(
-  input: GetParametersByPathCommandInput,
-  call: Call,
-): Answer<GetParametersByPathCommandOutput> {
-  const path = input.Path!.endsWith("/") ? input.Path! : `${input.Path}/`;
-  const below = publicParameters(call).filter(
-    ({ name }) => name.startsWith(path) && (input.Recursive || !name.slice(path.length).includes("/")),
-  );
-  const badToken = () => new Refusal("InvalidNextToken", "The specified token is not valid.");
-  const { items, next } = pageOf(below, ({ name }) => name, input.MaxResults ?? 10, input.NextToken, badToken);
-  return {
-    Parameters: items.map((parameter) => shown(call, parameter)),
-    ...(next !== undefined && { NextToken: next }),
-  };
-}
+  GetParametersByPath(input, call) {
+    const path = input.Path!.endsWith("/") ? input.Path! : `${input.Path}/`;
+    const below = publicParameters(call).filter(
+      ({ name }) => name.startsWith(path) && (input.Recursive || !name.slice(path.length).includes("/")),
+    );
+    const badToken = () => new Refusal("InvalidNextToken", "The specified token is not valid.");
+    const { items, next } = pageOf(below, ({ name }) => name, input.MaxResults ?? 10, input.NextToken, badToken);
+    return {
+      Parameters: items.map((parameter) => shown(call, parameter)),
+      ...(next !== undefined && { NextToken: next }),
+    };
+  },
+} satisfies SsmOperations;
 
 /** The newest image of each variant under `recommended`, as JSON and member by member. */
 function publicParameters(call: Call): readonly PublicParameter[] {

@@ -1,57 +1,58 @@
-import type { SendCommandCommandInput, SendCommandCommandOutput } from "@aws-sdk/client-ssm";
+import type { SendCommandCommandInput } from "@aws-sdk/client-ssm";
 import { type Call, type Fate, Refusal } from "../../service.ts";
-import type { Answer } from "../answer.ts";
 import { ec2Slice } from "../ec2/slice.ts";
 import { findImage, inventImage, parseReference } from "../ecr.ts";
 import { isOnline, noticeAgents } from "./agents.ts";
 import { checkedParameters } from "./documents.ts";
 import { outcomeOf } from "./programs.ts";
 import { shownCommand } from "./shown.ts";
-import { type CommandState, type InvocationState, ssmState } from "./state.ts";
+import { type CommandState, type InvocationState, type SsmOperations, ssmState } from "./state.ts";
 
 const ECR_REFERENCE = /\b\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?\/[a-z0-9][a-z0-9._/-]*:\w[\w.-]{0,127}/g;
 const NEVER = Number.MAX_SAFE_INTEGER;
 
-/** A shell on a sandbox instance is not run: what the script prints and how it ends is settled here and now. */
-export function sendCommand(input: SendCommandCommandInput, call: Call): Answer<SendCommandCommandOutput> {
-  const { parameters, executionTimeoutSeconds } = checkedParameters(input, call);
-  const instanceIds = input.Targets?.length ? targeted(call, input.Targets) : (input.InstanceIds ?? []);
-  if (instanceIds.length === 0 && !input.Targets?.length) {
-    throw new Refusal("ValidationException", "At least one of InstanceIds and Targets must be specified.");
-  }
-  noticeAgents(call, () => undefined);
-  const unready = instanceIds.filter((id) => {
-    const instance = ec2Slice(call).instances[id];
-    return instance === undefined || !isOnline(call, instance);
-  });
-  if (unready.length > 0) {
-    throw new Refusal(
-      "InvalidInstanceId",
-      `Instances [[${unready.join(", ")}]] not in a valid state for account ${call.account}`,
-    );
-  }
-  const script = (parameters.commands ?? []).join("\n");
-  const pushes = pushesIn(script, call);
-  const fate = call.fate();
-  const command: CommandState = {
-    id: call.uuid(),
-    document: input.DocumentName!,
-    comment: input.Comment ?? "",
-    parameters,
-    requestedAt: call.now,
-    visibleFrom: call.now + call.unseenMs + call.between(500, 2_000),
-    deliveryTimeoutSeconds: input.TimeoutSeconds ?? 3600,
-    executionTimeoutSeconds,
-    logs: input.CloudWatchOutputConfig,
-    instanceIds: input.Targets?.length ? [] : instanceIds,
-    targets: input.Targets ?? [],
-    pushes,
-    asksRegistry: /ecr\s+(describe-images|batch-get-image)/.test(script),
-    invocations: instanceIds.map((id) => invocation(call, id, script, pushes, fate)),
-  };
-  ssmState(call).commands[command.id] = command;
-  return { Command: shownCommand(command) };
-}
+export const sendOperations = {
+  /** A shell on a sandbox instance is not run: what the script prints and how it ends is settled here and now. */
+  SendCommand(input, call) {
+    const { parameters, executionTimeoutSeconds } = checkedParameters(input, call);
+    const instanceIds = input.Targets?.length ? targeted(call, input.Targets) : (input.InstanceIds ?? []);
+    if (instanceIds.length === 0 && !input.Targets?.length) {
+      throw new Refusal("ValidationException", "At least one of InstanceIds and Targets must be specified.");
+    }
+    noticeAgents(call, () => undefined);
+    const unready = instanceIds.filter((id) => {
+      const instance = ec2Slice(call).instances[id];
+      return instance === undefined || !isOnline(call, instance);
+    });
+    if (unready.length > 0) {
+      throw new Refusal(
+        "InvalidInstanceId",
+        `Instances [[${unready.join(", ")}]] not in a valid state for account ${call.account}`,
+      );
+    }
+    const script = (parameters.commands ?? []).join("\n");
+    const pushes = pushesIn(script, call);
+    const fate = call.fate();
+    const command: CommandState = {
+      id: call.uuid(),
+      document: input.DocumentName!,
+      comment: input.Comment ?? "",
+      parameters,
+      requestedAt: call.now,
+      visibleFrom: call.now + call.unseenMs + call.between(500, 2_000),
+      deliveryTimeoutSeconds: input.TimeoutSeconds ?? 3600,
+      executionTimeoutSeconds,
+      logs: input.CloudWatchOutputConfig,
+      instanceIds: input.Targets?.length ? [] : instanceIds,
+      targets: input.Targets ?? [],
+      pushes,
+      asksRegistry: /ecr\s+(describe-images|batch-get-image)/.test(script),
+      invocations: instanceIds.map((id) => invocation(call, id, script, pushes, fate)),
+    };
+    ssmState(call).commands[command.id] = command;
+    return { Command: shownCommand(command) };
+  },
+} satisfies SsmOperations;
 
 function invocation(
   call: Call,

@@ -5,7 +5,7 @@ import type {
   CommandStatus,
   GetCommandInvocationCommandOutput,
 } from "@aws-sdk/client-ssm";
-import type { Answer } from "../answer.ts";
+import type { Answer } from "../operations.ts";
 import { type CommandState, type InvocationState, isOver } from "./state.ts";
 
 const STDOUT_LIMIT = 24_000;

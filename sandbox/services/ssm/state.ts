@@ -1,5 +1,8 @@
 import type { CloudWatchOutputConfig } from "@aws-sdk/client-ssm";
 import type { Call } from "../../service.ts";
+import type { Operations } from "../operations.ts";
+
+export type SsmOperations = Operations<typeof import("@aws-sdk/client-ssm")>;
 
 export interface AgentState {
   /** Of which start of the instance it is. */
