@@ -7,11 +7,11 @@ const SDK = "node_modules/@(aws-sdk|smithy)/";
 /** Folders have walls: from here, nothing but that. Every path is a regular expression on the path in the checkout. */
 const WALLS: readonly { readonly from: string; readonly to: readonly string[] }[] = [
   { from: "^src/engine/", to: ["^src/engine/"] },
-  { from: "^src/aws/", to: ["^src/aws/", "^src/engine/(step|errors)\\.ts$", "^src/(version|package)\\.ts$", SDK] },
+  { from: "^src/aws/", to: ["^src/aws/", "^src/engine/(step|errors|hint)\\.ts$", "^src/(version|package)\\.ts$", SDK] },
   // A step knows its own files, and not its neighbours; the list of kinds knows them all.
   {
     from: "^src/steps/([^/]+?)(\\.ts|/)",
-    to: ["^src/steps/$1(\\.ts$|/)", "^src/aws/", "^src/engine/(step|errors)\\.ts$", "^src/render/", SDK],
+    to: ["^src/steps/$1(\\.ts$|/)", "^src/aws/", "^src/engine/(step|errors|hint)\\.ts$", "^src/render/", SDK],
   },
   { from: "^src/config/", to: ["^src/config/", "^src/engine/errors\\.ts$", "^src/package\\.ts$"] },
   {

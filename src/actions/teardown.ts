@@ -7,6 +7,7 @@ import type { Flags } from "../cli/flags.ts";
 import { say } from "../cli/print.ts";
 import { BootstrapError, RefusedError } from "../engine/errors.ts";
 import { Graph } from "../engine/graph.ts";
+import { hint } from "../engine/hint.ts";
 import { label, type Thing, type Unseen } from "../engine/removal.ts";
 import { SERVICE_LINKED_ROLES } from "../environment/index.ts";
 import { ask } from "./approve.ts";
@@ -79,7 +80,7 @@ function end(session: Session, all: string, unseen: readonly Unseen[], more: obj
     "unseen",
     `something may be left: ${hidden.map(({ kind }) => kind).join(", ")} could not be looked for`,
     {
-      hint: "ask for the permissions that AWS names (bootstrap policy teardown prints all of them), then run bootstrap teardown again",
+      hint: hint`ask for the permissions that AWS names (bootstrap policy teardown prints all of them), then run ${["teardown"]} again`,
     },
   );
 }
@@ -126,7 +127,7 @@ async function agreeToLose(
       data.length > 0 && !flags.discardData
         ? `removing ${place} would remove ${refs} with all data on it, and there is no terminal to ask at`
         : `removing ${place}, and there is no terminal to ask at`,
-      `if that is what you want: bootstrap teardown --yes${data.length > 0 ? " --discard-data" : ""}`,
+      hint`if that is what you want: ${["teardown", "--yes", ...(data.length > 0 ? ["--discard-data"] : [])]}`,
     );
   }
   if (!flags.yes)
@@ -153,7 +154,7 @@ async function accountsOwnRoles({ cloud }: Session): Promise<string[]> {
 
 function stillThere(): BootstrapError {
   return new BootstrapError("left", "some things are still there", {
-    hint: "run bootstrap teardown again: it goes on from here",
+    hint: hint`run ${["teardown"]} again: it goes on from here`,
   });
 }
 

@@ -1,4 +1,5 @@
 import { BootstrapError, type Trouble } from "../engine/errors.ts";
+import { type Hint, hint } from "../engine/hint.ts";
 
 /** AWS's error codes, in sets; nothing else compares codes. Sources: SDK models and the services' own documentation. */
 
@@ -186,12 +187,12 @@ export function awsWords(error: unknown): string {
 }
 
 /** What to type next, where the code tells; undefined where only AWS's own words help. */
-export function hintFor(error: unknown): string | undefined {
+export function hintFor(error: unknown): Hint | undefined {
   if (!(error instanceof Error)) return undefined;
   return HINTS.find(([name]) => name.test(error.name))?.[1];
 }
 
-const HINTS: readonly (readonly [name: RegExp, hint: string])[] = [
+const HINTS: readonly (readonly [name: RegExp, hint: Hint])[] = [
   [
     /^(CredentialsProviderError|TokenProviderError)$/,
     "log in (aws sso login, aws configure) or set AWS_PROFILE; to try it without an account, add --sandbox",
@@ -227,7 +228,7 @@ const HINTS: readonly (readonly [name: RegExp, hint: string])[] = [
   [/^Blocked$/, "AWS has blocked the account: its owner has to answer AWS's mail, or write to AWS Support"],
   [
     /^InvalidAMIID\.(NotFound|Unavailable)$/,
-    "AWS no longer has the image to start from: bootstrap bake-ami takes the newest one",
+    hint`AWS no longer has the image to start from: ${["bake-ami"]} takes the newest one`,
   ],
   [
     /^(?!Request)\w*LimitExceeded(Exception)?$/,

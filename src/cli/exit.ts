@@ -1,4 +1,5 @@
 import { AbortedError, BootstrapError, ConfigError, RefusedError } from "../engine/errors.ts";
+import { hintText } from "../engine/hint.ts";
 import { errorInJson, formatError } from "../ui/error.ts";
 import { VERSION } from "../version.ts";
 import { commandFor, type Flags, type SandboxFlags } from "./flags.ts";
@@ -27,13 +28,11 @@ export function fail(error: unknown, flags: Flags | SandboxFlags): void {
   process.exitCode = Math.min(...failures.map(exitCode));
 }
 
-/** Hints name verbs; here they get the flags that say which environment is meant. */
+/** Commands in a hint get the flags that say which environment is meant. */
 function placed(error: unknown, flags: Flags): unknown {
-  if (!(error instanceof BootstrapError) || error.hint === undefined) return error;
-  const hint = error.hint.replace(/\bbootstrap (up|bake-ami|teardown|status)\b/g, (_command, verb: string) =>
-    commandFor(verb, flags),
-  );
-  return Object.create(error, { hint: { value: hint, enumerable: true } }) as BootstrapError;
+  if (!(error instanceof BootstrapError) || error.advice === undefined) return error;
+  const value = hintText(error.advice, ([verb, ...more]) => [commandFor(verb, flags), ...more].join(" "));
+  return Object.create(error, { hint: { value, enumerable: true } }) as BootstrapError;
 }
 
 function exitCode(error: unknown): number {

@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import pLimit from "p-limit";
 import type { Clock } from "./clock.ts";
 import { AbortedError, type Trouble } from "./errors.ts";
+import type { Hint } from "./hint.ts";
 
 /** What an error means for the one who called; told to the engine by whoever knows the cloud. */
 export interface CloudErrors {
@@ -12,7 +13,7 @@ export interface CloudErrors {
   /** The cloud's own words. */
   words(error: unknown): string;
   /** What to type next, where the code tells. */
-  hint(error: unknown): string | undefined;
+  hint(error: unknown): Hint | undefined;
 }
 
 /** How long a call that is only early is tried again. */

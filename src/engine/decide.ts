@@ -1,5 +1,6 @@
 import { RefusedError } from "./errors.ts";
 import { canonical } from "./fingerprint.ts";
+import { type Hint, hint } from "./hint.ts";
 import type { StepRecord } from "./manifest/manifest.ts";
 import type { Drift, Found, State, Step } from "./step.ts";
 
@@ -31,7 +32,7 @@ export type Verdict =
 interface Refusal {
   readonly do: "refuse";
   readonly reason: string;
-  readonly hint: string;
+  readonly hint: Hint;
   readonly found: Found;
 }
 
@@ -107,7 +108,7 @@ export function decide(record: StepRecord | undefined, found: readonly Found[], 
         do: "refuse",
         found: other,
         reason: `it cannot be changed in place, and its name can be had only once (${changed})`,
-        hint: "take the change back, or run bootstrap teardown and then bootstrap up",
+        hint: hint`take the change back, or run ${["teardown"]} and then ${["up"]}`,
       };
     }
     if (can.temporary && can.destroy) return { do: "clear", found: other, reason: changed };
@@ -192,12 +193,14 @@ function isUnused(record: StepRecord | undefined, thing: Found): boolean {
   return record !== undefined && record.phase !== "destroying" && isIntended(record, thing);
 }
 
+const COPY_AND_BEGIN_ANEW = hint`copy the data away and run ${["teardown", "--discard-data"]}, then ${["up"]}`;
+
 function refuseData(found: Found, reason: string): Verdict {
   return {
     do: "refuse",
     found,
     reason: `${found.ref} holds data: ${reason}`,
-    hint: "take the change back, or copy the data away and run bootstrap teardown --discard-data, then bootstrap up",
+    hint: hint`take the change back, or ${COPY_AND_BEGIN_ANEW}`,
   };
 }
 
@@ -210,13 +213,13 @@ export function refuseChange(found: Found, { field, want, have, never, first, fa
   const rule = never ?? `AWS gave up on this change: ${failed?.reason}`;
   const instead =
     never === undefined
-      ? "when the reason is gone, run bootstrap up --repair, which asks for it once more"
-      : (first ?? "copy the data away and run bootstrap teardown --discard-data, then bootstrap up");
+      ? hint`when the reason is gone, run ${["up", "--repair"]}, which asks for it once more`
+      : (first ?? COPY_AND_BEGIN_ANEW);
   return {
     do: "refuse",
     found,
     reason: `${found.ref} has ${field} ${have}, wanted is ${want}: ${rule}`,
-    hint: `set ${field} to ${have}, or ${instead}`,
+    hint: hint`set ${field} to ${have}, or ${instead}`,
   };
 }
 

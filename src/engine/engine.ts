@@ -6,6 +6,7 @@ import { best, wantedOne } from "./decide.ts";
 import { AbortedError, BootstrapError, StepError } from "./errors.ts";
 import type { Listener, Outcome, PlannedNode } from "./events.ts";
 import type { Graph, Node } from "./graph.ts";
+import { hint } from "./hint.ts";
 import { JournalError, type Manifest, type Pins, type StepRecord } from "./manifest/manifest.ts";
 import {
   cameBack,
@@ -292,7 +293,7 @@ export class Engine<Cloud> {
     if (one) return one;
     throw new StepError(`${step.kind} (${id}) is not there, or not ready`, {
       node: id,
-      hint: "run bootstrap up first",
+      hint: hint`run ${["up"]} first`,
     });
   }
 
@@ -455,7 +456,7 @@ export class Engine<Cloud> {
         "stopped before everything was done",
         ...(running.length > 0 ? ["still at work without us:", ...running] : []),
       ].join("\n"),
-      "the same command goes on from here; bootstrap teardown removes everything",
+      hint`the same command goes on from here; ${["teardown"]} removes everything`,
     );
   }
 

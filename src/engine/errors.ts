@@ -1,30 +1,36 @@
+import { type Hint, hintText } from "./hint.ts";
+
 /** What went wrong, in words for the person at the keyboard, with what to type next. */
 export class BootstrapError extends Error {
   readonly code: string;
+  /** Its commands name no environment. */
   readonly hint: string | undefined;
+  /** The same with its commands as data. */
+  readonly advice: Hint | undefined;
 
   constructor(
     code: string,
     message: string,
-    options: { readonly hint?: string | undefined; readonly cause?: unknown } = {},
+    options: { readonly hint?: Hint | undefined; readonly cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = code;
-    this.hint = options.hint;
+    this.hint = options.hint === undefined ? undefined : hintText(options.hint);
+    this.advice = options.hint;
   }
 }
 
 /** The config, or a flag, cannot be used as it is (exit 2). */
 export class ConfigError extends BootstrapError {
-  constructor(message: string, hint?: string) {
+  constructor(message: string, hint?: Hint) {
     super("config", message, { hint });
   }
 }
 
 /** Going on would touch what is not ours or not to be touched: foreign, protected, wrong account, locked (exit 3). */
 export class RefusedError extends BootstrapError {
-  constructor(message: string, hint?: string) {
+  constructor(message: string, hint?: Hint) {
     super("refused", message, { hint });
   }
 }
@@ -39,7 +45,7 @@ export class StepError extends BootstrapError {
     options: {
       readonly node: string;
       readonly ref?: string | undefined;
-      readonly hint?: string | undefined;
+      readonly hint?: Hint | undefined;
       readonly cause?: unknown;
     },
   ) {
@@ -51,7 +57,7 @@ export class StepError extends BootstrapError {
 
 /** The person, or the system, asked us to stop (exit 130). */
 export class AbortedError extends BootstrapError {
-  constructor(message = "stopped", hint?: string) {
+  constructor(message = "stopped", hint?: Hint) {
     super("aborted", message, { hint });
   }
 }

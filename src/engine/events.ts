@@ -1,4 +1,5 @@
 import type { BootstrapError } from "./errors.ts";
+import type { Hint } from "./hint.ts";
 import type { Drift, State } from "./step.ts";
 
 /** What `decide` says about a node, in one word and a reason a person can read. */
@@ -12,7 +13,7 @@ export interface PlannedNode {
   readonly detail?: string | undefined;
   readonly drift?: readonly Drift[] | undefined;
   /** Of a refusal: what to do instead. */
-  readonly hint?: string | undefined;
+  readonly hint?: Hint | undefined;
   /** The node this one lives for; a temporary node has no verdict of its own until its owner is made. */
   readonly temporaryOf?: string | undefined;
 }

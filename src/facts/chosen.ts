@@ -1,5 +1,6 @@
 import type { Cloud } from "../aws/clients.ts";
 import { RefusedError } from "../engine/errors.ts";
+import { hint } from "../engine/hint.ts";
 import type { Manifest, Pins } from "../engine/manifest/manifest.ts";
 import type { Found } from "../engine/step.ts";
 import { ami } from "../steps/ami.ts";
@@ -54,7 +55,7 @@ function refuseSeveral(disks: readonly Found[]): void {
   if (refs.length < 2) return;
   throw new RefusedError(
     `${refs.length} file systems carry this environment's tags (${refs.sort().join(", ")}), and the journal that knew which is used is gone`,
-    "take the tag bootstrap:env off those that are not to be used (aws fsx untag-resource), or remove them, then run the same command again; bootstrap teardown removes all of them",
+    hint`take the tag bootstrap:env off those that are not to be used (aws fsx untag-resource), or remove them, then run the same command again; ${["teardown"]} removes all of them`,
   );
 }
 

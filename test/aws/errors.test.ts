@@ -20,6 +20,7 @@ import {
   unless,
 } from "../../src/aws/errors.ts";
 import { StepError } from "../../src/engine/errors.ts";
+import { hintText } from "../../src/engine/hint.ts";
 import { lab } from "../steps/harness.ts";
 
 const answered = (httpStatusCode: number) => ({ $metadata: { httpStatusCode, requestId: "r-1" } });
@@ -259,7 +260,7 @@ describe("the hint", () => {
       "Service Quotas",
     ],
   ])("after %s says what to do", (error, hint) => {
-    expect(hintFor(error)).toContain(hint);
+    expect(hintText(hintFor(error)!)).toContain(hint);
   });
 
   it("is left out where only AWS's own words help", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Can, decide, isIntended, refusalOf, toMend, type Wanted, wantedOne } from "../../src/engine/decide.ts";
 import { RefusedError } from "../../src/engine/errors.ts";
+import { hintText } from "../../src/engine/hint.ts";
 import type { StepRecord } from "../../src/engine/manifest/manifest.ts";
 import type { Drift, Found, State } from "../../src/engine/step.ts";
 
@@ -38,7 +39,8 @@ const RULES: Drift = { field: "rules", want: "988", have: "22" };
 const IMAGE: Drift = { field: "image", want: "ami-2", have: "ami-1", disruptive: true };
 
 function verdict(of: StepRecord | undefined, found: readonly Found[], can: Can = PLAIN, wanted = WANTED) {
-  return decide(of, found, wanted, can);
+  const decided = decide(of, found, wanted, can);
+  return decided.do === "refuse" ? { ...decided, hint: hintText(decided.hint) } : decided;
 }
 
 describe("something that is not ours", () => {

@@ -388,7 +388,10 @@ describe("a changed config", () => {
     const without = await site.up("filesystem: { enabled: false }", { dryRun: true });
     expect(without.plan.left.map(({ found }) => found.ref)).toEqual([FileSystemId]);
 
-    const Tags = [...refused!.hint!.matchAll(/Key=(\S+),Value=(\S+)/g)].map(([, Key, Value]) => ({ Key, Value }));
+    const Tags = [...String(refused!.hint).matchAll(/Key=(\S+),Value=(\S+)/g)].map(([, Key, Value]) => ({
+      Key,
+      Value,
+    }));
     await fsx.send(new TagResourceCommand({ ResourceARN, Tags }));
     expect((await site.up()).plan.idle).toBe(true);
   });

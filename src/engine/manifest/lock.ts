@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { z } from "zod";
 import { BootstrapError, RefusedError } from "../errors.ts";
 import { hasCode } from "../file-error.ts";
+import { hint } from "../hint.ts";
 
 const lockFile = z.object({
   // To `kill`, 0 and negative numbers are whole groups.
@@ -88,7 +89,7 @@ function held(path: string, holder: Owner, owner: Owner): RefusedError {
     `another run holds ${path}: ${verb}, ${whereabouts(holder, owner)}, since ${since}`,
     isNear(holder, owner)
       ? `wait for it, or stop it (kill ${pid}) and run again; if ${pid} is another program by now: rm ${path}`
-      : `if ${far} is surely not at work: bootstrap ${owner.verb} --take-over-lock`,
+      : hint`if ${far} is surely not at work: ${[owner.verb, "--take-over-lock"]}`,
   );
 }
 

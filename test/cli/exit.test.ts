@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { fail } from "../../src/cli/exit.ts";
+import { AbortedError, BootstrapError, ConfigError, RefusedError } from "../../src/engine/errors.ts";
+import { hint } from "../../src/engine/hint.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+/** What is said of an error, and the exit code. */
+function said(error: unknown, flags: Parameters<typeof fail>[1]) {
+  let text = "";
+  for (const stream of [process.stdout, process.stderr])
+    vi.spyOn(stream, "write").mockImplementation((more) => {
+      text += String(more);
+      return true;
+    });
+  fail(error, flags);
+  return { text, exitCode: process.exitCode };
+}
+
+const ANEW = hint`copy the data away and run ${["teardown", "--discard-data"]}, then ${["up"]}`;
+
+describe("a hint", () => {
+  const error = new RefusedError("no", hint`take the change back, or ${ANEW}`);
+
+  it("is the same words to whoever catches the error", () => {
+    expect(error.hint).toBe(
+      "take the change back, or copy the data away and run bootstrap teardown --discard-data, then bootstrap up",
+    );
+    expect(JSON.stringify({ hint: error.advice })).toBe(JSON.stringify({ hint: error.hint }));
+  });
+
+  it("has its commands with the flags that say which environment is meant, as text and as JSON", () => {
+    const flags = { region: "us-east-1", name: "lab", dryRun: true };
+    const words =
+      "take the change back, or copy the data away and run bootstrap teardown --name lab --region us-east-1 --discard-data, then bootstrap up --name lab --region us-east-1";
+    expect(said(error, flags).text).toContain(`hint: ${words}\n`);
+    expect(JSON.parse(said(error, { ...flags, json: true }).text)).toEqual({
+      type: "error",
+      error: { code: "refused", message: "no", hint: words },
+    });
+  });
+
+  it("names a command nowhere in plain words, which would get no flags", () => {
+    const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+    const plain = files.flatMap((file) =>
+      readFileSync(`src/${file}`, "utf8")
+        .split("\n")
+        .filter((line) => /^(?!\s*(\/?\*|\/\/)).*\bbootstrap (up|bake-ami|teardown|status)\b/.test(line))
+        // Of a file that a policy is written into, and of an example, none is meant.
+        .filter((line) => !/bootstrap policy up|^\s*"bootstrap /.test(line))
+        .map((line) => `${file}: ${line.trim()}`),
+    );
+    expect(files.length).toBeGreaterThan(100);
+    expect(plain).toEqual([]);
+  });
+});
+
+it.each([
+  [new ConfigError("no"), 2],
+  [new RefusedError("no"), 3],
+  [new AbortedError(), 130],
+  [new BootstrapError("aws", "no"), 1],
+  [new Error("a bug"), 1],
+  [new AggregateError([new BootstrapError("aws", "no"), new RefusedError("no")]), 1],
+])("%s ends with its exit code", (error, exitCode) => {
+  expect(said(error, {}).exitCode).toBe(exitCode);
+});
