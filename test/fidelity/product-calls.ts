@@ -20,6 +20,7 @@ import { chosenDiskKey } from "../../src/aws/disk-key.ts";
 import { countUnfinishedJobs } from "../../src/aws/jobs.ts";
 import { nodeWords } from "../../src/aws/node-words.ts";
 import { Site } from "../environment/site.ts";
+import { lab } from "../steps/harness.ts";
 
 export const VERBS = ["up", "bake-ami", "status", "teardown"] as const;
 export type Verb = (typeof VERBS)[number];
@@ -61,7 +62,9 @@ export async function productCalls(): Promise<ProductCalls> {
       await site.teardown();
     });
 
-  const global = new Site();
+  // Looks as often as a real run does: what is asked only while something is not yet so is asked here too.
+  const at = (region: string) => new Site(region, lab(region));
+  const global = at("us-east-1");
   global.lab.faults.push({ service: "ec2", operation: "CreateImage", nth: 1, fate: { kind: "fail", reason: "no" } });
   global.lab.faults.push({ operation: "DescribeInstanceInformation", nth: 1, fate: { kind: "late" } });
   await up(global);
@@ -80,7 +83,7 @@ export async function productCalls(): Promise<ProductCalls> {
   await teardown(global);
 
   // Without a way out it is endpoints that are looked for.
-  const walled = new Site("eu-west-3");
+  const walled = at("eu-west-3");
   const { RouteTables } = await walled.lab.cloud.ec2.send(new DescribeRouteTablesCommand({}));
   for (const { RouteTableId } of RouteTables ?? []) {
     const route = { RouteTableId, DestinationCidrBlock: "0.0.0.0/0" };
@@ -88,7 +91,7 @@ export async function productCalls(): Promise<ProductCalls> {
   }
   await during(walled, "up", () => walled.up().catch(() => {}));
 
-  const china = new Site("cn-northwest-1");
+  const china = at("cn-northwest-1");
   await withFailingBuilder(() => up(china, "container: { builder: podman }"));
   const mirrors = "{ baseImage: 'registry.example.com/micromamba:1', conda: 'https://conda.example.com' }";
   await up(china, `container: { mirrors: ${mirrors} }`);
