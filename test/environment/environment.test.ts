@@ -23,6 +23,8 @@ import {
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Cloud } from "../../src/aws/clients.ts";
 import type { Plan } from "../../src/engine/engine.ts";
+import { OVERSLEEP, theFirst } from "../proof/commands.ts";
+import { deskAt } from "../proof/desk.ts";
 import { Site } from "./site.ts";
 
 let site: Site;
@@ -30,6 +32,9 @@ let site: Site;
 beforeEach(() => {
   site = new Site();
 });
+
+/** Where the first `up` was done, without doing it again. */
+const stood = async () => deskAt((await theFirst()).moment, { oversleep: OVERSLEEP }).site;
 
 const creates = (writes: readonly string[]) =>
   writes.filter((operation) => /^(Create|Run|Register|Send)/.test(operation));
@@ -63,7 +68,7 @@ describe("up", () => {
   });
 
   it("makes no change when run again, in at most 36 calls", async () => {
-    await site.up();
+    site = await stood();
     const { plan, calls, writes } = await site.up();
     expect(plan.idle).toBe(true);
     expect(writes).toEqual([]);
@@ -105,13 +110,13 @@ describe("up", () => {
   });
 
   it("runs the image by its digest, as the registry tells it", async () => {
-    await site.up();
+    site = await stood();
     const { jobDefinitions } = await site.lab.cloud.batch.send(new DescribeJobDefinitionsCommand({ status: "ACTIVE" }));
     expect(jobDefinitions![0]!.containerProperties?.image).toMatch(/\/demux\/bcl2fastq@sha256:[0-9a-f]{64}$/);
   });
 
   it("adopts everything when the manifest is lost, and makes nothing", async () => {
-    await site.up();
+    site = await stood();
     site.store = new Site().store;
     const { summary, writes } = await site.up();
     expect(writes).toEqual([]);
@@ -144,7 +149,7 @@ describe("up", () => {
   });
 
   it("takes a growth under way for the capacity that is wanted when the manifest is lost meanwhile", async () => {
-    await site.up();
+    site = await stood();
     const { FileSystems } = await site.lab.cloud.fsx.send(new DescribeFileSystemsCommand({}));
     const FileSystemId = FileSystems![0]!.FileSystemId;
     await site.lab.cloud.fsx.send(new UpdateFileSystemCommand({ FileSystemId, StorageCapacity: 2400 }));
@@ -191,7 +196,7 @@ describe("up", () => {
   });
 
   it("mends exactly the policy a role was stripped of", async () => {
-    await site.up();
+    site = await stood();
     const { Roles } = await site.lab.cloud.iam.send(new ListRolesCommand({}));
     const RoleName = Roles!.find((one) => one.RoleName?.endsWith("-node-role"))!.RoleName!;
     const PolicyArn = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role";
@@ -201,7 +206,7 @@ describe("up", () => {
   });
 
   it("takes off what somebody added to any of its roles", async () => {
-    await site.up();
+    site = await stood();
     const { iam } = site.lab.cloud;
     const { Roles } = await iam.send(new ListRolesCommand({}));
     const names = Roles!.map(({ RoleName }) => RoleName!).filter((name) => name.startsWith("demux-us-east-1-"));
@@ -222,7 +227,7 @@ describe("up", () => {
   });
 
   it("mends exactly the rule that was taken out of the security group", async () => {
-    await site.up();
+    site = await stood();
     const { ec2 } = site.lab.cloud;
     const { SecurityGroups } = await ec2.send(
       new DescribeSecurityGroupsCommand({ Filters: [{ Name: "tag:bootstrap:env", Values: ["demux"] }] }),
@@ -245,7 +250,7 @@ describe("what is chosen for the user", () => {
   });
 
   it("stays as it was until all stands that a config chose anew", async () => {
-    await site.up();
+    site = await stood();
     const before = pins();
     const { Subnets } = await site.lab.cloud.ec2.send(new DescribeSubnetsCommand({}));
     const other = Subnets!.find(
@@ -262,7 +267,7 @@ describe("what is chosen for the user", () => {
   });
 
   it("holds the image of a forced bake, which the next up leaves as it is", async () => {
-    await site.up();
+    site = await stood();
     expect((await site.bake("", { force: true })).summary?.failures).toEqual([]);
     expect((await site.up()).plan.idle).toBe(true);
   });
@@ -270,7 +275,7 @@ describe("what is chosen for the user", () => {
 
 describe("a changed config", () => {
   it("is refused in the plan when it would move the file system, and pins nothing", async () => {
-    await site.up();
+    site = await stood();
     const journal = site.store.text;
     const elsewhere = (await site.lab.cloud.ec2.send(new DescribeSubnetsCommand({}))).Subnets!.filter(
       ({ DefaultForAz }) => DefaultForAz,
@@ -294,7 +299,7 @@ describe("a changed config", () => {
   });
 
   it("grows the file system in place", async () => {
-    await site.up();
+    site = await stood();
     const { summary, writes } = await site.up("filesystem: { capacityGiB: 2400 }");
     expect(summary?.failures).toEqual([]);
     expect(writes.filter((write) => write !== "TagResource")).toEqual(["UpdateFileSystem"]);
@@ -317,13 +322,13 @@ describe("a changed config", () => {
   });
 
   it("raises the vCPUs by one call that replaces no machine", async () => {
-    await site.up();
+    site = await stood();
     const { writes } = await site.up("compute: { maxVcpus: 288 }");
     expect(writes).toEqual(["UpdateComputeEnvironment", "TagResource"]);
   });
 
   it("builds another image for another build argument, and registers the next revision", async () => {
-    await site.up();
+    site = await stood();
     const { summary, writes } = await site.up("container: { args: { BCL2FASTQ_PACKAGE: bcl2fastq=2.20.0 } }");
     expect(summary?.failures).toEqual([]);
     expect(creates(writes)).toEqual(["RunInstances", "SendCommand", "RegisterJobDefinition"]);
@@ -332,7 +337,7 @@ describe("a changed config", () => {
   });
 
   it("removes what a dropped node left behind, but never the file system", async () => {
-    await site.up();
+    site = await stood();
     const { summary } = await site.up(
       "filesystem: { enabled: false }\ncontainer: { image: registry.example.com/demux:1 }",
     );
@@ -373,7 +378,7 @@ describe("a changed config", () => {
   });
 
   it("makes no second file system when the first one's tags were taken, and gives the way back", async () => {
-    await site.up();
+    site = await stood();
     const { fsx } = site.lab.cloud;
     const { ResourceARN, FileSystemId } = (await fsx.send(new DescribeFileSystemsCommand({}))).FileSystems![0]!;
     const TagKeys = ["bootstrap:env", "bootstrap:region", "bootstrap:node", "bootstrap:fingerprint", "bootstrap:fixed"];
@@ -397,7 +402,7 @@ describe("a changed config", () => {
   });
 
   it("takes down all but a file system whose tags were taken, and what it stands on, and remembers both", async () => {
-    await site.up();
+    site = await stood();
     const { fsx } = site.lab.cloud;
     const { ResourceARN, FileSystemId } = (await fsx.send(new DescribeFileSystemsCommand({}))).FileSystems![0]!;
     await fsx.send(new UntagResourceCommand({ ResourceARN, TagKeys: ["bootstrap:env"] }));
@@ -423,7 +428,7 @@ describe("bake-ami", () => {
   const fortnightMs = 30 * 86_400_000;
 
   it("has nothing to do while base image and recipe are the same", async () => {
-    await site.up();
+    site = await stood();
     expect((await site.bake()).plan.idle).toBe(true);
   });
 
@@ -442,7 +447,7 @@ describe("bake-ami", () => {
   });
 
   it("keeps one older image, to go back to, and removes the one before it with its snapshots", async () => {
-    await site.up();
+    site = await stood();
     await site.bake("", { force: true });
     await site.bake("", { force: true });
     const { Images } = await site.lab.cloud.ec2.send(new DescribeImagesCommand({ Owners: ["self"] }));
@@ -450,7 +455,7 @@ describe("bake-ami", () => {
   });
 
   it("leaves up on the old image when the bake failed", async () => {
-    await site.up();
+    site = await stood();
     site.lab.clock.advance(fortnightMs);
     site.lab.faults.push({
       service: "ssm",
@@ -465,7 +470,7 @@ describe("bake-ami", () => {
   });
 
   it("leaves the pins whole when the manifest was lost before it", async () => {
-    await site.up();
+    site = await stood();
     site.store = new Site().store;
     expect((await site.bake("", { force: true })).summary?.failures).toEqual([]);
     const { plan } = await site.up();
@@ -474,7 +479,7 @@ describe("bake-ami", () => {
   });
 
   it("leaves alone what a changed config no longer needs: other nodes still use it", async () => {
-    await site.up();
+    site = await stood();
     const ready = "container: { image: registry.example.com/demux:1 }";
     const { writes } = await site.bake(ready, { force: true });
     expect(writes).not.toContain("DeleteRepository");
@@ -487,7 +492,7 @@ describe("bake-ami", () => {
 
 describe("teardown", () => {
   it("leaves the account as it was, but for its own service-linked roles", async () => {
-    await site.up();
+    site = await stood();
     const { left, failures } = await site.teardown();
     expect([left, failures]).toEqual([[], []]);
     const { Roles } = await site.lab.cloud.iam.send(new ListRolesCommand({}));
@@ -495,7 +500,7 @@ describe("teardown", () => {
   });
 
   it("needs no manifest", async () => {
-    await site.up();
+    site = await stood();
     site.store = new Site().store;
     const { left, failures } = await site.teardown();
     expect([left, failures]).toEqual([[], []]);
