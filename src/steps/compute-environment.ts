@@ -1,5 +1,4 @@
 import {
-  type CEStatus,
   type ComputeEnvironmentDetail,
   type ComputeResource,
   type ComputeResourceUpdate,
@@ -11,13 +10,13 @@ import {
   type UpdateComputeEnvironmentRequest,
 } from "@aws-sdk/client-batch";
 import { CreateServiceLinkedRoleCommand } from "@aws-sdk/client-iam";
+import { batchState } from "../aws/batch-state.ts";
 import type { Cloud } from "../aws/clients.ts";
-import { driftOf, drifts } from "../aws/drift.ts";
 import { classify, orNothing, unless } from "../aws/errors.ts";
+import { changeOf, driftOf, sameNames, wholeOf } from "../aws/fields.ts";
 import { countJobs } from "../aws/jobs.ts";
-import { stateFrom } from "../aws/state.ts";
 import { fingerprintTags, fromTags, type Tags, tagsOf } from "../aws/tags.ts";
-import type { Drift, State, Step } from "../engine/step.ts";
+import type { Step } from "../engine/step.ts";
 
 export interface ComputeEnvironmentInputs {
   readonly purchase: "on-demand" | "spot";
@@ -66,26 +65,27 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
       {
         ref: live.computeEnvironmentArn!,
         ...fromTags(context, live.tags ?? {}),
-        ...condition(live),
+        ...batchState(live),
         output: {
           arn: live.computeEnvironmentArn!,
           computeEnvironmentName: live.computeEnvironmentName!,
           ecsClusterArn: live.ecsClusterArn,
           subnetIds: [...(live.computeResources?.subnets ?? [])].sort(),
         },
-        drift: inputs && driftFrom(inputs, live),
+        drift: inputs && driftOf(FIELDS, inputs, { state: live.state, ...live.computeResources }),
       },
     ];
   },
 
   async create(context) {
     const { cloud, inputs, name } = context;
+    const { state, ...computeResources } = wholeOf(FIELDS, inputs);
     const { computeEnvironmentArn } = await cloud.batch.send(
       new CreateComputeEnvironmentCommand({
         computeEnvironmentName: name,
         type: "MANAGED",
-        state: "ENABLED",
-        computeResources: resourcesOf(inputs),
+        state,
+        computeResources,
         tags: tagsOf(context),
       }),
     );
@@ -97,11 +97,13 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
   },
 
   async update({ cloud, inputs, name, note }, found) {
-    const { ref, state, drift = [] } = found;
-    if (state === "failed" && lacksItsRole(found.detail)) await giveRoleBack(cloud);
+    const { ref, drift = [] } = found;
+    const isInvalid = found.state === "failed";
+    if (isInvalid && lacksItsRole(found.detail)) await giveRoleBack(cloud);
     const replaces = drift.some(({ disruptive }) => disruptive);
     const jobs = replaces ? await countJobs(cloud, name, "RUNNING") : 0;
-    const changed = Object.entries(resourcesOf(inputs)).filter(([field]) => drifts(found, field));
+    const { state, ...computeResources } = changeOf(FIELDS, inputs, found);
+    const changes = Object.keys(computeResources).length > 0;
     const ask = (change: Omit<UpdateComputeEnvironmentRequest, "computeEnvironment">) =>
       cloud.batch
         .send(new UpdateComputeEnvironmentCommand({ computeEnvironment: ref, ...change }))
@@ -109,14 +111,14 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
         .catch(unless("busy"));
     const accepted = await ask({
       // An invalid one of which nothing differs is looked at again when it is told its state.
-      ...((drifts(found, "state") || drift.length === 0) && { state: "ENABLED" }),
-      ...(changed.length > 0 && { computeResources: Object.fromEntries(changed) as ComputeResourceUpdate }),
+      ...((state || drift.length === 0) && { state: "ENABLED" }),
+      ...(changes && { computeResources: computeResources as ComputeResourceUpdate }),
       ...(replaces && {
         updatePolicy: { terminateJobsOnUpdate: false, jobExecutionTimeoutMinutes: inputs.jobTimeoutMinutes },
       }),
     }).catch((error: unknown) => {
       // AWS may take no other change of one that is invalid: then it is made valid first, and changed by the next nudge.
-      if (state !== "failed" || changed.length === 0 || classify(error) !== "refused") throw error;
+      if (!isInvalid || !changes || classify(error) !== "refused") throw error;
       return ask({ state: "ENABLED" });
     });
     if (accepted && jobs > 0) {
@@ -126,7 +128,7 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
 
   async destroy({ cloud }, { ref }) {
     const live = await described(cloud, ref);
-    if (!live || ["pending", "deleting"].includes(condition(live).state)) return;
+    if (!live || ["pending", "deleting"].includes(batchState(live).state)) return;
     const computeEnvironment = ref;
     if (live.status === "INVALID" && lacksItsRole(live.statusReason)) await giveRoleBack(cloud);
     await orNothing<unknown>(
@@ -135,15 +137,6 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
         : cloud.batch.send(new DeleteComputeEnvironmentCommand({ computeEnvironment })),
     );
   },
-};
-
-const STATE: Readonly<Record<CEStatus, State>> = {
-  CREATING: "pending",
-  UPDATING: "pending",
-  VALID: "ready",
-  INVALID: "failed",
-  DELETING: "deleting",
-  DELETED: "deleting",
 };
 
 /** In words of Batch's that name the role, or what it cannot do without it. */
@@ -157,9 +150,6 @@ async function giveRoleBack({ iam }: Cloud): Promise<void> {
   await iam.send(new CreateServiceLinkedRoleCommand({ AWSServiceName })).catch(unless("exists"));
 }
 
-/** These change what is there; every other field replaces the machines. */
-const GENTLE: ReadonlySet<string> = new Set(["state", "minvCpus", "maxvCpus"]);
-
 async function described({ batch }: Cloud, nameOrArn: string): Promise<ComputeEnvironmentDetail | undefined> {
   const { computeEnvironments } = await batch.send(
     new DescribeComputeEnvironmentsCommand({ computeEnvironments: [nameOrArn] }),
@@ -168,49 +158,41 @@ async function described({ batch }: Cloud, nameOrArn: string): Promise<ComputeEn
   return computeEnvironments?.find(({ status }) => status !== "DELETED");
 }
 
-function condition({ state, status, statusReason }: ComputeEnvironmentDetail) {
-  const { detail, ...now } = stateFrom(STATE, status);
-  const word = state === "DISABLED" ? `${detail}, DISABLED` : detail;
-  return { ...now, detail: status === "INVALID" ? (statusReason ?? word) : word };
-}
-
-/** In AWS's own words, for create as for update; the image stands here alone, and not in the launch template. */
-function resourcesOf(inputs: ComputeEnvironmentInputs): ComputeResource {
-  const spot = inputs.purchase === "spot";
-  return {
-    type: spot ? "SPOT" : "EC2",
-    allocationStrategy: spot ? "SPOT_CAPACITY_OPTIMIZED" : "BEST_FIT_PROGRESSIVE",
+const FIELDS = sameNames<ComputeEnvironmentInputs, ComputeResource & Pick<ComputeEnvironmentDetail, "state">>(
+  {
+    state: { set: () => "ENABLED" },
+    type: { set: (inputs) => (isSpot(inputs) ? "SPOT" : "EC2") },
+    allocationStrategy: {
+      set: (inputs) => (isSpot(inputs) ? "SPOT_CAPACITY_OPTIMIZED" : "BEST_FIT_PROGRESSIVE"),
+    },
     // Said also where it is AWS's own default, so that a limit once set can be taken away.
-    ...(spot && { bidPercentage: inputs.bidPercentage ?? 100 }),
-    minvCpus: inputs.minVcpus,
-    maxvCpus: inputs.maxVcpus,
-    instanceTypes: [...inputs.instanceTypes],
-    subnets: [...inputs.subnetIds],
-    securityGroupIds: [...inputs.securityGroupIds],
-    instanceRole: inputs.instanceProfileArn,
-    ec2Configuration: [{ imageType: inputs.imageType, imageIdOverride: inputs.imageId }],
-    launchTemplate: { launchTemplateId: inputs.launchTemplateId, version: inputs.launchTemplateVersion },
-    ...(inputs.tags && { tags: inputs.tags }),
-  };
-}
-
-function driftFrom(inputs: ComputeEnvironmentInputs, { state, computeResources }: ComputeEnvironmentDetail): Drift[] {
-  const have = computeResources && { state, ...normal(computeResources) };
-  return driftOf({ state: "ENABLED", ...normal(resourcesOf(inputs)) }, have ?? {}).map((entry) =>
-    GENTLE.has(entry.field) ? entry : { ...entry, disruptive: true },
-  );
-}
-
-/** Lists come back in any order, and AWS adds what it made of a field to what it was given. */
-function normal(resources: ComputeResource): Readonly<Record<string, unknown>> {
-  const { launchTemplate, ec2Configuration, instanceRole, ...others } = resources;
-  return {
-    ...Object.fromEntries(
-      Object.entries(others).map(([field, value]) => [field, Array.isArray(value) ? [...value].sort() : value]),
-    ),
+    bidPercentage: { set: (inputs) => (isSpot(inputs) ? (inputs.bidPercentage ?? 100) : undefined) },
+    minvCpus: { set: ({ minVcpus }) => minVcpus },
+    maxvCpus: { set: ({ maxVcpus }) => maxVcpus },
+    instanceTypes: { set: ({ instanceTypes }) => [...instanceTypes], normal: inOrder },
+    subnets: { set: ({ subnetIds }) => [...subnetIds], normal: inOrder },
+    securityGroupIds: { set: ({ securityGroupIds }) => [...securityGroupIds], normal: inOrder },
+    tags: { set: ({ tags }) => tags },
     // A profile may be named or given by its ARN, and its name is unique.
-    instanceRole: instanceRole?.split("/").at(-1),
-    ec2Configuration: ec2Configuration?.map(({ imageType, imageIdOverride }) => `${imageType} ${imageIdOverride}`),
-    launchTemplate: `${launchTemplate?.launchTemplateId} version ${launchTemplate?.version}`,
-  };
+    instanceRole: { set: ({ instanceProfileArn }) => instanceProfileArn, normal: (role) => role?.split("/").at(-1) },
+    // The image stands here alone, and not in the launch template.
+    ec2Configuration: {
+      set: ({ imageType, imageId }) => [{ imageType, imageIdOverride: imageId }],
+      normal: (all) => all?.map(({ imageType, imageIdOverride }) => `${imageType} ${imageIdOverride}`),
+    },
+    launchTemplate: {
+      set: ({ launchTemplateId, launchTemplateVersion }) => ({ launchTemplateId, version: launchTemplateVersion }),
+      normal: (template) => `${template?.launchTemplateId} version ${template?.version}`,
+    },
+  },
+  // Every other replaces the machines.
+  ["state", "minvCpus", "maxvCpus"],
+);
+
+function isSpot({ purchase }: ComputeEnvironmentInputs): boolean {
+  return purchase === "spot";
+}
+
+function inOrder(list: readonly string[] | undefined): readonly string[] | undefined {
+  return list && [...list].sort();
 }

@@ -3,13 +3,15 @@ import {
   CreateInstanceProfileCommand,
   DeleteInstanceProfileCommand,
   GetInstanceProfileCommand,
+  type InstanceProfile,
   paginateListInstanceProfiles,
   RemoveRoleFromInstanceProfileCommand,
   TagInstanceProfileCommand,
 } from "@aws-sdk/client-iam";
 import type { Cloud } from "../aws/clients.ts";
-import { driftOf } from "../aws/drift.ts";
-import { isDenied, orNothing, unless } from "../aws/errors.ts";
+import { orNothing, unless } from "../aws/errors.ts";
+import { driftOf, type Fields, repair } from "../aws/fields.ts";
+import { findByIamName } from "../aws/iam-names.ts";
 import { fingerprintTags, fromTags, iamName, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
 import type { FindContext, Found, Step } from "../engine/step.ts";
 
@@ -35,21 +37,16 @@ export const instanceProfile: Step<InstanceProfileInputs, InstanceProfileOutput,
 
   fixed: ({ path }) => ({ path }),
 
-  async find(context) {
-    if (context.node !== undefined) {
-      const found = await profileNamed(context, iamName(context));
-      return found ? [found] : [];
-    }
-    const known = PROFILE_NODES.map((node) => iamName({ ...context, node }));
-    const others = await namesOf(context).catch((error: unknown) => {
-      if (!context.unlisted || !isDenied(error)) throw error;
-      context.unlisted(error);
-      return [];
-    });
-    const names = [...new Set([...known, ...others])];
-    const found = await Promise.all(names.map((name) => profileNamed(context, name)));
-    return found.flatMap((one) => (one?.owned ? [one] : []));
-  },
+  find: (context) =>
+    findByIamName(
+      context,
+      PROFILE_NODES,
+      {
+        pages: paginateListInstanceProfiles({ client: context.cloud.iam }, {}),
+        names: ({ InstanceProfiles }) => InstanceProfiles?.map(({ InstanceProfileName }) => InstanceProfileName),
+      },
+      profileNamed,
+    ),
 
   async create(context) {
     const { InstanceProfile: made } = await context.cloud.iam.send(
@@ -67,22 +64,26 @@ export const instanceProfile: Step<InstanceProfileInputs, InstanceProfileOutput,
     await context.cloud.iam.send(new TagInstanceProfileCommand({ InstanceProfileName, Tags }));
   },
 
-  async update({ cloud, inputs }, { ref: InstanceProfileName }) {
-    // It holds one role at a time.
-    const roles = await rolesIn(cloud, InstanceProfileName);
-    await remove(
-      cloud,
-      InstanceProfileName,
-      roles.filter((name) => name !== inputs.roleName),
-    );
-    await cloud.iam
-      .send(new AddRoleToInstanceProfileCommand({ InstanceProfileName, RoleName: inputs.roleName }))
-      .catch(unless("exists"));
-  },
+  update: (context, found) => repair(FIELDS, context, found),
 
   async destroy({ cloud }, { ref: InstanceProfileName }) {
     await remove(cloud, InstanceProfileName, await rolesIn(cloud, InstanceProfileName));
     await orNothing(cloud.iam.send(new DeleteInstanceProfileCommand({ InstanceProfileName })));
+  },
+};
+
+const FIELDS: Fields<InstanceProfileInputs, InstanceProfile> = {
+  role: {
+    want: ({ roleName }) => roleName,
+    have: ({ Roles }) => Roles?.[0]?.RoleName,
+    async repair({ cloud, inputs: { roleName: RoleName } }, { ref: InstanceProfileName }) {
+      // It holds one role at a time.
+      const others = (await rolesIn(cloud, InstanceProfileName)).filter((name) => name !== RoleName);
+      await remove(cloud, InstanceProfileName, others);
+      await cloud.iam
+        .send(new AddRoleToInstanceProfileCommand({ InstanceProfileName, RoleName }))
+        .catch(unless("exists"));
+    },
   },
 };
 
@@ -99,24 +100,13 @@ async function profileNamed(
     state: "ready",
     createdAt: live.CreateDate,
     output: { arn: live.Arn!, profileName: live.InstanceProfileName! },
-    drift: inputs && driftOf({ role: inputs.roleName }, { role: live.Roles?.[0]?.RoleName }),
+    drift: inputs && driftOf(FIELDS, inputs, live),
   };
 }
 
 async function profile({ iam }: Cloud, InstanceProfileName: string) {
   const answer = await orNothing(iam.send(new GetInstanceProfileCommand({ InstanceProfileName })));
   return answer?.InstanceProfile;
-}
-
-/** A list does not tell tags, so each of these is asked for by itself. */
-async function namesOf(context: FindContext<InstanceProfileInputs, Cloud>): Promise<string[]> {
-  const names: string[] = [];
-  for await (const page of paginateListInstanceProfiles({ client: context.cloud.iam }, {})) {
-    for (const { InstanceProfileName } of page.InstanceProfiles ?? []) {
-      if (InstanceProfileName!.startsWith(iamName(context))) names.push(InstanceProfileName!);
-    }
-  }
-  return names;
 }
 
 async function rolesIn(cloud: Cloud, name: string): Promise<string[]> {

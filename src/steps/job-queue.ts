@@ -3,22 +3,19 @@ import {
   DeleteJobQueueCommand,
   DescribeJobQueuesCommand,
   type JobQueueDetail,
-  type JobStateTimeLimitAction,
   type JobStatus,
-  type JQStatus,
   paginateListJobs,
   TagResourceCommand,
   TerminateJobCommand,
   UpdateJobQueueCommand,
-  type UpdateJobQueueRequest,
 } from "@aws-sdk/client-batch";
 import pLimit from "p-limit";
+import { batchState } from "../aws/batch-state.ts";
 import type { Cloud } from "../aws/clients.ts";
-import { driftOf, drifts } from "../aws/drift.ts";
 import { orNothing } from "../aws/errors.ts";
-import { stateFrom } from "../aws/state.ts";
+import { changeOf, driftOf, sameNames, wholeOf } from "../aws/fields.ts";
 import { fingerprintTags, fromTags, tagsOf } from "../aws/tags.ts";
-import type { Drift, State, Step } from "../engine/step.ts";
+import type { Step } from "../engine/step.ts";
 
 export interface JobQueueInputs {
   /** The first has precedence. */
@@ -52,9 +49,9 @@ export const jobQueue: Step<JobQueueInputs, JobQueueOutput, unknown, Cloud> = {
       {
         ref: live.jobQueueArn!,
         ...fromTags(context, live.tags ?? {}),
-        ...condition(live),
+        ...batchState(live),
         output: { arn: live.jobQueueArn!, jobQueueName: live.jobQueueName! },
-        drift: inputs && driftFrom(inputs, live),
+        drift: inputs && driftOf(FIELDS, inputs, live),
       },
     ];
   },
@@ -64,7 +61,7 @@ export const jobQueue: Step<JobQueueInputs, JobQueueOutput, unknown, Cloud> = {
     const { jobQueueArn } = await cloud.batch.send(
       new CreateJobQueueCommand({
         jobQueueName: name,
-        ...settingsOf(inputs),
+        ...wholeOf(FIELDS, inputs),
         schedulingPolicyArn: inputs.schedulingPolicyArn,
         tags: tagsOf(context),
       }),
@@ -77,13 +74,13 @@ export const jobQueue: Step<JobQueueInputs, JobQueueOutput, unknown, Cloud> = {
   },
 
   async update({ cloud, inputs }, found) {
-    const changed = Object.entries(settingsOf(inputs)).filter(([field]) => drifts(found, field));
-    await cloud.batch.send(new UpdateJobQueueCommand({ jobQueue: found.ref, ...Object.fromEntries(changed) }));
+    const change = changeOf(FIELDS, inputs, found);
+    await cloud.batch.send(new UpdateJobQueueCommand({ jobQueue: found.ref, ...change }));
   },
 
   async destroy({ cloud, name, signal }, { ref }) {
     const live = await described(cloud, ref);
-    if (!live || ["pending", "deleting"].includes(condition(live).state)) return;
+    if (!live || ["pending", "deleting"].includes(batchState(live).state)) return;
     if (live.state === "ENABLED") {
       await orNothing(cloud.batch.send(new UpdateJobQueueCommand({ jobQueue: ref, state: "DISABLED" })));
       return;
@@ -93,15 +90,6 @@ export const jobQueue: Step<JobQueueInputs, JobQueueOutput, unknown, Cloud> = {
     if (untold.length > 0) await terminate(cloud, untold, told, `the environment ${name} is being taken down`, signal);
     else if (!areLeft) await orNothing(cloud.batch.send(new DeleteJobQueueCommand({ jobQueue: ref })));
   },
-};
-
-const STATE: Readonly<Record<JQStatus, State>> = {
-  CREATING: "pending",
-  UPDATING: "pending",
-  VALID: "ready",
-  INVALID: "failed",
-  DELETING: "deleting",
-  DELETED: "deleting",
 };
 
 const UNFINISHED: readonly JobStatus[] = ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"];
@@ -119,53 +107,28 @@ async function described({ batch }: Cloud, nameOrArn: string): Promise<JobQueueD
   return jobQueues?.find(({ status }) => status !== "DELETED");
 }
 
-function condition({ state, status, statusReason }: JobQueueDetail) {
-  const { detail, ...now } = stateFrom(STATE, status);
-  const word = state === "DISABLED" ? `${detail}, DISABLED` : detail;
-  return { ...now, detail: status === "INVALID" ? (statusReason ?? word) : word };
-}
-
 type Settings = Required<
-  Pick<UpdateJobQueueRequest, "state" | "priority" | "computeEnvironmentOrder" | "jobStateTimeLimitActions">
+  Pick<JobQueueDetail, "state" | "priority" | "computeEnvironmentOrder" | "jobStateTimeLimitActions">
 >;
 
-/** In AWS's own words, for create as for update. */
-function settingsOf({ computeEnvironmentArns, maxRunnableSeconds, priority }: JobQueueInputs) {
-  return {
-    state: "ENABLED",
-    priority,
-    computeEnvironmentOrder: computeEnvironmentArns.map((computeEnvironment, at) => ({
-      order: at + 1,
-      computeEnvironment,
-    })),
-    jobStateTimeLimitActions: STUCK.map(
-      (reason): JobStateTimeLimitAction => ({
-        reason,
-        state: "RUNNABLE",
-        maxTimeSeconds: maxRunnableSeconds,
-        action: "CANCEL",
-      }),
-    ),
-  } satisfies Settings;
-}
-
-function driftFrom(inputs: JobQueueInputs, live: JobQueueDetail): Drift[] {
-  return driftOf(normal(settingsOf(inputs)), normal(live));
-}
-
-/** Lists come back in any order. */
-function normal({ state, priority, computeEnvironmentOrder, jobStateTimeLimitActions }: Settings | JobQueueDetail) {
-  return {
-    state,
-    priority,
-    computeEnvironmentOrder: [...(computeEnvironmentOrder ?? [])]
-      .sort((a, b) => a.order! - b.order!)
-      .map(({ computeEnvironment }) => computeEnvironment),
-    jobStateTimeLimitActions: (jobStateTimeLimitActions ?? [])
-      .map(({ reason, state, action, maxTimeSeconds }) => `${reason} ${state} ${action} after ${maxTimeSeconds} s`)
-      .sort(),
-  };
-}
+const FIELDS = sameNames<JobQueueInputs, Settings>({
+  state: { set: () => "ENABLED" },
+  priority: { set: ({ priority }) => priority },
+  computeEnvironmentOrder: {
+    set: ({ computeEnvironmentArns }) =>
+      computeEnvironmentArns.map((computeEnvironment, at) => ({ order: at + 1, computeEnvironment })),
+    normal: (order = []) =>
+      [...order].sort((a, b) => a.order! - b.order!).map(({ computeEnvironment }) => computeEnvironment),
+  },
+  jobStateTimeLimitActions: {
+    set: ({ maxRunnableSeconds: maxTimeSeconds }) =>
+      STUCK.map((reason) => ({ reason, state: "RUNNABLE", maxTimeSeconds, action: "CANCEL" })),
+    normal: (actions = []) =>
+      actions
+        .map(({ reason, state, action, maxTimeSeconds }) => `${reason} ${state} ${action} after ${maxTimeSeconds} s`)
+        .sort(),
+  },
+});
 
 /** In one nudge; the next one comes soon. */
 const MOST_TOLD = 200;

@@ -8,8 +8,8 @@ import {
   TagResourceCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
 import type { Cloud } from "../aws/clients.ts";
-import { driftOf } from "../aws/drift.ts";
 import { orNothing } from "../aws/errors.ts";
+import { driftOf, type Fields, repair } from "../aws/fields.ts";
 import { fingerprintTags, fromTags, idTags, logGroupOf, ownerTags, type Tags, tagsOf } from "../aws/tags.ts";
 import type { FindContext, Step } from "../engine/step.ts";
 
@@ -52,7 +52,7 @@ export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
         state: "ready",
         createdAt: live.creationTime === undefined ? undefined : new Date(live.creationTime),
         output: { logGroupName, arn },
-        drift: inputs && driftOf({ retentionDays: inputs.retentionDays }, { retentionDays: live.retentionInDays }),
+        drift: inputs && driftOf(FIELDS, inputs, live),
       },
     ];
   },
@@ -71,12 +71,19 @@ export const logGroup: Step<LogGroupInputs, LogGroupOutput, unknown, Cloud> = {
     await context.cloud.logs.send(new TagResourceCommand({ resourceArn: output!.arn, tags }));
   },
 
-  async update({ cloud, inputs }, { ref }) {
-    await cloud.logs.send(new PutRetentionPolicyCommand({ logGroupName: ref, retentionInDays: inputs.retentionDays }));
-  },
+  update: (context, found) => repair(FIELDS, context, found),
 
   async destroy({ cloud }, { ref }) {
     await orNothing(cloud.logs.send(new DeleteLogGroupCommand({ logGroupName: ref })));
+  },
+};
+
+const FIELDS: Fields<LogGroupInputs, LogGroup> = {
+  retentionDays: {
+    want: ({ retentionDays }) => retentionDays,
+    have: ({ retentionInDays }) => retentionInDays,
+    repair: ({ cloud, inputs: { retentionDays: retentionInDays } }, { ref: logGroupName }) =>
+      cloud.logs.send(new PutRetentionPolicyCommand({ logGroupName, retentionInDays })),
   },
 };
 

@@ -12,10 +12,10 @@ import {
   TagResourceCommand,
 } from "@aws-sdk/client-ecr";
 import type { Cloud } from "../aws/clients.ts";
-import { driftOf, drifts } from "../aws/drift.ts";
 import { orNothing } from "../aws/errors.ts";
+import { driftOf, type Fields, repair } from "../aws/fields.ts";
 import { fingerprintTags, fromTags, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
-import type { Drift, FindContext, Found, Step } from "../engine/step.ts";
+import type { FindContext, Found, Step } from "../engine/step.ts";
 
 export interface RepositoryInputs {
   /** Begins with the environment's name and a slash. */
@@ -51,7 +51,7 @@ export const repository: Step<RepositoryInputs, RepositoryOutput, unknown, Cloud
         lifecyclePolicyOf(cloud, inputs.repositoryName),
       ]);
       const found = live && (await withTags(context, live));
-      return found ? [{ ...found, drift: driftFrom(inputs, live, policy) }] : [];
+      return found ? [{ ...found, drift: driftOf(FIELDS, inputs, { ...live, policy }) }] : [];
     }
     const found: Found<RepositoryOutput>[] = [];
     for (const live of await repositoriesOf(context)) {
@@ -80,25 +80,44 @@ export const repository: Step<RepositoryInputs, RepositoryOutput, unknown, Cloud
     await context.cloud.ecr.send(new TagResourceCommand({ resourceArn, tags: tagList(fingerprintTags(context)) }));
   },
 
-  async update({ cloud, inputs }, found) {
-    const { repositoryName } = inputs;
-    if (drifts(found, "scanOnPush")) {
-      const imageScanningConfiguration = { scanOnPush: inputs.scanOnPush };
-      await cloud.ecr.send(new PutImageScanningConfigurationCommand({ repositoryName, imageScanningConfiguration }));
-    }
-    if (drifts(found, "imageTagMutability")) {
-      const imageTagMutability = mutability(inputs);
-      await cloud.ecr.send(new PutImageTagMutabilityCommand({ repositoryName, imageTagMutability }));
-    }
-    if (drifts(found, "lifecycle policy")) {
-      const lifecyclePolicyText = JSON.stringify(lifecyclePolicy(inputs));
-      await cloud.ecr.send(new PutLifecyclePolicyCommand({ repositoryName, lifecyclePolicyText }));
-    }
-  },
+  update: (context, found) => repair(FIELDS, context, found),
 
   async destroy({ cloud }, { output }) {
     const { repositoryName } = output!;
     await orNothing(cloud.ecr.send(new DeleteRepositoryCommand({ repositoryName, force: true })));
+  },
+};
+
+const FIELDS: Fields<RepositoryInputs, Repository & { readonly policy: unknown }> = {
+  scanOnPush: {
+    want: ({ scanOnPush }) => scanOnPush,
+    have: ({ imageScanningConfiguration }) => imageScanningConfiguration?.scanOnPush ?? false,
+    // How images are scanned is more and more the registry's to say.
+    disruptive: true,
+    repair: ({ cloud, inputs: { repositoryName, scanOnPush } }) =>
+      cloud.ecr.send(
+        new PutImageScanningConfigurationCommand({ repositoryName, imageScanningConfiguration: { scanOnPush } }),
+      ),
+  },
+  imageTagMutability: {
+    want: mutability,
+    have: ({ imageTagMutability }) => imageTagMutability,
+    repair: ({ cloud, inputs }) => {
+      const { repositoryName } = inputs;
+      return cloud.ecr.send(
+        new PutImageTagMutabilityCommand({ repositoryName, imageTagMutability: mutability(inputs) }),
+      );
+    },
+  },
+  "lifecycle policy": {
+    want: lifecyclePolicy,
+    have: ({ policy }) => policy,
+    repair: ({ cloud, inputs }) => {
+      const lifecyclePolicyText = JSON.stringify(lifecyclePolicy(inputs));
+      return cloud.ecr.send(
+        new PutLifecyclePolicyCommand({ repositoryName: inputs.repositoryName, lifecyclePolicyText }),
+      );
+    },
   },
 };
 
@@ -148,23 +167,6 @@ async function repositoriesOf({
 async function lifecyclePolicyOf({ ecr }: Cloud, repositoryName: string): Promise<unknown> {
   const answer = await orNothing(ecr.send(new GetLifecyclePolicyCommand({ repositoryName })));
   return answer && JSON.parse(answer.lifecyclePolicyText!);
-}
-
-/** How images are scanned is more and more the registry's to say, so that setting is told, and mended only when asked. */
-function driftFrom(inputs: RepositoryInputs, live: Repository, policy: unknown): Drift[] {
-  const drift = driftOf(
-    {
-      scanOnPush: inputs.scanOnPush,
-      imageTagMutability: mutability(inputs),
-      "lifecycle policy": lifecyclePolicy(inputs),
-    },
-    {
-      scanOnPush: live.imageScanningConfiguration?.scanOnPush ?? false,
-      imageTagMutability: live.imageTagMutability,
-      "lifecycle policy": policy,
-    },
-  );
-  return drift.map((entry) => (entry.field === "scanOnPush" ? { ...entry, disruptive: true } : entry));
 }
 
 function mutability({ immutableTags }: RepositoryInputs): "IMMUTABLE" | "MUTABLE" {

@@ -19,10 +19,11 @@ import {
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import type { Cloud } from "../aws/clients.ts";
-import { driftOf, drifts } from "../aws/drift.ts";
-import { isDenied, orNothing } from "../aws/errors.ts";
+import { orNothing } from "../aws/errors.ts";
+import { driftOf, type Fields, repair } from "../aws/fields.ts";
+import { findByIamName } from "../aws/iam-names.ts";
 import { fingerprintTags, fromTags, iamName, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
-import type { Drift, FindContext, Found, Step } from "../engine/step.ts";
+import type { FindContext, Found, Step } from "../engine/step.ts";
 
 export interface PolicyStatement {
   readonly Sid?: string;
@@ -69,21 +70,16 @@ export const role: Step<RoleInputs, RoleOutput, unknown, Cloud> = {
 
   fixed: ({ path }) => ({ path }),
 
-  async find(context) {
-    if (context.node !== undefined) {
-      const found = await roleNamed(context, iamName(context));
-      return found ? [found] : [];
-    }
-    const known = ROLE_NODES.map((node) => iamName({ ...context, node }));
-    const others = await namesOf(context).catch((error: unknown) => {
-      if (!context.unlisted || !isDenied(error)) throw error;
-      context.unlisted(error);
-      return [];
-    });
-    const names = [...new Set([...known, ...others])];
-    const found = await Promise.all(names.map((name) => roleNamed(context, name)));
-    return found.flatMap((one) => (one?.owned ? [one] : []));
-  },
+  find: (context) =>
+    findByIamName(
+      context,
+      ROLE_NODES,
+      {
+        pages: paginateListRoles({ client: context.cloud.iam }, {}),
+        names: ({ Roles }) => Roles?.map(({ RoleName }) => RoleName),
+      },
+      roleNamed,
+    ),
 
   async create(context) {
     const { cloud, inputs, name, node } = context;
@@ -104,20 +100,7 @@ export const role: Step<RoleInputs, RoleOutput, unknown, Cloud> = {
     await context.cloud.iam.send(new TagRoleCommand({ RoleName, Tags: tagList(fingerprintTags(context)) }));
   },
 
-  async update({ cloud, inputs }, found) {
-    const RoleName = found.ref;
-    if (drifts(found, "trust policy")) {
-      const PolicyDocument = JSON.stringify(trustOf(inputs));
-      await cloud.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument }));
-    }
-    if (drifts(found, "boundary")) await bound(cloud, RoleName, inputs);
-    if (drifts(found, "managed policies")) await attach(cloud, RoleName, inputs);
-    if (drifts(found, "other inline policies")) await dropOthers(cloud, RoleName, inputs);
-    if (drifts(found, "inline policy")) {
-      const PolicyDocument = JSON.stringify(inputs.inlinePolicy);
-      await cloud.iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: INLINE, PolicyDocument }));
-    }
-  },
+  update: (context, found) => repair(FIELDS, context, found),
 
   async destroy({ cloud }, { ref: RoleName }) {
     const { iam } = cloud;
@@ -155,7 +138,7 @@ async function roleNamed(
     state: "ready",
     createdAt: live.CreateDate,
     output: { arn: live.Arn!, roleName: live.RoleName! },
-    drift: inputs && driftFrom(inputs, live, rights!),
+    drift: inputs && driftOf(FIELDS, inputs, { ...live, ...rights! }),
   };
 }
 
@@ -177,33 +160,55 @@ async function rightsOf(cloud: Cloud, RoleName: string, { inlinePolicy }: RoleIn
   return { attached, inline, own };
 }
 
-/** A list tells neither tags nor boundary, so each of these is asked for by itself. */
-async function namesOf(context: FindContext<RoleInputs, Cloud>): Promise<string[]> {
-  const names: string[] = [];
-  for await (const page of paginateListRoles({ client: context.cloud.iam }, {})) {
-    for (const { RoleName } of page.Roles ?? []) if (RoleName!.startsWith(iamName(context))) names.push(RoleName!);
-  }
-  return names;
-}
-
-function driftFrom(inputs: RoleInputs, live: Role, { attached, inline, own }: Rights): Drift[] {
-  return driftOf(
-    {
-      "trust policy": normal(trustOf(inputs)),
-      boundary: inputs.permissionsBoundary,
-      "managed policies": [...inputs.managedPolicies].sort(),
-      "inline policy": normal(inputs.inlinePolicy),
-      "other inline policies": undefined,
+/** In the order of repair: what others have put in a role goes before our own, which AWS may have no room for beside it. */
+const FIELDS: Fields<RoleInputs, Role & Rights> = {
+  "trust policy": {
+    want: (inputs) => normal(trustOf(inputs)),
+    have: ({ AssumeRolePolicyDocument }) => normal(decoded(inOneName(AssumeRolePolicyDocument))),
+    repair: ({ cloud, inputs }, { ref: RoleName }) => {
+      const PolicyDocument = JSON.stringify(trustOf(inputs));
+      return cloud.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument }));
     },
-    {
-      "trust policy": normal(decoded(inOneName(live.AssumeRolePolicyDocument))),
-      boundary: live.PermissionsBoundary?.PermissionsBoundaryArn,
-      "managed policies": [...attached].sort(),
-      "inline policy": normal(own),
-      "other inline policies": unwanted(inline, inputs).join(", ") || undefined,
+  },
+  boundary: {
+    want: ({ permissionsBoundary = null }) => permissionsBoundary,
+    have: ({ PermissionsBoundary }) => PermissionsBoundary?.PermissionsBoundaryArn,
+    repair: ({ cloud: { iam }, inputs: { permissionsBoundary: PermissionsBoundary } }, { ref: RoleName }) =>
+      PermissionsBoundary === undefined
+        ? orNothing<unknown>(iam.send(new DeleteRolePermissionsBoundaryCommand({ RoleName })))
+        : iam.send(new PutRolePermissionsBoundaryCommand({ RoleName, PermissionsBoundary })),
+  },
+  "managed policies": {
+    want: ({ managedPolicies }) => [...managedPolicies].sort(),
+    have: ({ attached }) => [...attached].sort(),
+    async repair({ cloud, inputs: { managedPolicies } }, { ref: RoleName }) {
+      const attached = await attachedTo(cloud, RoleName);
+      for (const PolicyArn of managedPolicies.filter((arn) => !attached.includes(arn))) {
+        await cloud.iam.send(new AttachRolePolicyCommand({ RoleName, PolicyArn }));
+      }
+      for (const PolicyArn of attached.filter((arn) => !managedPolicies.includes(arn))) {
+        await orNothing(cloud.iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn })));
+      }
     },
-  );
-}
+  },
+  "other inline policies": {
+    want: () => null,
+    have: ({ inline }, inputs) => unwanted(inline, inputs).join(", ") || null,
+    async repair({ cloud, inputs }, { ref: RoleName }) {
+      for (const PolicyName of unwanted(await inlineOf(cloud, RoleName), inputs)) {
+        await orNothing(cloud.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })));
+      }
+    },
+  },
+  "inline policy": {
+    want: ({ inlinePolicy }) => normal(inlinePolicy) ?? null,
+    have: ({ own }) => normal(own),
+    repair: ({ cloud, inputs: { inlinePolicy } }, { ref: RoleName }) => {
+      const PolicyDocument = JSON.stringify(inlinePolicy);
+      return cloud.iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: INLINE, PolicyDocument }));
+    },
+  },
+};
 
 function unwanted(inline: readonly string[], { inlinePolicy }: RoleInputs): string[] {
   return inline.filter((policyName) => !inlinePolicy || policyName !== INLINE).sort();
@@ -276,29 +281,4 @@ async function listed<P>(pages: AsyncIterable<P>, itemsOf: (page: P) => readonly
     return items;
   };
   return (await orNothing(all())) ?? [];
-}
-
-async function attach(cloud: Cloud, RoleName: string, { managedPolicies }: RoleInputs): Promise<void> {
-  const attached = await attachedTo(cloud, RoleName);
-  for (const PolicyArn of managedPolicies.filter((arn) => !attached.includes(arn))) {
-    await cloud.iam.send(new AttachRolePolicyCommand({ RoleName, PolicyArn }));
-  }
-  for (const PolicyArn of attached.filter((arn) => !managedPolicies.includes(arn))) {
-    await orNothing(cloud.iam.send(new DetachRolePolicyCommand({ RoleName, PolicyArn })));
-  }
-}
-
-async function bound({ iam }: Cloud, RoleName: string, { permissionsBoundary }: RoleInputs): Promise<void> {
-  if (permissionsBoundary === undefined) {
-    await orNothing(iam.send(new DeleteRolePermissionsBoundaryCommand({ RoleName })));
-  } else {
-    const PermissionsBoundary = permissionsBoundary;
-    await iam.send(new PutRolePermissionsBoundaryCommand({ RoleName, PermissionsBoundary }));
-  }
-}
-
-async function dropOthers(cloud: Cloud, RoleName: string, inputs: RoleInputs): Promise<void> {
-  for (const PolicyName of unwanted(await inlineOf(cloud, RoleName), inputs)) {
-    await orNothing(cloud.iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName })));
-  }
 }

@@ -11,8 +11,8 @@ import {
   type SecurityGroup,
 } from "@aws-sdk/client-ec2";
 import type { Cloud } from "../aws/clients.ts";
-import { driftOf, drifts } from "../aws/drift.ts";
 import { classify, orNothing, unless } from "../aws/errors.ts";
+import { driftOf, type Fields, repair } from "../aws/fields.ts";
 import { fingerprintTags, fromTags, tagFilters, tagList, tagRecord, tagsOf, uniqueName } from "../aws/tags.ts";
 import type { Found, Step } from "../engine/step.ts";
 
@@ -48,23 +48,12 @@ export const securityGroup: Step<SecurityGroupInputs, SecurityGroupOutput, unkno
     for await (const page of paginateDescribeSecurityGroups({ client: cloud.ec2 }, { Filters: tagFilters(context) })) {
       for (const group of page.SecurityGroups ?? []) {
         const groupId = group.GroupId!;
-        const selfTcp = selfRanges(group);
-        const foreign = foreignRules(group);
         found.push({
           ref: groupId,
           ...fromTags(context, tagRecord(group.Tags)),
           state: "ready",
-          output: { groupId, vpcId: group.VpcId!, selfTcp, foreign },
-          drift:
-            inputs &&
-            driftOf(
-              { "self rules": rangesText(inputs.selfTcp), "inbound from outside": "none", outbound: "all" },
-              {
-                "self rules": rangesText(selfTcp),
-                "inbound from outside": foreign.map((rule) => ruleText(rule, "from")).join(", ") || "none",
-                outbound: outbound(group),
-              },
-            ),
+          output: { groupId, vpcId: group.VpcId!, selfTcp: selfRanges(group), foreign: foreignRules(group) },
+          drift: inputs && driftOf(FIELDS, inputs, group),
         });
       }
     }
@@ -89,28 +78,7 @@ export const securityGroup: Step<SecurityGroupInputs, SecurityGroupOutput, unkno
     await context.cloud.ec2.send(new CreateTagsCommand({ Resources: [ref], Tags }));
   },
 
-  async update({ cloud, inputs }, found) {
-    const { ref, output } = found;
-    if (drifts(found, "outbound")) {
-      await cloud.ec2
-        .send(new AuthorizeSecurityGroupEgressCommand({ GroupId: ref, IpPermissions: [ALL_OUT] }))
-        .catch(unless("exists"));
-    }
-    const live = output?.selfTcp ?? [];
-    // One rule a call: a duplicate fails its whole request, and then stands for "already there".
-    for (const rule of inputs.selfTcp.filter((want) => !live.some((have) => sameRange(have, want)))) {
-      await cloud.ec2
-        .send(new AuthorizeSecurityGroupIngressCommand({ GroupId: ref, IpPermissions: [selfRule(ref, rule)] }))
-        .catch(unless("exists"));
-    }
-    const surplus = live
-      .filter((have) => !inputs.selfTcp.some((want) => sameRange(have, want)))
-      .map((rule) => selfRule(ref, rule));
-    // One at a time here too: one that is gone already, though still shown, fails its whole request.
-    for (const rule of [...surplus, ...(output?.foreign ?? [])]) {
-      await orNothing(cloud.ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId: ref, IpPermissions: [rule] })));
-    }
-  },
+  update: (context, found) => repair(FIELDS, context, found),
 
   async destroy({ cloud }, { ref }) {
     await orNothing(cloud.ec2.send(new DeleteSecurityGroupCommand({ GroupId: ref }))).catch(async (error: unknown) => {
@@ -120,6 +88,47 @@ export const securityGroup: Step<SecurityGroupInputs, SecurityGroupOutput, unkno
     });
   },
 };
+
+const FIELDS: Fields<SecurityGroupInputs, SecurityGroup, SecurityGroupOutput> = {
+  "self rules": {
+    want: ({ selfTcp }) => rangesText(selfTcp),
+    have: (group) => rangesText(selfRanges(group)),
+    async repair({ cloud, inputs: { selfTcp } }, { ref, output }) {
+      const live = output?.selfTcp ?? [];
+      // One rule a call: a duplicate fails its whole request, and then stands for "already there".
+      for (const rule of without(selfTcp, live)) {
+        await cloud.ec2
+          .send(new AuthorizeSecurityGroupIngressCommand({ GroupId: ref, IpPermissions: [selfRule(ref, rule)] }))
+          .catch(unless("exists"));
+      }
+      const surplus = without(live, selfTcp).map((rule) => selfRule(ref, rule));
+      await revoke(cloud, ref, surplus);
+    },
+  },
+  "inbound from outside": {
+    want: () => "none",
+    have: (group) =>
+      foreignRules(group)
+        .map((rule) => ruleText(rule, "from"))
+        .join(", ") || "none",
+    repair: ({ cloud }, { ref, output }) => revoke(cloud, ref, output?.foreign ?? []),
+  },
+  outbound: {
+    want: () => "all",
+    have: outbound,
+    repair: ({ cloud }, { ref }) =>
+      cloud.ec2
+        .send(new AuthorizeSecurityGroupEgressCommand({ GroupId: ref, IpPermissions: [ALL_OUT] }))
+        .catch(unless("exists")),
+  },
+};
+
+/** One at a time: one that is gone already, though still shown, fails its whole request. */
+async function revoke({ ec2 }: Cloud, GroupId: string, rules: readonly IpPermission[]): Promise<void> {
+  for (const rule of rules) {
+    await orNothing(ec2.send(new RevokeSecurityGroupIngressCommand({ GroupId, IpPermissions: [rule] })));
+  }
+}
 
 /** The interfaces in a group, in the words of those who made them; none where one may not look. */
 async function usersOf({ ec2 }: Cloud, groupId: string): Promise<string[]> {
@@ -180,8 +189,8 @@ function selfRule(groupId: string, [FromPort, ToPort]: PortRange): IpPermission 
   return { IpProtocol: "tcp", FromPort, ToPort, UserIdGroupPairs: [{ GroupId: groupId }] };
 }
 
-function sameRange(a: PortRange, b: PortRange): boolean {
-  return a[0] === b[0] && a[1] === b[1];
+function without(ranges: readonly PortRange[], others: readonly PortRange[]): readonly PortRange[] {
+  return ranges.filter(([from, to]) => !others.some((other) => other[0] === from && other[1] === to));
 }
 
 function rangesText(ranges: readonly PortRange[]): string {
