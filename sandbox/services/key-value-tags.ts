@@ -10,6 +10,10 @@ export function toTagMap(tags: readonly KeyValueTag[] | undefined): TagMap {
   return Object.fromEntries((tags ?? []).map(({ Key, Value }) => [Key ?? "", Value ?? ""]));
 }
 
+export function withoutTags(map: Readonly<TagMap>, keys: readonly string[] | undefined): TagMap {
+  return Object.fromEntries(Object.entries(map).filter(([key]) => !keys?.includes(key)));
+}
+
 export function toTags(map: Readonly<TagMap>): { Key: string; Value: string }[] {
   return Object.entries(map).map(([Key, Value]) => ({ Key, Value }));
 }

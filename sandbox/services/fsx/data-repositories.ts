@@ -7,10 +7,11 @@ import type {
   DataRepositoryTaskType,
   S3DataRepositoryConfiguration,
 } from "@aws-sdk/client-fsx";
+import { collection } from "../../collection.ts";
+import { doomOf, lifecycle, MINUTE_MS, overAt } from "../../lifecycle.ts";
 import { type Call, Refusal } from "../../service.ts";
 import { type TagMap, toTagMap, toTags } from "../key-value-tags.ts";
-import { pageOf } from "../paging.ts";
-import { badRequest, type FsxOperations, fileSystemOf, MINUTE_MS } from "./state.ts";
+import { arnOf, badRequest, type FsxOperations, fileSystems, paged } from "./state.ts";
 
 export interface AssociationState {
   readonly id: string;
@@ -49,30 +50,32 @@ export interface RepositoriesState {
 
 const ASSOCIATION_LIMIT = 8;
 
-export function associationsOf(call: Call): Record<string, AssociationState> {
-  return repositories(call).associations;
-}
+export const associations = collection(
+  (call) => repositories(call).associations,
+  (id) => new Refusal("DataRepositoryAssociationNotFound", `Data repository association '${id}' does not exist.`),
+);
 
-export function tasksOf(call: Call): Record<string, TaskState> {
-  return repositories(call).tasks;
-}
+export const tasks = collection(
+  (call) => repositories(call).tasks,
+  (id) => new Refusal("DataRepositoryTaskNotFound", `Data repository task '${id}' does not exist.`),
+);
+
+const associationLife = lifecycle<AssociationState, "lifecycle">("lifecycle", {
+  CREATING: { takesMs: [3 * MINUTE_MS, 8 * MINUTE_MS], to: "AVAILABLE" },
+  DELETING: { takesMs: [8 * MINUTE_MS, 10 * MINUTE_MS] },
+});
 
 /** Ids of the tasks that keep a file system from being deleted. */
 export function busyTasks(call: Call, fileSystemId: string): readonly string[] {
-  return Object.values(tasksOf(call))
+  return tasks
+    .all(call)
     .filter((task) => task.fileSystemId === fileSystemId && isBusy(task))
     .map(({ id }) => id);
 }
 
 export function settleDataRepositories(call: Call): void {
-  const { associations, tasks } = repositories(call);
-  for (const association of Object.values(associations)) {
-    if (association.nextAt === undefined || call.now < association.nextAt) continue;
-    association.nextAt = undefined;
-    if (association.lifecycle === "DELETING") delete associations[association.id];
-    else association.lifecycle = "AVAILABLE";
-  }
-  for (const task of Object.values(tasks)) {
+  associationLife.settle(call, repositories(call).associations);
+  for (const task of tasks.all(call)) {
     if (task.lifecycle === "PENDING" && call.now >= task.startsAt) task.lifecycle = "EXECUTING";
     if (call.now < task.endsAt) continue;
     if (task.lifecycle === "CANCELING") task.lifecycle = "CANCELED";
@@ -82,21 +85,20 @@ export function settleDataRepositories(call: Call): void {
 
 export const dataRepositoryOperations = {
   CreateDataRepositoryAssociation(input, call) {
-    const { associations } = repositories(call);
-    const fileSystem = fileSystemOf(call, input.FileSystemId);
+    const fileSystem = fileSystems.get(call, input.FileSystemId);
     const path = input.FileSystemPath ?? "/";
     const { deploymentType, storageType, version, lifecycle, id: fileSystemId } = fileSystem;
     if (deploymentType === "SCRATCH_1" || storageType === "INTELLIGENT_TIERING" || version === "2.10") {
       throw badRequest(`File system '${fileSystemId}' does not support data repository associations.`);
     }
     if (lifecycle !== "AVAILABLE") throw badRequest(`File system '${fileSystemId}' is not available.`);
-    const beside = Object.values(associations).filter((each) => each.fileSystemId === fileSystemId);
+    const beside = associations.all(call).filter((each) => each.fileSystemId === fileSystemId);
     if (beside.length >= ASSOCIATION_LIMIT) throw badRequest("A file system can have 8 data repository associations.");
     if (!path.startsWith("/") || beside.some((each) => overlaps(each.path, path))) {
       throw badRequest(`FileSystemPath '${path}' is not valid or overlaps with that of another association.`);
     }
     const id = call.id("dra-");
-    const association: AssociationState = {
+    const association = associations.add(call, id, {
       id,
       arn: arnOf(call, `association/${fileSystemId}/${id}`),
       fileSystemId,
@@ -106,20 +108,15 @@ export const dataRepositoryOperations = {
       chunkMiB: input.ImportedFileChunkSize ?? 1024,
       s3: input.S3 ?? {},
       createdAt: call.now,
-      lifecycle: "CREATING",
-      nextAt: call.now + call.between(3 * MINUTE_MS, 8 * MINUTE_MS),
+      ...associationLife.entering(call, "CREATING"),
       tags: toTagMap(input.Tags),
-    };
-    associations[id] = association;
+    });
     return { Association: shownAssociation(association) };
   },
 
   DeleteDataRepositoryAssociation(input, call) {
-    const association = repositories(call).associations[input.AssociationId!] ?? noAssociation(input.AssociationId);
-    if (association.lifecycle !== "DELETING") {
-      association.lifecycle = "DELETING";
-      association.nextAt = call.now + call.between(8 * MINUTE_MS, 10 * MINUTE_MS);
-    }
+    const association = associations.get(call, input.AssociationId);
+    if (association.lifecycle !== "DELETING") Object.assign(association, associationLife.entering(call, "DELETING"));
     return {
       AssociationId: association.id,
       Lifecycle: "DELETING",
@@ -128,23 +125,15 @@ export const dataRepositoryOperations = {
   },
 
   DescribeDataRepositoryAssociations(input, call) {
-    const { associations } = repositories(call);
-    const chosen =
-      input.AssociationIds?.map((id) => associations[id] ?? noAssociation(id)) ?? Object.values(associations);
-    const fits = chosen.filter((each) =>
-      (input.Filters ?? []).every(
-        ({ Name, Values }) => Name !== "file-system-id" || Values?.includes(each.fileSystemId),
-      ),
-    );
-    const { items, next } = pageOf(fits, ({ id }) => id, input.MaxResults ?? 100, input.NextToken, badToken);
-    return {
-      Associations: call.shuffled(items).map(shownAssociation),
-      ...(next !== undefined && { NextToken: next }),
-    };
+    const fits = associations
+      .chosen(call, input.AssociationIds)
+      .filter(fitting(input.Filters, { "file-system-id": ({ fileSystemId }) => fileSystemId }));
+    const { items, next } = paged(call, input, fits, ({ id }) => id);
+    return { Associations: items.map(shownAssociation), ...next };
   },
 
   CreateDataRepositoryTask(input, call) {
-    const { id: fileSystemId, lifecycle } = fileSystemOf(call, input.FileSystemId);
+    const { id: fileSystemId, lifecycle } = fileSystems.get(call, input.FileSystemId);
     if (lifecycle !== "AVAILABLE") throw badRequest(`File system '${fileSystemId}' is not available.`);
     if (busyTasks(call, fileSystemId).length > 0) {
       throw new Refusal(
@@ -152,12 +141,12 @@ export const dataRepositoryOperations = {
         `An existing data repository task is currently executing on file system '${fileSystemId}'.`,
       );
     }
-    const linked = Object.values(associationsOf(call)).some((each) => each.fileSystemId === fileSystemId);
+    const linked = associations.all(call).some((each) => each.fileSystemId === fileSystemId);
     if (!linked) throw badRequest(`File system '${fileSystemId}' is not linked to a data repository.`);
     const fate = call.fate();
     const startsAt = call.now + call.between(20_000, 60_000);
     const id = call.id("task-");
-    const task: TaskState = {
+    const task = tasks.add(call, id, {
       id,
       arn: arnOf(call, `task/${id}`),
       fileSystemId,
@@ -166,18 +155,16 @@ export const dataRepositoryOperations = {
       report: input.Report!,
       createdAt: call.now,
       startsAt,
-      endsAt:
-        fate?.kind === "never" ? Number.MAX_SAFE_INTEGER : startsAt + (fate?.ms ?? call.between(120_000, 600_000)),
-      doom: fate?.kind === "fail" ? (fate.reason ?? "One or more files failed.") : undefined,
+      endsAt: overAt(call, [2 * MINUTE_MS, 10 * MINUTE_MS], fate, startsAt),
+      doom: doomOf(fate, "One or more files failed."),
       lifecycle: "PENDING",
       tags: toTagMap(input.Tags),
-    };
-    tasksOf(call)[id] = task;
+    });
     return { DataRepositoryTask: shownTask(call, task) };
   },
 
   CancelDataRepositoryTask(input, call) {
-    const task = tasksOf(call)[input.TaskId!] ?? noTask(input.TaskId);
+    const task = tasks.get(call, input.TaskId);
     if (!isBusy(task)) throw new Refusal("DataRepositoryTaskEnded", `Data repository task '${task.id}' has ended.`);
     if (task.lifecycle !== "CANCELING") {
       task.lifecycle = "CANCELING";
@@ -187,25 +174,29 @@ export const dataRepositoryOperations = {
   },
 
   DescribeDataRepositoryTasks(input, call) {
-    const tasks = tasksOf(call);
-    const chosen = input.TaskIds?.map((id) => tasks[id] ?? noTask(id)) ?? Object.values(tasks);
-    const fits = chosen.filter((task) =>
-      (input.Filters ?? []).every(({ Name, Values }) =>
-        Name === "file-system-id"
-          ? Values?.includes(task.fileSystemId)
-          : Name !== "task-lifecycle" || Values?.includes(task.lifecycle),
-      ),
-    );
-    const { items, next } = pageOf(fits, ({ id }) => id, input.MaxResults ?? 100, input.NextToken, badToken);
-    return {
-      DataRepositoryTasks: call.shuffled(items).map((task) => shownTask(call, task)),
-      ...(next !== undefined && { NextToken: next }),
+    const fields = {
+      "file-system-id": ({ fileSystemId }: TaskState) => fileSystemId,
+      "task-lifecycle": ({ lifecycle }: TaskState) => lifecycle,
     };
+    const fits = tasks.chosen(call, input.TaskIds).filter(fitting(input.Filters, fields));
+    const { items, next } = paged(call, input, fits, ({ id }) => id);
+    return { DataRepositoryTasks: items.map((task) => shownTask(call, task)), ...next };
   },
 } satisfies FsxOperations;
 
 function repositories(call: Call): RepositoriesState {
   return call.slice<RepositoriesState>("fsx-repositories", call.region, () => ({ associations: {}, tasks: {} }));
+}
+
+interface Filter {
+  readonly Name?: string | undefined;
+  readonly Values?: readonly string[] | undefined;
+}
+
+/** Passes what fits every filter; one of another name is not looked at. */
+function fitting<T>(filters: readonly Filter[] = [], fields: Readonly<Record<string, (item: T) => string>>) {
+  return (item: T) =>
+    filters.every(({ Name = "", Values }) => !(Name in fields) || Values?.includes(fields[Name]!(item)));
 }
 
 function isBusy({ lifecycle }: TaskState): boolean {
@@ -251,20 +242,4 @@ function shownTask({ now }: Call, task: TaskState): DataRepositoryTask {
     Status: { TotalCount: 0, SucceededCount: 0, FailedCount: 0, LastUpdatedTime: new Date(now) },
     Report: task.report,
   };
-}
-
-function arnOf({ partition, region, account }: Call, resource: string): string {
-  return `arn:${partition}:fsx:${region}:${account}:${resource}`;
-}
-
-function badToken(): Refusal {
-  return badRequest("The NextToken value is not valid.");
-}
-
-function noAssociation(id: string | undefined): never {
-  throw new Refusal("DataRepositoryAssociationNotFound", `Data repository association '${id}' does not exist.`);
-}
-
-function noTask(id: string | undefined): never {
-  throw new Refusal("DataRepositoryTaskNotFound", `Data repository task '${id}' does not exist.`);
 }

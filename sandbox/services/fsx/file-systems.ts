@@ -1,23 +1,24 @@
 import type { CreateFileSystemCommandInput, UpdateFileSystemCommandInput } from "@aws-sdk/client-fsx";
+import { doomOf, MINUTE_MS, overAt, type Span } from "../../lifecycle.ts";
 import { type Call, Refusal } from "../../service.ts";
 import { attachInterfaces } from "../ec2/interfaces.ts";
 import { useServiceLinkedRole } from "../iam.ts";
 import { tagTrouble, toTagMap } from "../key-value-tags.ts";
-import { pageOf } from "../paging.ts";
 import { busyTasks } from "./data-repositories.ts";
 import { placeOf } from "./network.ts";
 import { checkThroughputChange, growthFits, type Resolved, resolve, serverCount } from "./rules.ts";
 import { shownFileSystem } from "./shown.ts";
 import {
   type ActionState,
+  arnOf,
   badRequest,
   type Change,
   type FileSystemState,
   type FsxOperations,
-  fileSystemNotFound,
-  fileSystemOf,
+  fileSystemLife,
+  fileSystems,
   fsxState,
-  MINUTE_MS,
+  paged,
 } from "./state.ts";
 
 const STORAGE_LIMIT_GIB = 100_800;
@@ -26,12 +27,12 @@ const MOUNT_LETTERS = "abcdefghijklmnopqrstuvwxyz234567";
 
 export const fileSystemOperations = {
   CreateFileSystem(input, call) {
-    const { fileSystems, tokens } = fsxState(call);
+    const { tokens } = fsxState(call);
     const { ClientRequestToken: token, ...asked } = input;
     const askedText = JSON.stringify(asked);
     const bound = token === undefined ? undefined : tokens[token];
     if (bound !== undefined) {
-      const there = fileSystems[bound.id];
+      const there = fileSystems.find(call, bound.id);
       if (bound.asked !== askedText || there === undefined) {
         throw new Refusal(
           "IncompatibleParameterError",
@@ -46,8 +47,8 @@ export const fileSystemOperations = {
     const trouble = tagTrouble({}, input.Tags ?? []);
     if (trouble !== undefined) throw badRequest(trouble);
     checkLimits(call, resolved, input.StorageCapacity ?? 0);
-    const fileSystem = newFileSystem(call, input, resolved);
-    fileSystems[fileSystem.id] = fileSystem;
+    const made = newFileSystem(call, input, resolved);
+    const fileSystem = fileSystems.add(call, made.id, made);
     if (token !== undefined) tokens[token] = { asked: askedText, id: fileSystem.id };
     useServiceLinkedRole(call, "fsx.amazonaws.com", fileSystem.arn);
     return { FileSystem: shownFileSystem(call, fileSystem) };
@@ -55,36 +56,29 @@ export const fileSystemOperations = {
 
   /** In pages that may be short and still have a successor. */
   DescribeFileSystems(input, call) {
-    const all = Object.values(fsxState(call).fileSystems).filter(({ visibleFrom }) => visibleFrom <= call.now);
-    const chosen = input.FileSystemIds?.length
-      ? input.FileSystemIds.map((id) => all.find((each) => each.id === id) ?? missing(id))
-      : all;
+    const chosen = fileSystems.chosen(call, input.FileSystemIds);
     const most = input.MaxResults ?? 100;
-    const limit = chosen.length > 1 && call.random() < 0.3 ? Math.min(most, Math.ceil(chosen.length / 2)) : most;
-    const badToken = () => badRequest("The NextToken value is not valid.");
-    const { items, next } = pageOf(chosen, ({ id }) => id, limit, input.NextToken, badToken);
-    return {
-      FileSystems: call.shuffled(items).map((fileSystem) => shownFileSystem(call, fileSystem)),
-      ...(next !== undefined && { NextToken: next }),
-    };
+    const MaxResults = chosen.length > 1 && call.random() < 0.3 ? Math.min(most, Math.ceil(chosen.length / 2)) : most;
+    const { items, next } = paged(call, { ...input, MaxResults }, chosen, ({ id }) => id);
+    return { FileSystems: items.map((fileSystem) => shownFileSystem(call, fileSystem)), ...next };
   },
 
   UpdateFileSystem(input, call) {
-    const fileSystem = fileSystemOf(call, input.FileSystemId);
+    const fileSystem = fileSystems.get(call, input.FileSystemId);
     const change = changeIn(input, fileSystem);
     const { lifecycle, id } = fileSystem;
     if (lifecycle !== "AVAILABLE") throw badRequest(`Cannot update file system ${id} while in ${lifecycle} state.`);
     checkChange(call, fileSystem, change);
     const fate = call.fate();
-    const doom = fate?.kind === "fail" ? (fate.reason ?? "An internal error occurred during the update.") : undefined;
-    const took = fate?.ms ?? updateMs(call, change);
+    const doom = doomOf(fate, "An internal error occurred during the update.");
+    const doneAt = overAt(call, updateTakes(change), fate);
     const update: ActionState = {
       type: "FILE_SYSTEM_UPDATE",
       requestedAt: call.now,
       target: change,
       status: "PENDING",
-      nextAt: call.now + Math.min(30_000, took / 4),
-      doneAt: fate?.kind === "never" ? Number.MAX_SAFE_INTEGER : call.now + took,
+      nextAt: call.now + Math.min(30_000, (doneAt - call.now) / 4),
+      doneAt,
       doom,
     };
     const grows = change.capacityGiB !== undefined && doom === undefined;
@@ -92,8 +86,8 @@ export const fileSystemOperations = {
       type: "STORAGE_OPTIMIZATION",
       requestedAt: call.now,
       status: "PENDING",
-      nextAt: update.doneAt,
-      doneAt: update.doneAt + call.between(20 * MINUTE_MS, 26 * MINUTE_MS),
+      nextAt: doneAt,
+      doneAt: doneAt + call.between(20 * MINUTE_MS, 26 * MINUTE_MS),
     };
     fileSystem.actions = [update, ...(grows ? [rebalance] : []), ...fileSystem.actions].slice(0, 10);
     fileSystem.lifecycle = "UPDATING";
@@ -102,7 +96,7 @@ export const fileSystemOperations = {
 
   /** Lustre's default is no final backup: what is on the file system is gone. */
   DeleteFileSystem(input, call) {
-    const fileSystem = fileSystemOf(call, input.FileSystemId);
+    const fileSystem = fileSystems.get(call, input.FileSystemId);
     const { id } = fileSystem;
     const tasks = busyTasks(call, id);
     if (tasks.length > 0) {
@@ -114,10 +108,7 @@ export const fileSystemOperations = {
       throw badRequest(`A final backup cannot be taken of file system '${id}'.`);
     }
     if (fileSystem.lifecycle !== "DELETING") {
-      const fate = call.fate();
-      const took = fate?.ms ?? call.between(5 * MINUTE_MS, 6 * MINUTE_MS);
-      fileSystem.lifecycle = "DELETING";
-      fileSystem.nextAt = fate?.kind === "never" ? Number.MAX_SAFE_INTEGER : call.now + took;
+      Object.assign(fileSystem, fileSystemLife.entering(call, "DELETING", call.fate()));
     }
     return { FileSystemId: id, Lifecycle: "DELETING", LustreResponse: {} };
   },
@@ -130,16 +121,14 @@ function newFileSystem(call: Call, input: CreateFileSystemCommandInput, resolved
   const id = call.id("fs-");
   const interfaces = attachServers(call, id, place.subnet.id, place.groupIds, serverCount(resolved, input));
   const fate = call.fate();
-  const took = fate?.ms ?? call.between(4 * MINUTE_MS, 8 * MINUTE_MS);
   const failure = "The file system could not be created because of insufficient capacity in the Availability Zone.";
   return {
     id,
-    arn: `arn:${call.partition}:fsx:${call.region}:${call.account}:file-system/${id}`,
+    arn: arnOf(call, `file-system/${id}`),
     createdAt: call.now,
     visibleFrom: call.now + call.unseenMs + (call.random() < 0.3 ? call.between(500, 3_000) : 0),
-    lifecycle: "CREATING",
-    nextAt: fate?.kind === "never" ? Number.MAX_SAFE_INTEGER : call.now + took,
-    doom: fate?.kind === "fail" ? (fate.reason ?? failure) : undefined,
+    ...fileSystemLife.entering(call, "CREATING", fate),
+    doom: doomOf(fate, failure),
     deploymentType: resolved.deploymentType,
     storageType: resolved.storageType,
     capacityGiB: input.StorageCapacity,
@@ -236,17 +225,15 @@ function checkChange(
 }
 
 /** Settings alone take moments; throughput and version replace servers; growth takes longest. */
-function updateMs(call: Call, { capacityGiB, throughputPerTiB, version, metadata }: Change): number {
-  if (capacityGiB !== undefined) return call.between(14 * MINUTE_MS, 18 * MINUTE_MS);
-  if (throughputPerTiB !== undefined || version !== undefined || metadata !== undefined) {
-    return call.between(8 * MINUTE_MS, 15 * MINUTE_MS);
-  }
-  return call.between(20_000, 90_000);
+function updateTakes({ capacityGiB, throughputPerTiB, version, metadata }: Change): Span {
+  if (capacityGiB !== undefined) return [14 * MINUTE_MS, 18 * MINUTE_MS];
+  const replacesServers = throughputPerTiB !== undefined || version !== undefined || metadata !== undefined;
+  return replacesServers ? [8 * MINUTE_MS, 15 * MINUTE_MS] : [20_000, 90_000];
 }
 
 function checkLimits(call: Call, { deploymentType }: Resolved, capacityGiB: number): void {
   const family = deploymentType.startsWith("SCRATCH") ? "SCRATCH" : deploymentType;
-  const there = Object.values(fsxState(call).fileSystems).filter((each) => each.deploymentType.startsWith(family));
+  const there = fileSystems.all(call).filter((each) => each.deploymentType.startsWith(family));
   const total = there.reduce((sum, each) => sum + (each.capacityGiB ?? 0), capacityGiB);
   if (there.length >= COUNT_LIMIT) throw limitExceeded("FILE_SYSTEM_COUNT", "number of file systems");
   if (total > STORAGE_LIMIT_GIB) throw limitExceeded("TOTAL_STORAGE", "total storage capacity");
@@ -278,8 +265,4 @@ function mountName(call: Call): string {
 function weeklyStart(call: Call): string {
   const hour = String(Math.floor(call.random() * 24)).padStart(2, "0");
   return `${1 + Math.floor(call.random() * 7)}:${hour}:${call.random() < 0.5 ? "00" : "30"}`;
-}
-
-function missing(id: string): never {
-  throw fileSystemNotFound(id);
 }

@@ -2,7 +2,14 @@ import type { Call } from "../../service.ts";
 import { releaseInterfaces } from "../ec2/interfaces.ts";
 import { ec2Slice } from "../ec2/slice.ts";
 import { releaseServiceLinkedRole } from "../iam.ts";
-import { type ActionState, type Change, type FileSystemState, type FsxState, fsxState } from "./state.ts";
+import {
+  type ActionState,
+  type Change,
+  type FileSystemState,
+  type FsxState,
+  fileSystemLife,
+  fsxState,
+} from "./state.ts";
 
 /** Finishes what is due: creations, updates, deletions. */
 export function settleFileSystems(call: Call): void {
@@ -10,10 +17,11 @@ export function settleFileSystems(call: Call): void {
   for (const fileSystem of Object.values(state.fileSystems)) {
     for (const action of fileSystem.actions) settleAction(call, fileSystem, action);
     if (fileSystem.lifecycle === "UPDATING" && !fileSystem.actions.some(holdsUp)) fileSystem.lifecycle = "AVAILABLE";
-    if (fileSystem.nextAt === undefined || call.now < fileSystem.nextAt) continue;
-    if (fileSystem.lifecycle === "CREATING") finishCreation(fileSystem);
-    else if (fileSystem.lifecycle === "DELETING") finishDeletion(call, state, fileSystem);
   }
+  fileSystemLife.settle(call, state.fileSystems, (fileSystem, lifecycle, at) => {
+    fileSystem.failure = lifecycle === "FAILED" ? fileSystem.doom : undefined;
+    if (lifecycle === undefined) finishDeletion(call, state, fileSystem, at);
+  });
   const due = state.lingering.filter(({ until }) => until <= call.now);
   if (due.length === 0) return;
   releaseInterfaces(
@@ -23,18 +31,11 @@ export function settleFileSystems(call: Call): void {
   state.lingering = state.lingering.filter(({ until }) => until > call.now);
 }
 
-function finishCreation(fileSystem: FileSystemState): void {
-  fileSystem.lifecycle = fileSystem.doom === undefined ? "AVAILABLE" : "FAILED";
-  fileSystem.failure = fileSystem.doom;
-  fileSystem.nextAt = undefined;
-}
-
-function finishDeletion(call: Call, state: FsxState, { id, arn, interfaceIds, nextAt }: FileSystemState): void {
-  delete state.fileSystems[id];
+function finishDeletion(call: Call, state: FsxState, { id, arn, interfaceIds }: FileSystemState, at: number): void {
   for (const [token, bound] of Object.entries(state.tokens)) {
     if (bound.id === id) delete state.tokens[token];
   }
-  state.lingering.push({ interfaceIds, until: nextAt! + call.between(0, 45_000) });
+  state.lingering.push({ interfaceIds, until: at + call.between(0, 45_000) });
   releaseServiceLinkedRole(call, "fsx.amazonaws.com", arn);
 }
 

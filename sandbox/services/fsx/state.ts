@@ -10,6 +10,8 @@ import type {
   Status,
   StorageType,
 } from "@aws-sdk/client-fsx";
+import { collection, pages } from "../../collection.ts";
+import { lifecycle, MINUTE_MS } from "../../lifecycle.ts";
 import { type Call, Refusal } from "../../service.ts";
 import type { TagMap } from "../key-value-tags.ts";
 import type { Operations } from "../operations.ts";
@@ -90,19 +92,25 @@ export function fsxState(call: Call): FsxState {
   return call.slice<FsxState>("fsx", call.region, () => ({ fileSystems: {}, tokens: {}, lingering: [] }));
 }
 
-/** A file system, also while it is being deleted. */
-export function fileSystemOf(call: Call, id: string | undefined): FileSystemState {
-  const fileSystem = fsxState(call).fileSystems[id ?? ""];
-  if (fileSystem === undefined) throw fileSystemNotFound(id);
-  return fileSystem;
-}
+export const fileSystems = collection(
+  (call) => fsxState(call).fileSystems,
+  (id) => new Refusal("FileSystemNotFound", `File system '${id}' does not exist.`),
+);
 
-export function fileSystemNotFound(id: string | undefined): Refusal {
-  return new Refusal("FileSystemNotFound", `File system '${id}' does not exist.`);
+export const fileSystemLife = lifecycle<FileSystemState, "lifecycle">("lifecycle", {
+  CREATING: { takesMs: [4 * MINUTE_MS, 8 * MINUTE_MS], to: "AVAILABLE", failed: "FAILED" },
+  DELETING: { takesMs: [5 * MINUTE_MS, 6 * MINUTE_MS] },
+});
+
+export const paged = pages({
+  ...{ token: "NextToken", size: "MaxResults", usual: 100 },
+  badToken: () => badRequest("The NextToken value is not valid."),
+});
+
+export function arnOf({ partition, region, account }: Call, resource: string): string {
+  return `arn:${partition}:fsx:${region}:${account}:${resource}`;
 }
 
 export function badRequest(message: string): Refusal {
   return new Refusal("BadRequest", message);
 }
-
-export const MINUTE_MS = 60_000;

@@ -1,8 +1,7 @@
 import { type Call, Refusal } from "../../service.ts";
-import { type TagMap, tagTrouble, toTagMap, toTags } from "../key-value-tags.ts";
-import { pageOf } from "../paging.ts";
-import { associationsOf, tasksOf } from "./data-repositories.ts";
-import { badRequest, type FsxOperations, fsxState } from "./state.ts";
+import { type TagMap, tagTrouble, toTagMap, toTags, withoutTags } from "../key-value-tags.ts";
+import { associations, tasks } from "./data-repositories.ts";
+import { badRequest, type FsxOperations, fileSystems, paged } from "./state.ts";
 
 export const tagOperations = {
   TagResource(input, call) {
@@ -15,15 +14,14 @@ export const tagOperations = {
 
   UntagResource(input, call) {
     const tagged = byArn(call, input.ResourceARN!);
-    tagged.tags = Object.fromEntries(Object.entries(tagged.tags).filter(([key]) => !input.TagKeys!.includes(key)));
+    tagged.tags = withoutTags(tagged.tags, input.TagKeys);
     return {};
   },
 
   ListTagsForResource(input, call) {
     const tags = toTags(byArn(call, input.ResourceARN!).tags);
-    const badToken = () => badRequest("The NextToken value is not valid.");
-    const { items, next } = pageOf(tags, ({ Key }) => Key, input.MaxResults ?? 100, input.NextToken, badToken);
-    return { Tags: call.shuffled(items), ...(next !== undefined && { NextToken: next }) };
+    const { items, next } = paged(call, input, tags, ({ Key }) => Key);
+    return { Tags: items, ...next };
   },
 } satisfies FsxOperations;
 
@@ -34,9 +32,8 @@ function byArn(call: Call, arn: string): { tags: TagMap } {
       ResourceARN: arn,
     });
   }
-  const tagged = [fsxState(call).fileSystems, associationsOf(call), tasksOf(call)]
-    .flatMap((kind): readonly { readonly arn: string; tags: TagMap }[] => Object.values(kind))
-    .find((each) => each.arn === arn);
+  const all = [...fileSystems.all(call), ...associations.all(call), ...tasks.all(call)];
+  const tagged = all.find((each) => each.arn === arn);
   if (tagged !== undefined) return tagged;
   throw new Refusal("ResourceNotFound", `The resource '${arn}' does not exist.`, 400, { ResourceARN: arn });
 }
