@@ -72,13 +72,20 @@ type PageInput<Token extends string, Size extends string> = { readonly [Name in 
   readonly [Name in Size]?: number | undefined;
 };
 
+type KeyOf<T> = (item: T, index: number) => string;
+
+/** The key of what has none: its place in the list. */
+function place(_item: unknown, index: number): string {
+  return String(index).padStart(9, "0");
+}
+
 /** One page of a list, and the member that leads to the next. What is removed between two pages takes nothing else with it. */
 export function pages<Token extends string, Size extends string>(paging: Paging<Token, Size>) {
   const { token, size, usual, sorted = false, badToken } = paging;
-  return <T>(call: Call, input: PageInput<Token, Size>, list: readonly T[], keyOf: (item: T) => string) => {
+  return <T>(call: Call, input: PageInput<Token, Size>, list: readonly T[], keyOf: KeyOf<T> = place) => {
     const after = keyIn(input[token], badToken);
     const rest = list
-      .map((item) => ({ item, key: keyOf(item) }))
+      .map((item, index) => ({ item, key: keyOf(item, index) }))
       .filter(({ key }) => after === undefined || key > after)
       .sort((a, b) => (a.key < b.key ? -1 : 1));
     const page = rest.slice(0, input[size] ?? usual);

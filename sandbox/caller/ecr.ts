@@ -1,6 +1,6 @@
 import type { Tag } from "@aws-sdk/client-ecr";
 import type { Call } from "../service.ts";
-import { repositoriesOf } from "../services/ecr/state.ts";
+import { repositories } from "../services/ecr/state.ts";
 import { toTagMap } from "../services/key-value-tags.ts";
 import { ANYTHING, alike, type Demand, type Table, tagsOfRequest, tagsOfResource } from "./demands.ts";
 
@@ -54,5 +54,5 @@ function arnOf({ partition, region, account }: Call, name: string): string {
 }
 
 function onRepository(call: Call, name: string): Demand {
-  return { resource: arnOf(call, name), keys: tagsOfResource(repositoriesOf(call)[name]?.tags, "ecr:ResourceTag") };
+  return { resource: arnOf(call, name), keys: tagsOfResource(repositories.find(call, name)?.tags, "ecr:ResourceTag") };
 }

@@ -3,7 +3,8 @@ import { type Call, Refusal } from "../../service.ts";
 import {
   type EcrOperations,
   type ImageState,
-  listed,
+  invalidParameter,
+  paged,
   pushImage,
   type RepositoryState,
   repositoryOf,
@@ -20,8 +21,8 @@ export const imageOperations = {
     const images = input.imageIds
       ? [...new Set(input.imageIds.map((id) => imageOf(call, repository, id)))]
       : Object.values(repository.images).filter(fitting(input.filter));
-    const { items, paging } = listed(call, input, images, ({ digest }) => digest);
-    return { imageDetails: items.map((image) => detail(call, repository, image)), ...paging };
+    const { items, next } = paged(call, input, images, ({ digest }) => digest);
+    return { imageDetails: items.map((image) => detail(call, repository, image)), ...next };
   },
 
   /** One entry for each tag, one for an image without tags. */
@@ -32,8 +33,8 @@ export const imageOperations = {
         tags.length === 0 ? [{ imageDigest: digest }] : tags.map((imageTag) => ({ imageDigest: digest, imageTag })),
       );
     const keyOf = ({ imageDigest, imageTag }: ImageIdentifier) => `${imageDigest} ${imageTag ?? ""}`;
-    const { items, paging } = listed(call, input, entries, keyOf);
-    return { imageIds: items, ...paging };
+    const { items, next } = paged(call, input, entries, keyOf);
+    return { imageIds: items, ...next };
   },
 
   BatchGetImage(input, call) {
@@ -209,10 +210,7 @@ function parseManifest(text: string): Manifest {
   try {
     return JSON.parse(text) as Manifest;
   } catch {
-    throw new Refusal(
-      "InvalidParameterException",
-      "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'",
-    );
+    throw invalidParameter("ImageManifest", "Invalid JSON syntax");
   }
 }
 

@@ -1,5 +1,14 @@
+import { DAY_MS } from "../../lifecycle.ts";
 import { type Call, Refusal } from "../../service.ts";
-import { type EcrOperations, type ImageState, type RepositoryState, repositoriesOf, repositoryOf } from "./state.ts";
+import { matches } from "../glob.ts";
+import {
+  type EcrOperations,
+  type ImageState,
+  invalidParameter,
+  type RepositoryState,
+  repositories,
+  repositoryOf,
+} from "./state.ts";
 
 interface Selection {
   readonly tagStatus: "tagged" | "untagged" | "any";
@@ -16,8 +25,6 @@ interface Rule {
   readonly selection: Selection;
   readonly action: { readonly type: "expire" };
 }
-
-const DAY_MS = 86_400_000;
 
 export const lifecycleOperations = {
   PutLifecyclePolicy(input, call) {
@@ -55,7 +62,7 @@ export const lifecycleOperations = {
 
 /** Removes what the policies of this region's repositories let expire; they are looked at once a day. */
 export function applyLifecyclePolicies(call: Call): void {
-  for (const repository of Object.values(repositoriesOf(call))) {
+  for (const repository of repositories.all(call)) {
     const { lifecycle, images } = repository;
     if (lifecycle === undefined || call.now < lifecycle.appliedAt + DAY_MS) continue;
     lifecycle.appliedAt += Math.floor((call.now - lifecycle.appliedAt) / DAY_MS) * DAY_MS;
@@ -84,10 +91,7 @@ function selects({ tagStatus, tagPrefixList, tagPatternList }: Selection, { tags
   if (tagStatus === "any") return true;
   if (tagStatus === "untagged") return tags.length === 0;
   if (tagPrefixList) return tagPrefixList.every((prefix) => tags.some((tag) => tag.startsWith(prefix)));
-  return (tagPatternList ?? []).every((pattern) => {
-    const source = pattern.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
-    return tags.some((tag) => new RegExp(`^${source}$`).test(tag));
-  });
+  return (tagPatternList ?? []).every((pattern) => tags.some((tag) => matches(pattern, tag)));
 }
 
 function rulesIn(text: string): readonly Rule[] {
@@ -142,11 +146,7 @@ function policyOf(call: Call, { name, lifecycle }: RepositoryState) {
 }
 
 function invalid(words: string): Refusal {
-  return new Refusal(
-    "InvalidParameterException",
-    "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: " +
-      `'Lifecycle policy validation failure: ${words}'`,
-  );
+  return invalidParameter("LifecyclePolicyText", `Lifecycle policy validation failure: ${words}`);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

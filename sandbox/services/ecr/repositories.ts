@@ -5,14 +5,14 @@ import type {
   Repository,
 } from "@aws-sdk/client-ecr";
 import { type Call, Refusal } from "../../service.ts";
-import { type KeyValueTag, type TagMap, tagTrouble, toTagMap, toTags } from "../key-value-tags.ts";
+import { type KeyValueTag, type TagMap, tagTrouble, toTagMap, toTags, withoutTags } from "../key-value-tags.ts";
 import {
   type EcrOperations,
-  isSeen,
-  listed,
+  invalidParameter,
+  paged,
   type RepositoryState,
   registryHost,
-  repositoriesOf,
+  repositories,
   repositoryOf,
 } from "./state.ts";
 
@@ -22,15 +22,14 @@ const TOKEN_HOURS = 12;
 export const repositoryOperations = {
   CreateRepository(input, call) {
     const name = input.repositoryName!;
-    const repositories = repositoriesOf(call);
-    if (name in repositories) {
+    if (repositories.find(call, name) !== undefined) {
       throw new Refusal(
         "RepositoryAlreadyExistsException",
         `The repository with name '${name}' already exists in the registry with id '${call.account}'`,
       );
     }
     const mutability = input.imageTagMutability ?? "MUTABLE";
-    const repository: RepositoryState = {
+    const repository = repositories.add(call, name, {
       name,
       arn: `arn:${call.partition}:ecr:${call.region}:${call.account}:repository/${name}`,
       uri: `${registryHost(call)}/${name}`,
@@ -42,18 +41,17 @@ export const repositoryOperations = {
       scanOnPush: input.imageScanningConfiguration?.scanOnPush ?? false,
       tags: withTags({}, input.tags ?? []),
       images: {},
-    };
-    repositories[name] = repository;
+    });
     return { repository: shown(call, repository) };
   },
 
   DescribeRepositories(input, call) {
     const { registryId, repositoryNames } = input;
-    const repositories =
+    const chosen =
       repositoryNames?.map((repositoryName) => repositoryOf(call, { registryId, repositoryName })) ??
-      Object.values(repositoriesOf(call)).filter((repository) => isSeen(call, repository));
-    const { items, paging } = listed(call, input, repositories, ({ name }) => name);
-    return { repositories: items.map((repository) => shown(call, repository)), ...paging };
+      repositories.visible(call);
+    const { items, next } = paged(call, input, chosen, ({ name }) => name);
+    return { repositories: items.map((repository) => shown(call, repository)), ...next };
   },
 
   DeleteRepository(input, call) {
@@ -65,7 +63,7 @@ export const repositoryOperations = {
           "because it still contains images",
       );
     }
-    delete repositoriesOf(call)[repository.name];
+    repositories.remove(call, repository.name);
     return { repository: shown(call, repository) };
   },
 
@@ -94,9 +92,7 @@ export const repositoryOperations = {
 
   UntagResource(input, call) {
     const repository = byArn(call, input.resourceArn!);
-    repository.tags = Object.fromEntries(
-      Object.entries(repository.tags).filter(([key]) => !input.tagKeys!.includes(key)),
-    );
+    repository.tags = withoutTags(repository.tags, input.tagKeys);
     return {};
   },
 
@@ -169,10 +165,7 @@ function byArn(call: Call, arn: string): RepositoryState {
   const [, partition, service, region, registryId, resource] = arn.split(":");
   const repositoryName = resource?.replace(/^repository\//, "");
   if (partition !== call.partition || service !== "ecr" || region !== call.region || repositoryName === resource) {
-    throw new Refusal(
-      "InvalidParameterException",
-      "Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN'",
-    );
+    throw invalidParameter("resourceArn", "Invalid ARN");
   }
   return repositoryOf(call, { registryId, repositoryName });
 }
@@ -182,11 +175,4 @@ function withTags(there: TagMap, added: readonly KeyValueTag[]): TagMap {
   if (trouble?.startsWith("The number")) throw new Refusal("TooManyTagsException", trouble);
   if (trouble !== undefined) throw new Refusal("InvalidTagParameterException", trouble);
   return { ...there, ...toTagMap(added) };
-}
-
-function invalidParameter(name: string, words: string): Refusal {
-  return new Refusal(
-    "InvalidParameterException",
-    `Invalid parameter at '${name}' failed to satisfy constraint: '${words}'`,
-  );
 }

@@ -4,10 +4,11 @@ import type {
   ImageTagMutability,
   ImageTagMutabilityExclusionFilter,
 } from "@aws-sdk/client-ecr";
+import { collection, pages } from "../../collection.ts";
 import { type Call, Refusal } from "../../service.ts";
+import { matches } from "../glob.ts";
 import type { TagMap } from "../key-value-tags.ts";
 import type { Operations } from "../operations.ts";
-import { pageOf } from "../paging.ts";
 
 export type EcrOperations = Operations<typeof import("@aws-sdk/client-ecr")>;
 
@@ -48,27 +49,21 @@ interface OfRepository {
   readonly repositoryName?: string | undefined;
 }
 
-interface ListInput {
-  readonly nextToken?: string | undefined;
-  readonly maxResults?: number | undefined;
+export const repositories = collection(
+  (call) => call.slice<EcrState>("ecr", call.region, () => ({ repositories: {} })).repositories,
+  (name, { account }) => noRepository(name, account),
+);
+
+export function repositoryOf(call: Call, { registryId = call.account, repositoryName = "" }: OfRepository) {
+  if (registryId !== call.account) throw noRepository(repositoryName, registryId);
+  return repositories.read(call, repositoryName);
 }
 
-export function repositoriesOf(call: Call): Record<string, RepositoryState> {
-  return call.slice<EcrState>("ecr", call.region, () => ({ repositories: {} })).repositories;
-}
-
-export function repositoryOf(call: Call, { registryId, repositoryName }: OfRepository): RepositoryState {
-  const registry = registryId ?? call.account;
-  const repository = registry === call.account ? repositoriesOf(call)[repositoryName ?? ""] : undefined;
-  if (repository !== undefined && isSeen(call, repository)) return repository;
-  throw new Refusal(
+function noRepository(name: string, registryId: string): Refusal {
+  return new Refusal(
     "RepositoryNotFoundException",
-    `The repository with name '${repositoryName}' does not exist in the registry with id '${registry}'`,
+    `The repository with name '${name}' does not exist in the registry with id '${registryId}'`,
   );
-}
-
-export function isSeen({ now }: Call, { visibleFrom = now }: RepositoryState): boolean {
-  return visibleFrom <= now;
 }
 
 /** 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn */
@@ -127,12 +122,12 @@ export function pushImage(call: Call, pushed: PushedImage): ImageState {
 
 /** An image that a reference of a container names by tag or digest; undefined when it cannot be pulled. */
 export function findImage(call: Call, repositoryName: string, tagOrDigest: string): ImageState | undefined {
-  const images = repositoriesOf(call)[repositoryName]?.images ?? {};
+  const images = repositories.find(call, repositoryName)?.images ?? {};
   return images[tagOrDigest] ?? Object.values(images).find(({ tags }) => tags.includes(tagOrDigest));
 }
 
 export function repositoryExists(call: Call, repositoryName: string): boolean {
-  return repositoryName in repositoriesOf(call);
+  return repositories.find(call, repositoryName) !== undefined;
 }
 
 export interface ImageReference {
@@ -151,30 +146,22 @@ export function parseReference(reference: string): ImageReference | undefined {
   return { account, region, repository, tagOrDigest: digest ?? tag ?? "latest" };
 }
 
-/** One page of a list in no particular order, with ECR's own paging members. */
-export function listed<T>(
-  call: Call,
-  { nextToken, maxResults }: ListInput,
-  list: readonly T[],
-  keyOf: (item: T) => string,
-): { readonly items: T[]; readonly paging: { readonly nextToken?: string } } {
-  const badToken = () =>
-    new Refusal(
-      "InvalidParameterException",
-      "Invalid parameter at 'nextToken' failed to satisfy constraint: 'Invalid nextToken'",
-    );
-  const { items, next } = pageOf(list, keyOf, maxResults ?? 100, nextToken, badToken);
-  return { items: call.shuffled(items), paging: next === undefined ? {} : { nextToken: next } };
+export const paged = pages({
+  ...{ token: "nextToken", size: "maxResults", usual: 100 },
+  badToken: () => invalidParameter("nextToken", "Invalid nextToken"),
+});
+
+export function invalidParameter(name: string, words: string): Refusal {
+  const message = `Invalid parameter at '${name}' failed to satisfy constraint: '${words}'`;
+  return new Refusal("InvalidParameterException", message);
 }
 
 export function sha256(text: string): string {
   return `sha256:${createHash("sha256").update(text).digest("hex")}`;
 }
 
-function isImmutable({ mutability, exclusions }: RepositoryState, tag: string): boolean {
-  const excluded = (exclusions ?? []).some(({ filter }) =>
-    new RegExp(`^${(filter ?? "").replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`).test(tag),
-  );
+function isImmutable({ mutability, exclusions = [] }: RepositoryState, tag: string): boolean {
+  const excluded = exclusions.some(({ filter = "" }) => matches(filter, tag));
   return mutability.startsWith("IMMUTABLE") !== (excluded && mutability.endsWith("_WITH_EXCLUSION"));
 }
 

@@ -57,22 +57,4 @@ function partsOf(operator: string) {
   return { quantifier, name: last.replace(/IfExists$/, ""), ifExists: last.endsWith("IfExists") };
 }
 
-/** `*` and `?` are wildcards. */
-export function matches(pattern: string, value: string): boolean {
-  return regexOf(pattern).test(value);
-}
-
-const known = new Map<string, RegExp>();
-
-function regexOf(pattern: string): RegExp {
-  let regex = known.get(pattern);
-  if (regex === undefined) {
-    const source = pattern
-      .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-      .replaceAll("*", ".*")
-      .replaceAll("?", ".");
-    regex = new RegExp(`^${source}$`, "s");
-    known.set(pattern, regex);
-  }
-  return regex;
-}
+import { matches } from "../glob.ts";

@@ -1,5 +1,6 @@
 import { Refusal } from "../../service.ts";
-import { type Condition, isMet, type Keys, matches } from "./conditions.ts";
+import { matches } from "../glob.ts";
+import { type Condition, isMet, type Keys } from "./conditions.ts";
 
 export interface Statement {
   readonly Effect: "Allow" | "Deny";
