@@ -1,5 +1,6 @@
 /** The contract between the sandbox's core (wire, world, clock, faults) and its services (EC2, FSx, …). */
 
+import type { Model } from "./model.ts";
 import type { Table } from "./world.ts";
 
 /** Where a request is answered: the signature's credential scope says service and region. */
@@ -67,22 +68,17 @@ export class Refusal extends Error {
 // biome-ignore lint/suspicious/noExplicitAny: each service narrows this to the SDK's types
 export type Handler = (input: any, call: Call) => unknown;
 
-/** Enums, patterns and limits of an operation's members, by dotted path ("Tags[].Key"): the schemas do not carry them. */
-export interface Constraint {
-  readonly oneOf?: readonly string[];
-  readonly pattern?: RegExp;
-  readonly length?: readonly [min: number, max: number];
-  readonly range?: readonly [min: number, max: number];
-}
-
 export interface Service {
   /** As in the credential scope: "ec2", "fsx", "batch", "logs". */
   readonly name: string;
   /** The SDK client's module: operation schemas and protocol are read from it. */
   readonly client: () => Promise<Readonly<Record<string, unknown>>>;
+  /** What AWS's own model says of its requests, as `npm run models` writes it. */
+  readonly model?: () => Promise<{ readonly default: Model }>;
+  /** What it calls a request that it cannot take; EC2 has a code for each trouble. */
+  readonly validationError?: string;
   /** By operation name; everything else is the service's own unknown-operation error. */
   readonly operations: Readonly<Record<string, Handler>>;
-  readonly constraints?: Readonly<Record<string, Readonly<Record<string, Constraint>>>>;
   /** Brings this region's things up to `call.now` before a request is answered: finishes what is due. */
   settle?(call: Call): void;
 }

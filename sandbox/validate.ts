@@ -1,17 +1,7 @@
-import { type Constraint, Refusal } from "./service.ts";
+import { breaches } from "./constraints.ts";
+import { Refusal } from "./service.ts";
 import type { Problem } from "./shapes.ts";
 import type { Wire } from "./wire.ts";
-
-/** What each service calls a request it cannot take; EC2 has a code for each trouble. */
-const CODES: Readonly<Record<string, string>> = {
-  batch: "ClientException",
-  ecr: "InvalidParameterException",
-  fsx: "BadRequest",
-  iam: "ValidationError",
-  logs: "InvalidParameterException",
-  ssm: "ValidationException",
-  sts: "ValidationError",
-};
 
 /** Throws AWS's refusal when the request does not fit the schema or breaks one of the operation's constraints. */
 export function validate(
@@ -19,55 +9,8 @@ export function validate(
   operation: string,
   { input, problems }: { readonly input: unknown; readonly problems: readonly Problem[] },
 ): void {
-  const constraints = Object.entries(wire.service.constraints?.[operation] ?? {});
-  const all = [...problems, ...constraints.flatMap(([path, constraint]) => breaches(input, path, constraint))];
+  const all = [...problems, ...breaches(wire.constraints, operation, input)];
   if (all.length > 0) throw refusalOf(wire, all);
-}
-
-function breaches(input: unknown, dottedPath: string, constraint: Constraint): Problem[] {
-  return valuesAt(input, dottedPath.split("."), "").flatMap(({ path, value }) => {
-    const rule = brokenRule(value, constraint);
-    return rule === undefined ? [] : [{ kind: "value" as const, path, rule, value }];
-  });
-}
-
-interface Located {
-  readonly path: string;
-  readonly value: unknown;
-}
-
-/** All values a path such as `Tags[].Key` names, each with its own place. */
-function valuesAt(at: unknown, [step, ...rest]: readonly string[], path: string): Located[] {
-  if (at === undefined || at === null) return [];
-  if (step === undefined) return [{ path, value: at }];
-  const name = step.replace(/\[\]$/, "");
-  const value = (at as Record<string, unknown>)[name];
-  const here = path === "" ? name : `${path}.${name}`;
-  if (name === step || !Array.isArray(value)) return valuesAt(value, rest, here);
-  return value.flatMap((item, index) => valuesAt(item, rest, `${here}[${index}]`));
-}
-
-function brokenRule(value: unknown, { oneOf, pattern, length, range }: Constraint): string | undefined {
-  if (oneOf && !oneOf.includes(String(value))) return `Member must satisfy enum value set: [${oneOf.join(", ")}]`;
-  if (pattern && !pattern.test(String(value))) {
-    return `Member must satisfy regular expression pattern: ${pattern.source.replace(/^\^|\$$/g, "")}`;
-  }
-  if (length) {
-    const size = sizeOf(value);
-    if (size < length[0]) return `Member must have length greater than or equal to ${length[0]}`;
-    if (size > length[1]) return `Member must have length less than or equal to ${length[1]}`;
-  }
-  if (range && typeof value === "number") {
-    if (value < range[0]) return `Member must have value greater than or equal to ${range[0]}`;
-    if (value > range[1]) return `Member must have value less than or equal to ${range[1]}`;
-  }
-  return undefined;
-}
-
-function sizeOf(value: unknown): number {
-  if (typeof value === "string" || Array.isArray(value)) return value.length;
-  if (value instanceof Uint8Array) return value.byteLength;
-  return typeof value === "object" && value !== null ? Object.keys(value).length : String(value).length;
 }
 
 function refusalOf(wire: Wire, problems: readonly Problem[]): Refusal {
@@ -77,7 +20,7 @@ function refusalOf(wire: Wire, problems: readonly Problem[]): Refusal {
     return new Refusal("SerializationException", `${awsPath(mistyped.path)} must be ${mistyped.expected}`);
   }
   const count = `${problems.length} validation error${problems.length === 1 ? "" : "s"} detected: `;
-  return new Refusal(CODES[wire.service.name] ?? "ValidationException", count + problems.map(sentence).join("; "));
+  return new Refusal(wire.service.validationError ?? "ValidationException", count + problems.map(sentence).join("; "));
 }
 
 function sentence(problem: Problem): string {

@@ -1,6 +1,8 @@
 import { JsonCodec, XmlCodec } from "@aws-sdk/core/protocols";
 import { NormalizedSchema } from "@smithy/core/schema";
 import type { $SchemaRef } from "@smithy/types";
+import { constraintsOf } from "./constraints.ts";
+import type { Model } from "./model.ts";
 import { readForm } from "./query-form.ts";
 import type { Refusal, Service } from "./service.ts";
 import { type Decoded, decodeShape } from "./shapes.ts";
@@ -35,6 +37,7 @@ export interface Wire {
   readonly xmlNamespace: string;
   readonly operations: ReadonlyMap<string, Operation>;
   readonly errors: ReadonlyMap<string, NormalizedSchema>;
+  readonly constraints: Model;
 }
 
 interface ClientConfig {
@@ -78,7 +81,8 @@ export async function loadWire(service: Service): Promise<Wire> {
   }
   const protocol = PROTOCOLS[config?.protocol.getShapeId() ?? ""];
   if (config === undefined || protocol === undefined) throw new Error(`cannot speak the protocol of ${service.name}`);
-  return { service, protocol, xmlNamespace: config.protocolSettings.xmlNamespace ?? "", operations, errors };
+  const xmlNamespace = config.protocolSettings.xmlNamespace ?? "";
+  return { service, protocol, xmlNamespace, operations, errors, constraints: await constraintsOf(service) };
 }
 
 /** Which of the service's operations is asked for; its name alone when the service has none of that name. */

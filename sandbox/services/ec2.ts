@@ -38,19 +38,8 @@ const OPERATIONS: Readonly<Record<string, Handler>> = {
 export const ec2: Service = {
   name: "ec2",
   client: () => import("@aws-sdk/client-ec2"),
+  model: () => import("../models/ec2.json", { with: { type: "json" } }),
   operations: Object.fromEntries(Object.entries(OPERATIONS).map(([name, handler]) => [name, dryRunnable(handler)])),
-  constraints: {
-    CreateImage: { Description: { length: [0, 255] } },
-    CreateLaunchTemplate: { VersionDescription: { length: [0, 255] } },
-    CreateLaunchTemplateVersion: { VersionDescription: { length: [0, 255] } },
-    DescribeInstanceTypeOfferings: { LocationType: { oneOf: ["region", "availability-zone", "availability-zone-id"] } },
-    RunInstances: {
-      InstanceInitiatedShutdownBehavior: { oneOf: ["stop", "terminate"] },
-      "MetadataOptions.HttpEndpoint": { oneOf: ["enabled", "disabled"] },
-      "MetadataOptions.HttpPutResponseHopLimit": { range: [1, 64] },
-      "MetadataOptions.HttpTokens": { oneOf: ["optional", "required"] },
-    },
-  },
   settle(call) {
     settleInstances(call);
     settleImages(call);

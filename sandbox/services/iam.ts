@@ -1,4 +1,4 @@
-import type { Call, Constraint, Service } from "../service.ts";
+import type { Call, Service } from "../service.ts";
 import { instanceProfileOperations } from "./iam/instance-profiles.ts";
 import { policyOperations } from "./iam/policies.ts";
 import { trustedServices } from "./iam/policy-document.ts";
@@ -42,27 +42,11 @@ const userOperations = {
   },
 } satisfies IamOperations;
 
-const NAME = /^[\w+=,.@-]+$/;
-const roleName: Constraint = { pattern: NAME, length: [1, 64] };
-const profileName: Constraint = { pattern: NAME, length: [1, 128] };
-const policyName: Constraint = { pattern: NAME, length: [1, 128] };
-const arn: Constraint = { length: [20, 2048] };
-const path: Constraint = { pattern: /^(\/|\/[!-~]+\/)$/, length: [1, 512] };
-const document: Constraint = { pattern: /^[\t\n\r\x20-\xff]+$/, length: [1, 131_072] };
-const description: Constraint = { pattern: /^[\t\n\r\x20-\x7e\xa1-\xff]*$/, length: [0, 1000] };
-const sessionSeconds: Constraint = { range: [3600, 43_200] };
-const maxItems: Constraint = { range: [1, 1000] };
-const tags = {
-  "Tags[].Key": { pattern: /^[\p{L}\p{Z}\p{N}_.:/=+@-]+$/u, length: [1, 128] },
-  "Tags[].Value": { pattern: /^[\p{L}\p{Z}\p{N}_.:/=+@-]*$/u, length: [0, 256] },
-} as const;
-
-const ofRole = { RoleName: roleName };
-const ofProfile = { InstanceProfileName: profileName };
-
 export const iam: Service = {
   name: "iam",
   client: () => import("@aws-sdk/client-iam"),
+  model: () => import("../models/iam.json", { with: { type: "json" } }),
+  validationError: "ValidationError",
   operations: {
     ...instanceProfileOperations,
     ...policyOperations,
@@ -70,40 +54,5 @@ export const iam: Service = {
     ...roleOperations,
     ...serviceLinkedRoleOperations,
     ...userOperations,
-  },
-  constraints: {
-    AddRoleToInstanceProfile: { ...ofRole, ...ofProfile },
-    AttachRolePolicy: { ...ofRole, PolicyArn: arn },
-    CreateInstanceProfile: { ...ofProfile, Path: path, ...tags },
-    CreatePolicy: { PolicyName: policyName, Path: path, PolicyDocument: document, Description: description, ...tags },
-    CreateRole: {
-      ...ofRole,
-      Path: path,
-      AssumeRolePolicyDocument: document,
-      Description: description,
-      MaxSessionDuration: sessionSeconds,
-      PermissionsBoundary: arn,
-      ...tags,
-    },
-    CreateServiceLinkedRole: { AWSServiceName: { pattern: /^[\w+=,.@-]+$/, length: [1, 128] } },
-    DeleteInstanceProfile: ofProfile,
-    DeleteRole: ofRole,
-    DeleteRolePolicy: { ...ofRole, PolicyName: policyName },
-    DetachRolePolicy: { ...ofRole, PolicyArn: arn },
-    GetInstanceProfile: ofProfile,
-    GetPolicy: { PolicyArn: arn },
-    GetRole: ofRole,
-    GetRolePolicy: { ...ofRole, PolicyName: policyName },
-    ListAttachedRolePolicies: { ...ofRole, MaxItems: maxItems },
-    ListInstanceProfiles: { MaxItems: maxItems },
-    ListPolicies: { Scope: { oneOf: ["All", "AWS", "Local"] }, MaxItems: maxItems },
-    ListRoles: { PathPrefix: { pattern: /^\/[!-~]*$/, length: [1, 512] }, MaxItems: maxItems },
-    PutRolePermissionsBoundary: { ...ofRole, PermissionsBoundary: arn },
-    PutRolePolicy: { ...ofRole, PolicyName: policyName, PolicyDocument: document },
-    RemoveRoleFromInstanceProfile: { ...ofRole, ...ofProfile },
-    TagInstanceProfile: { ...ofProfile, ...tags },
-    TagRole: { ...ofRole, ...tags },
-    UpdateAssumeRolePolicy: { ...ofRole, PolicyDocument: document },
-    UpdateRole: { ...ofRole, Description: description, MaxSessionDuration: sessionSeconds },
   },
 };

@@ -9,6 +9,8 @@ export function callerArn({ account, partition }: Call): string {
 export const sts: Service = {
   name: "sts",
   client: () => import("@aws-sdk/client-sts"),
+  model: () => import("../models/sts.json", { with: { type: "json" } }),
+  validationError: "ValidationError",
   operations: {
     GetCallerIdentity: (_input, call) => ({
       Account: call.account,

@@ -3,6 +3,7 @@ import { DescribeRegionsCommand, DescribeVpcsCommand, EC2Client } from "@aws-sdk
 import { CreateRoleCommand, GetRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { describe, expect, it } from "vitest";
+import type { Model } from "../../sandbox/model.ts";
 import { type Call, Refusal, type Service } from "../../sandbox/service.ts";
 import type { WireRequest } from "../../sandbox/wire.ts";
 import { codeOf, memory } from "./memory.ts";
@@ -232,6 +233,16 @@ describe("a REST service", () => {
   });
 });
 
+const model: Model = {
+  operations: { TagResource: "Request" },
+  shapes: {
+    Request: { members: { Tags: "Tags" } },
+    Tags: { items: "Tag" },
+    Tag: { members: { Key: "Key" } },
+    Key: { pattern: "\\w+", min: 1, max: 128 },
+  },
+};
+
 const toy: Service = {
   name: "fsx",
   client: () => import("@aws-sdk/client-fsx"),
@@ -240,5 +251,6 @@ const toy: Service = {
       if (ResourceARN === "refuse") throw new Refusal("ResourceNotFound", "gone", 400, { ResourceARN });
     },
   },
-  constraints: { TagResource: { "Tags[].Key": { pattern: /^\w+$/, length: [1, 128] } } },
+  validationError: "BadRequest",
+  model: async () => ({ default: model }),
 };
