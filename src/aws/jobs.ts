@@ -1,8 +1,11 @@
 import { DescribeJobQueuesCommand, type JobStatus, paginateListJobs } from "@aws-sdk/client-batch";
+import { paginateDescribeInstances } from "@aws-sdk/client-ec2";
 import type { Cloud } from "./clients.ts";
 import { orNothing } from "./errors.ts";
+import { ENV_TAG, NODE_TAG, tagRecord } from "./tags.ts";
 
-const UNFINISHED: readonly JobStatus[] = ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"];
+/** Asked for no status, Batch would answer only the running ones. */
+export const UNFINISHED: readonly JobStatus[] = ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"];
 
 /** How many jobs of a queue are not done yet; none where there is no such queue. */
 export function countUnfinishedJobs(cloud: Cloud, jobQueue: string): Promise<number> {
@@ -26,4 +29,19 @@ export async function countJobs(
     return jobs;
   });
   return ((await orNothing(Promise.all(counts))) ?? []).reduce((sum, count) => sum + count, 0);
+}
+
+/** The ids of the instances that Batch launched for an environment; they carry no node, as builders do. */
+export async function liveNodes({ ec2 }: Cloud, name: string): Promise<string[]> {
+  const Filters = [
+    { Name: `tag:${ENV_TAG}`, Values: [name] },
+    { Name: "instance-state-name", Values: ["pending", "running", "stopping", "shutting-down"] },
+  ];
+  const nodes: string[] = [];
+  for await (const { Reservations = [] } of paginateDescribeInstances({ client: ec2 }, { Filters })) {
+    for (const { InstanceId, Tags } of Reservations.flatMap(({ Instances = [] }) => Instances)) {
+      if (tagRecord(Tags)[NODE_TAG] === undefined) nodes.push(InstanceId!);
+    }
+  }
+  return nodes.sort();
 }

@@ -1,4 +1,4 @@
-import type { FindContext, Found, StepContext } from "../engine/step.ts";
+import type { FindContext, Found, Known, StepContext } from "../engine/step.ts";
 import { VERSION } from "../version.ts";
 
 export type Tags = Readonly<Record<string, string>>;
@@ -34,13 +34,19 @@ export function tagsOf({ name, region, node, fingerprint, fixedFingerprint, toke
 }
 
 /** Those without which a thing is not known again. */
-export function idTags({ name, region, node, ...made }: Omit<Maker, "token" | "now">): Tags {
+function idTags({ name, region, node, ...made }: Omit<Maker, "token" | "now">): Tags {
   return { ...ownerTags({ name, region, node }), ...fingerprintTags(made) };
 }
 
 /** Those that say whose it is. */
-export function ownerTags({ name, region, node }: Pick<Maker, "name" | "region" | "node">): Tags {
+function ownerTags({ name, region, node }: Pick<Maker, "name" | "region" | "node">): Tags {
   return { [ENV_TAG]: name, [REGION_TAG]: region, [NODE_TAG]: node };
+}
+
+/** Those that a thing on record should carry; of a record without a fixed fingerprint only whose it is can be told. */
+export function tagsOnRecord({ name, region }: Seeker, { node, fingerprint, fixedFingerprint }: Known): Tags {
+  const owner = { name, region, node };
+  return fixedFingerprint ? idTags({ ...owner, fingerprint, fixedFingerprint }) : ownerTags(owner);
 }
 
 /** Written last by an update: from now on the thing counts as made from these inputs. */

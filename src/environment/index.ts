@@ -25,7 +25,7 @@ import { command } from "../steps/command.ts";
 import { computeEnvironment } from "../steps/compute-environment.ts";
 import { type ContainerImageOutput, containerImage } from "../steps/container-image/container-image.ts";
 import type { LocalBuilder } from "../steps/container-image/local-build.ts";
-import { type FilesystemOutput, filesystem } from "../steps/filesystem.ts";
+import { type FilesystemOutput, filesystem } from "../steps/filesystem/filesystem.ts";
 import { instance } from "../steps/instance.ts";
 import { type InstanceProfileOutput, instanceProfile } from "../steps/instance-profile.ts";
 import { jobDefinition } from "../steps/job-definition.ts";

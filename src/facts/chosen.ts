@@ -5,7 +5,7 @@ import type { Manifest, Pins } from "../engine/manifest/manifest.ts";
 import type { Found } from "../engine/step.ts";
 import { ami } from "../steps/ami.ts";
 import { computeEnvironment } from "../steps/compute-environment.ts";
-import { filesystem } from "../steps/filesystem.ts";
+import { filesystem } from "../steps/filesystem/filesystem.ts";
 import { securityGroup } from "../steps/security-group.ts";
 
 interface Place {

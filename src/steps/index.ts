@@ -2,7 +2,7 @@ import type { Cloud } from "../aws/clients.ts";
 import type { Step } from "../engine/step.ts";
 import { ami } from "./ami.ts";
 import { computeEnvironment } from "./compute-environment.ts";
-import { filesystem } from "./filesystem.ts";
+import { filesystem } from "./filesystem/filesystem.ts";
 import { instance } from "./instance.ts";
 import { instanceProfile } from "./instance-profile.ts";
 import { jobDefinition } from "./job-definition.ts";

@@ -3,7 +3,6 @@ import {
   DeleteJobQueueCommand,
   DescribeJobQueuesCommand,
   type JobQueueDetail,
-  type JobStatus,
   paginateListJobs,
   TagResourceCommand,
   TerminateJobCommand,
@@ -14,6 +13,7 @@ import { batchState } from "../aws/batch-state.ts";
 import type { Cloud } from "../aws/clients.ts";
 import { orNothing } from "../aws/errors.ts";
 import { changeOf, driftOf, sameNames, wholeOf } from "../aws/fields.ts";
+import { UNFINISHED } from "../aws/jobs.ts";
 import { fingerprintTags, fromTags, tagsOf } from "../aws/tags.ts";
 import type { Step } from "../engine/step.ts";
 
@@ -92,8 +92,6 @@ export const jobQueue: Step<JobQueueInputs, JobQueueOutput, unknown, Cloud> = {
   },
 };
 
-const UNFINISHED: readonly JobStatus[] = ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"];
-
 /** Why a job may be stuck for good, in the words that Batch matches. */
 const STUCK = [
   "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
@@ -154,7 +152,6 @@ async function unfinishedJobs(
 ): Promise<{ readonly untold: readonly string[]; readonly areLeft: boolean }> {
   const untold: string[] = [];
   let areLeft = false;
-  // Asked for no status, Batch would answer only the running ones.
   for (const jobStatus of UNFINISHED) {
     for await (const page of paginateListJobs({ client: batch }, { jobQueue: queue, jobStatus })) {
       for (const { jobId } of page.jobSummaryList ?? []) {

@@ -10,7 +10,7 @@ import {
 import type { Cloud } from "../aws/clients.ts";
 import { orNothing } from "../aws/errors.ts";
 import { driftOf, type Fields, repair } from "../aws/fields.ts";
-import { fingerprintTags, fromTags, idTags, logGroupOf, ownerTags, type Tags, tagsOf } from "../aws/tags.ts";
+import { fingerprintTags, fromTags, logGroupOf, type Tags, tagsOf, tagsOnRecord } from "../aws/tags.ts";
 import type { FindContext, Step } from "../engine/step.ts";
 
 export interface LogGroupInputs {
@@ -89,25 +89,21 @@ const FIELDS: Fields<LogGroupInputs, LogGroup> = {
 
 /** What to type over a group that has our name and not our tags; nothing over one that has somebody else's. */
 function hintFor(
-  { name, region, known = {} }: Seeker,
+  context: FindContext<LogGroupInputs, Cloud>,
   logGroupName: string,
   arn: string,
   tags: Tags = {},
 ): string | undefined {
+  const { region, known = {} } = context;
   const record = known[logGroupName];
   if (record) {
-    const { node, fingerprint, fixedFingerprint } = record;
-    const owner = { name, region, node };
-    const whole = fixedFingerprint ? idTags({ ...owner, fingerprint, fixedFingerprint }) : ownerTags(owner);
-    const given = Object.entries(whole).map(([key, value]) => `${key}=${value}`);
+    const given = Object.entries(tagsOnRecord(context, record)).map(([key, value]) => `${key}=${value}`);
     return `give it its tags back, then run the same command again: aws logs tag-resource --region ${region} --resource-arn ${arn} --tags ${given.join(",")}`;
   }
   if (Object.keys(tags).length > 0) return undefined;
   const command = `aws logs delete-log-group --region ${region} --log-group-name ${logGroupName}`;
   return `if nobody needs it (an agent that was shut down late may have made it): ${command}`;
 }
-
-type Seeker = FindContext<LogGroupInputs, Cloud>;
 
 async function groupNamed({ logs }: Cloud, logGroupName: string): Promise<LogGroup | undefined> {
   for await (const page of paginateDescribeLogGroups({ client: logs }, { logGroupNamePrefix: logGroupName })) {

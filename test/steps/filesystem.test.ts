@@ -9,7 +9,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { latestBaseImage } from "../../src/aws/facts.ts";
 import { tagList, tagRecord } from "../../src/aws/tags.ts";
 import { StepError } from "../../src/engine/errors.ts";
-import { type FilesystemInputs, filesystem } from "../../src/steps/filesystem.ts";
+import type { FilesystemInputs } from "../../src/steps/filesystem/fields.ts";
+import { filesystem } from "../../src/steps/filesystem/filesystem.ts";
 import { contextOf, destroyAll, type Lab, lab, make, seeker, settle } from "./harness.ts";
 import { network } from "./network.ts";
 

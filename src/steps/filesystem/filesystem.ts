@@ -1,6 +1,4 @@
-import { paginateDescribeInstances } from "@aws-sdk/client-ec2";
 import {
-  type AdministrativeAction,
   CreateFileSystemCommand,
   DeleteFileSystemCommand,
   type FileSystem,
@@ -9,41 +7,16 @@ import {
   TagResourceCommand,
   UpdateFileSystemCommand,
 } from "@aws-sdk/client-fsx";
-import type { Cloud } from "../aws/clients.ts";
-import { driftOf, drifts } from "../aws/drift.ts";
-import { awsWords, isAwsError, orNothing, unless } from "../aws/errors.ts";
-import { subnetsElsewhere } from "../aws/facts.ts";
-import { countUnfinishedJobs } from "../aws/jobs.ts";
-import { stateFrom } from "../aws/state.ts";
-import {
-  ENV_TAG,
-  fingerprintTags,
-  fromTags,
-  idTags,
-  NODE_TAG,
-  ownerTags,
-  tagList,
-  tagRecord,
-  tagsOf,
-} from "../aws/tags.ts";
-import { StepError } from "../engine/errors.ts";
-import type { Drift, FindContext, Found, State, Step, StepContext } from "../engine/step.ts";
-
-export interface FilesystemInputs {
-  readonly subnetId: string;
-  readonly securityGroupIds: readonly string[];
-  readonly deploymentType: "SCRATCH_2" | "PERSISTENT_1" | "PERSISTENT_2";
-  readonly storageType: "SSD" | "HDD";
-  readonly capacityGiB: number;
-  /** MB/s for each TiB; the persistent types want it, scratch has none. */
-  readonly throughputPerTiB?: number | undefined;
-  readonly lustreVersion: string;
-  readonly compression: "NONE" | "LZ4";
-  /** HDD wants it. */
-  readonly driveCache?: "NONE" | "READ" | undefined;
-  /** Persistent types only; without it the account's own key for FSx. */
-  readonly kmsKeyId?: string | undefined;
-}
+import type { Cloud } from "../../aws/clients.ts";
+import { awsWords, isAwsError, orNothing, unless } from "../../aws/errors.ts";
+import { subnetsElsewhere } from "../../aws/facts.ts";
+import { changeOf } from "../../aws/fields.ts";
+import { countUnfinishedJobs, liveNodes } from "../../aws/jobs.ts";
+import { stateFrom } from "../../aws/state.ts";
+import { fingerprintTags, fromTags, tagList, tagRecord, tagsOf, tagsOnRecord } from "../../aws/tags.ts";
+import { StepError } from "../../engine/errors.ts";
+import type { Drift, FindContext, Found, State, Step, StepContext } from "../../engine/step.ts";
+import { driftFrom, FIELDS, type FilesystemInputs, isRunning, reasonOf, updates } from "./fields.ts";
 
 export interface FilesystemOutput {
   readonly fileSystemId: string;
@@ -147,22 +120,13 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
   },
 
   async update({ cloud, inputs }, found) {
+    const { FileSystemTypeVersion, StorageCapacity, ...LustreConfiguration } = changeOf(FIELDS, inputs, found);
+    // A version is raised alone: if that fails, all of it is rolled back.
+    const change = FileSystemTypeVersion
+      ? { FileSystemTypeVersion }
+      : { StorageCapacity, ...(Object.keys(LustreConfiguration).length > 0 && { LustreConfiguration }) };
     await cloud.fsx
-      .send(
-        // A version is raised alone: if that fails, all of it is rolled back.
-        drifts(found, "lustreVersion")
-          ? new UpdateFileSystemCommand({ FileSystemId: found.ref, FileSystemTypeVersion: inputs.lustreVersion })
-          : new UpdateFileSystemCommand({
-              FileSystemId: found.ref,
-              ...(drifts(found, "capacityGiB") && { StorageCapacity: inputs.capacityGiB }),
-              ...(["throughputPerTiB", "compression"].some((field) => drifts(found, field)) && {
-                LustreConfiguration: {
-                  ...(drifts(found, "throughputPerTiB") && { PerUnitStorageThroughput: inputs.throughputPerTiB }),
-                  ...(drifts(found, "compression") && { DataCompressionType: inputs.compression }),
-                },
-              }),
-            }),
-      )
+      .send(new UpdateFileSystemCommand({ FileSystemId: found.ref, ...change }))
       // This very change, not to be seen yet, or another one: it may take an hour, and is waited for by looking.
       .catch(unless("busy"));
   },
@@ -189,7 +153,7 @@ async function refusedThere(
   throw new StepError(`creating filesystem (${node}): ${awsWords(cause)}`, { node, cause, hint });
 }
 
-/** By its tags; one that the journal knows and that lacks some of them is not to be doubled, and its tags can be given back. */
+/** By its tags; one that is on record and lacks some of them is not to be doubled, and its tags can be given back. */
 function originOf(
   { known, ...context }: FindContext<unknown, unknown>,
   { FileSystemId = "", ResourceARN, Tags }: FileSystem,
@@ -199,15 +163,13 @@ function originOf(
   const record = known?.[FileSystemId];
   if (!record) return origin;
   const { fingerprint = record.fingerprint, fixedFingerprint = record.fixedFingerprint } = origin;
-  const { name, region } = context;
-  const owner = { name, region, node: record.node };
-  const whole = fixedFingerprint ? idTags({ ...owner, fingerprint, fixedFingerprint }) : ownerTags(owner);
+  const whole = tagsOnRecord(context, { ...record, fingerprint, fixedFingerprint });
   const lost = Object.entries(whole).filter(([key, value]) => tags[key] !== value);
   if (lost.length === 0) return origin;
   const given = lost.map(([key, value]) => `Key=${key},Value=${value}`).join(" ");
   return {
     ...{ ...origin, node: record.node, owned: false },
-    hint: `give it its tags back, then run the same command again: aws fsx tag-resource --region ${region} --resource-arn ${ResourceARN} --tags ${given}`,
+    hint: `give it its tags back, then run the same command again: aws fsx tag-resource --region ${context.region} --resource-arn ${ResourceARN} --tags ${given}`,
   };
 }
 
@@ -270,45 +232,6 @@ function shapeOf({ StorageType, FileSystemTypeVersion, LustreConfiguration, ...l
   };
 }
 
-/** The newest first. */
-function updates({ AdministrativeActions = [] }: FileSystem): AdministrativeAction[] {
-  return AdministrativeActions.filter(
-    ({ AdministrativeActionType }) => AdministrativeActionType === "FILE_SYSTEM_UPDATE",
-  ).sort((a, b) => Number(b.RequestTime ?? 0) - Number(a.RequestTime ?? 0));
-}
-
-function isRunning({ Status }: AdministrativeAction): boolean {
-  return Status === "PENDING" || Status === "IN_PROGRESS";
-}
-
-function reasonOf({ FailureDetails }: AdministrativeAction): string {
-  return FailureDetails?.Message ?? "no reason given";
-}
-
-/** Security groups are not among what AWS tells of a file system, so they cannot drift. */
-function driftFrom(inputs: FilesystemInputs, live: FileSystem): Drift[] {
-  const { capacityGiB, lustreVersion, compression, throughputPerTiB } = inputs;
-  const wanted = {
-    ...{ capacityGiB, lustreVersion, compression },
-    ...(throughputPerTiB !== undefined && { throughputPerTiB }),
-  };
-  const [last] = updates(live);
-  const asked = last?.Status === "FAILED" ? valuesOf(last.TargetFileSystemValues) : {};
-  const given = last && { reason: reasonOf(last), at: last.RequestTime };
-  return driftOf(wanted, { ...valuesOf(live), compression: live.LustreConfiguration?.DataCompressionType ?? "NONE" })
-    .map(onlyUp)
-    .map((entry) => (given && String(asked[entry.field]) === entry.want ? { ...entry, failed: given } : entry));
-}
-
-function valuesOf(live: FileSystem | undefined): Readonly<Record<string, string | number | undefined>> {
-  return {
-    capacityGiB: live?.StorageCapacity,
-    lustreVersion: live?.FileSystemTypeVersion,
-    compression: live?.LustreConfiguration?.DataCompressionType,
-    throughputPerTiB: live?.LustreConfiguration?.PerUnitStorageThroughput,
-  };
-}
-
 /** A version can be raised only while no client is connected, or FSx fails and rolls it back; nobody can use it meanwhile. */
 async function unlessInUse(
   { cloud, name }: FindContext<unknown, Cloud>,
@@ -331,29 +254,4 @@ function inUse(nodes: readonly string[], jobs: number): string {
     ...(nodes.length > 0 ? [`${nodes.length} of its nodes live (${nodes.slice(0, 5).join(", ")})`] : []),
     ...(jobs > 0 ? [`${jobs} jobs are not done`] : []),
   ].join(" and ");
-}
-
-/** Instances that Batch launched for the environment: they mount it, and builders do not. */
-async function liveNodes({ ec2 }: Cloud, name: string): Promise<string[]> {
-  const Filters = [
-    { Name: `tag:${ENV_TAG}`, Values: [name] },
-    { Name: "instance-state-name", Values: ["pending", "running", "stopping", "shutting-down"] },
-  ];
-  const nodes: string[] = [];
-  for await (const page of paginateDescribeInstances({ client: ec2 }, { Filters })) {
-    for (const { InstanceId, Tags } of (page.Reservations ?? []).flatMap(({ Instances = [] }) => Instances)) {
-      if (tagRecord(Tags)[NODE_TAG] === undefined) nodes.push(InstanceId!);
-    }
-  }
-  return nodes.sort();
-}
-
-const ONLY_UP: readonly (readonly [field: string, rule: string])[] = [
-  ["capacityGiB", "FSx for Lustre grows but never shrinks"],
-  ["lustreVersion", "a Lustre version is only ever raised"],
-];
-
-function onlyUp(entry: Drift): Drift {
-  const rule = ONLY_UP.find(([field]) => field === entry.field)?.[1];
-  return rule !== undefined && Number(entry.want) < Number(entry.have) ? { ...entry, never: rule } : entry;
 }
