@@ -3,18 +3,12 @@ import type { CallRecord } from "../sandbox/calls.ts";
 import { inProcess } from "../sandbox/in-process.ts";
 import { createSandbox } from "../sandbox/sandbox.ts";
 import { World } from "../sandbox/world.ts";
-import type { Session } from "../src/actions/session.ts";
+import type { Host, Io } from "../src/actions/action.ts";
+import { withSession } from "../src/actions/session.ts";
+import { act } from "../src/actions/up.ts";
 import { type Cloud, connect } from "../src/aws/clients.ts";
-import { awsWords, classify, hintFor, isDenied } from "../src/aws/errors.ts";
-import { whoAmI } from "../src/aws/facts.ts";
-import { loadConfig } from "../src/config/load.ts";
-import { resolveConfig } from "../src/config/resolve.ts";
-import { WORKLOADS_FOLDER } from "../src/config/workloads.ts";
-import { Engine } from "../src/engine/engine.ts";
-import { Manifest } from "../src/engine/manifest/manifest.ts";
 import { environment } from "../src/environment/index.ts";
-import { pinsOf, readFacts } from "../src/facts/read-facts.ts";
-import { KINDS } from "../src/steps/index.ts";
+import { readFacts } from "../src/facts/read-facts.ts";
 import { memoryStore } from "../test/engine/toy-cloud.ts";
 import { jumpingClock } from "../test/jumping-clock.ts";
 import { WatchedStore } from "./aws-times.ts";
@@ -57,51 +51,31 @@ export async function upOnEmptyRegion(seed: number): Promise<Stretch> {
   return { seed, tookMs, chain, ratio: tookMs / chain.ms };
 }
 
-/** What the verb does, without its terminal and with its journal in memory: a disk would take time of another kind. */
+/** What the action does, with its manifest in memory: a disk would take time of another kind. */
 async function bringUp(cloud: Cloud, clock: ReturnType<typeof jumpingClock>) {
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
-  const overrides = { region: REGION };
-  const loaded = await loadConfig({ file: undefined, workloadsFolder: WORKLOADS_FOLDER, overrides });
-  const identity = await whoAmI(cloud);
-  const { name } = loaded.values;
-  const manifest = await Manifest.open(memoryStore(), { name, account: identity.account, region: REGION });
-  const config = resolveConfig(loaded, REGION, manifest.pins);
-  const refs = new Map<string, string>();
-  const session: Session = {
-    ...{
-      flags: {},
-      config,
-      identity,
-      cloud,
-      clock,
-      manifest,
-      chosen: {},
-      signal,
-      buildFolder: "unused",
-      sandbox: true,
-    },
-    view: {
-      onEvent: (event) => {
-        if (event.type === "finished" && event.ref !== undefined) refs.set(event.node, event.ref);
-      },
+  const host: Host = {
+    ...{ signal, folder: "unused", lock: async () => () => {}, store: () => memoryStore() },
+    reach: async () => ({
+      ...{ clock, sandbox: true, endpoint: undefined, connect: () => cloud },
+      defaultRegion: async () => REGION,
       close: async () => {},
-    },
-    engine: (graph) =>
-      new Engine({
-        ...{ name, region: REGION, cloud, kinds: KINDS, graph, manifest, clock, signal },
-        ...{
-          errors: { trouble: classify, denied: isDenied, words: awsWords, hint: hintFor },
-          emit: session.view.onEvent,
-        },
-      }),
+    }),
   };
-  const facts = await readFacts(session);
-  const graph = environment(config, facts);
-  const engine = session.engine(graph);
-  const plan = await engine.plan();
-  await manifest.pin(pinsOf(session, facts));
-  const { failures } = await engine.up(plan);
-  if (failures.length > 0) throw failures[0]!;
-  return { graph, refs };
+  const refs = new Map<string, string>();
+  const io: Pick<Io, "event"> = {
+    event(event) {
+      if (event.type === "finished" && event.ref !== undefined) refs.set(event.node, event.ref);
+    },
+  };
+  const opening = { verb: "up", options: { region: REGION }, io, locked: false, chooses: false };
+  return withSession(host, opening, async (session) => {
+    const facts = await readFacts(session);
+    const graph = environment(session.config, facts);
+    const engine = session.engine(graph);
+    const { failures } = await act(session, facts, engine, await engine.plan());
+    if (failures.length > 0) throw failures[0]!;
+    return { graph, refs };
+  });
 }

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { cruise, type ICruiseResult, type IForbiddenRuleType } from "dependency-cruiser";
 import extractTSConfig from "dependency-cruiser/config-utl/extract-ts-config";
 import { expect, it } from "vitest";
@@ -40,8 +41,25 @@ const WALLS: readonly { readonly from: string; readonly to: readonly string[] }[
     from: "^src/ui/",
     to: ["^src/ui/", "^src/engine/(step|errors|events|engine)\\.ts$", "^src/version\\.ts$", "node_modules/listr2/"],
   },
-  { from: "^src/(cli|actions|facts)/", to: ["^src/", "^sandbox/start\\.ts$", "node_modules/commander/", SDK] },
   { from: "^src/(version|package)\\.ts$", to: ["^package\\.json$"] },
+  {
+    from: "^src/facts/",
+    to: ["^src/facts/", "^src/(environment|steps|render|config|aws|engine)/", SDK],
+  },
+  // No process, no terminal: these are given.
+  {
+    from: "^src/actions/",
+    to: ["^src/actions/", "^src/(facts|environment|steps|render|config|aws|engine)/", SDK],
+  },
+  {
+    from: "^src/cli/",
+    to: [
+      "^src/(cli|actions|ui|config|aws|engine)/",
+      "^src/version\\.ts$",
+      "^sandbox/start\\.ts$",
+      "node_modules/(commander|@inquirer)/",
+    ],
+  },
   { from: "^sandbox/", to: ["^sandbox/", SDK] },
 ];
 
@@ -50,8 +68,9 @@ const KEEPERS: readonly { readonly of: string; readonly only: string }[] = [
   { of: "node_modules/listr2/", only: "^src/ui/" },
   { of: "node_modules/commander/", only: "^src/cli/" },
   { of: "node_modules/handlebars/", only: "^src/render/templates\\.ts$" },
-  { of: "^src/cli/", only: "^src/(cli|actions)/" },
-  { of: "^src/actions/", only: "^src/(actions|cli|facts)/" },
+  { of: "node_modules/@inquirer/", only: "^src/cli/" },
+  { of: "^src/cli/", only: "^src/cli/" },
+  { of: "^src/actions/", only: "^src/(actions|cli)/" },
   { of: "^src/facts/", only: "^src/(facts|actions)/" },
   { of: "^sandbox/", only: "^(sandbox/|src/cli/(connection|sandbox)\\.ts$)" },
 ];
@@ -76,6 +95,12 @@ it("keeps the walls between folders, and has looked at all of them", { timeout: 
       to: { path: of },
     }),
   );
+  const typesAlone: IForbiddenRuleType = {
+    name: "views know the engine by its types alone",
+    severity: "error",
+    from: { path: "^src/ui/" },
+    to: { path: "^src/engine/", dependencyTypesNot: ["type-only"] },
+  };
   const circles: IForbiddenRuleType = {
     name: "no circles",
     severity: "error",
@@ -85,7 +110,7 @@ it("keeps the walls between folders, and has looked at all of them", { timeout: 
   const { output } = await cruise(
     ["src", "sandbox"],
     {
-      ruleSet: { forbidden: [...inWalls, ...kept, circles] },
+      ruleSet: { forbidden: [...inWalls, ...kept, typesAlone, circles] },
       validate: true,
       doNotFollow: { path: "node_modules" },
       tsPreCompilationDeps: true,
@@ -104,4 +129,16 @@ it("keeps the walls between folders, and has looked at all of them", { timeout: 
   for (const { from } of WALLS) expect(seen(from), from).toBeGreaterThan(0);
   expect(seen("^src/")).toBeGreaterThan(50);
   expect(summary.totalDependenciesCruised).toBeGreaterThan(200);
+});
+
+it("knows no process and no terminal outside of the command line", () => {
+  const files = ["actions", "facts", "engine", "environment", "config"].flatMap((folder) =>
+    readdirSync(`src/${folder}`, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts"))
+      .map((file) => `src/${folder}/${file}`),
+  );
+  expect(files.length).toBeGreaterThan(40);
+  expect(
+    files.filter((file) => /\bprocess\.|\bconsole\.|node:(process|tty|readline)"/.test(readFileSync(file, "utf8"))),
+  ).toEqual([]);
 });

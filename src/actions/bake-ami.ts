@@ -1,17 +1,17 @@
 import type { Cloud } from "../aws/clients.ts";
-import type { Flags } from "../cli/flags.ts";
 import type { Graph } from "../engine/graph.ts";
 import type { Facts } from "../environment/index.ts";
 import { newestBaseImage, readFacts } from "../facts/read-facts.ts";
+import type { Action } from "./action.ts";
+import type { Options } from "./options.ts";
 import { type Session, withSession } from "./session.ts";
 import { bringUp } from "./up.ts";
 
 /** Bakes a new image when the base image or the recipe changed, or when told to, and rolls it out. */
-export function bakeAmi(flags: Flags): Promise<void> {
-  return withSession("bake-ami", flags, { locked: !flags.dryRun, chooses: true }, async (session) => {
-    await bringUp(session, await factsForBake(session), bakeTargets);
-  });
-}
+export const bakeAmi: Action = (host, options, io) =>
+  withSession(host, { verb: "bake-ami", options, io, locked: !options.dryRun, chooses: true }, async (session) =>
+    bringUp(session, { options, io, facts: await factsForBake(session, options), targetsIn: bakeTargets }),
+  );
 
 /** The image, and everything that follows it. */
 export function bakeTargets(graph: Graph<Cloud>): ReadonlySet<string> {
@@ -19,9 +19,9 @@ export function bakeTargets(graph: Graph<Cloud>): ReadonlySet<string> {
 }
 
 /** The newest base image in place of the pinned one; when told to, another image even of the same. */
-export async function factsForBake(session: Session): Promise<Facts> {
+export async function factsForBake(session: Session, { force }: Options): Promise<Facts> {
   const [facts, baseImageId] = await Promise.all([readFacts(session), newestBaseImage(session)]);
-  const forcedAt = session.flags.force
+  const forcedAt = force
     ? (begunForce(session, baseImageId) ?? new Date(session.clock.now()).toISOString())
     : baseImageId === facts.baseImageId
       ? facts.forcedAt

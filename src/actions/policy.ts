@@ -1,51 +1,47 @@
-import { type Caller, policyFor, sizeOf } from "../aws/caller-policy.ts";
-import { whoAmI } from "../aws/facts.ts";
-import { reach } from "../cli/connection.ts";
-import type { PolicyFlags } from "../cli/flags.ts";
-import { stopOnSignals } from "../cli/signals.ts";
+import { type Caller, type PolicyVerb, policyFor } from "../aws/caller-policy.ts";
 import type { Config } from "../config/config.ts";
-import { loadConfig } from "../config/load.ts";
 import { partitionOf } from "../config/partitions.ts";
 import { resolveConfig } from "../config/resolve.ts";
-import { WORKLOADS_FOLDER } from "../config/workloads.ts";
 import { ConfigError } from "../engine/errors.ts";
+import { Manifest } from "../engine/manifest/manifest.ts";
+import type { Action, Host } from "./action.ts";
+import type { Target } from "./options.ts";
+import type { Result } from "./result.ts";
+import { identify, loadTarget, pathOf } from "./session.ts";
 
-/** Prints the least that whoever types a verb must be allowed, as a policy that can be attached. */
-export async function policy(flags: PolicyFlags): Promise<void> {
-  const { of, account } = flags;
-  if (account !== undefined && !/^\d{12}$/.test(account)) {
-    throw new ConfigError(`--account ${account}: not an AWS account`, "give the twelve digits of its number");
-  }
-  const { name, region: asked } = flags;
-  const loaded = await loadConfig({
-    file: flags.config,
-    workloadsFolder: WORKLOADS_FOLDER,
-    overrides: { name, region: asked },
-  });
-  const known = asked ?? loaded.values.region;
-  const place = known !== undefined && account !== undefined ? { region: known, account } : await placeOf(flags, known);
-  const config = resolveConfig(loaded, place.region);
-  const document = policyFor(of, callerOf(config, place.account));
-  process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
-  const size = sizeOf(document);
-  if (size <= MANAGED_POLICY) return;
-  process.stderr.write(
-    `it has ${size} characters, and a managed policy may have ${MANAGED_POLICY}: attach it inline to a role, or in two\n`,
-  );
+export interface PolicyOptions extends Target {
+  readonly of: PolicyVerb;
+  readonly account?: string;
 }
 
-/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
-const MANAGED_POLICY = 6_144;
+/** The least that whoever types a verb must be allowed, as a policy that can be attached. */
+export const policy: Action<PolicyOptions> = async (host, options, io) => {
+  const { of, account: given } = options;
+  if (given !== undefined && !/^\d{12}$/.test(given)) {
+    throw new ConfigError(`--account ${given}: not an AWS account`, "give the twelve digits of its number");
+  }
+  const loaded = await loadTarget(options);
+  const { name, region: known } = loaded.values;
+  const { region, account } = known && given ? { region: known, account: given } : await placeOf(host, known, given);
+  const path = `${pathOf(host, { name, region, sandbox: options.sandbox ?? false })}.json`;
+  const { pins } = await Manifest.open(host.store(path), { name, account, region });
+  // As these verbs themselves: where nothing is made, a config that earlier choices do not fit will do.
+  const config = resolveConfig(loaded, region, of === "teardown" ? null : pins);
+  const document = policyFor(of, callerOf(config, account));
+  const result: Result = { type: "policy", document };
+  await io.result(result);
+  return result;
+};
 
 /** The account that the credentials at hand belong to, unless one is named. */
-async function placeOf(flags: PolicyFlags, known: string | undefined) {
-  const world = await reach(flags, stopOnSignals());
+async function placeOf(host: Host, known: string | undefined, account: string | undefined) {
+  const world = await host.reach();
   try {
     const region = known ?? (await world.defaultRegion());
-    if (flags.account !== undefined) return { region, account: flags.account };
+    if (account !== undefined) return { region, account };
     const cloud = world.connect(region);
     try {
-      return { region, account: (await whoAmI(cloud)).account };
+      return { region, account: (await identify(cloud, world, host.signal)).account };
     } finally {
       cloud.destroy();
     }

@@ -1,20 +1,16 @@
-import type { Flags } from "../cli/flags.ts";
 import { environment } from "../environment/index.ts";
 import { readFacts } from "../facts/read-facts.ts";
-import { isPartial, sayPlan } from "./plan.ts";
-import { sayRefusedNodes } from "./refused-nodes.ts";
-import { type Session, withSession } from "./session.ts";
+import type { Action } from "./action.ts";
+import { tellRefusedNodes } from "./refused-nodes.ts";
+import type { PlanResult } from "./result.ts";
+import { withSession } from "./session.ts";
 
 /** What there is beside what should be: `decide` for every node, without acting. */
-export function status(flags: Flags): Promise<void> {
-  return withSession("status", flags, { locked: false, chooses: true }, show);
-}
-
-/** Of the environment that a session is about. */
-export async function show(session: Session): Promise<void> {
-  const graph = environment(session.config, await readFacts(session));
-  const plan = await session.engine(graph).plan();
-  sayPlan(session, plan);
-  await sayRefusedNodes(session);
-  if (isPartial(plan)) process.exitCode = 1;
-}
+export const status: Action = (host, options, io) =>
+  withSession(host, { verb: "status", options, io, locked: false, chooses: true }, async (session) => {
+    const graph = environment(session.config, await readFacts(session));
+    const result: PlanResult = { type: "plan", plan: await session.engine(graph).plan(), dryRun: false };
+    await io.result(result);
+    await tellRefusedNodes(session, io);
+    return result;
+  });

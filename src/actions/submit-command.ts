@@ -1,5 +1,5 @@
-import { typed } from "../cli/flags.ts";
 import type { Config } from "../config/config.ts";
+import { typed } from "./options.ts";
 
 type Submitted = Pick<Config, "name" | "region" | "workload"> & {
   readonly job: Pick<Config["job"], "command" | "parameters" | "environment"> & {

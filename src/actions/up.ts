@@ -1,58 +1,58 @@
 import type { Cloud } from "../aws/clients.ts";
-import type { Flags } from "../cli/flags.ts";
-import { say } from "../cli/print.ts";
 import type { Engine, Plan, Summary } from "../engine/engine.ts";
 import type { Graph } from "../engine/graph.ts";
 import { environment, type Facts } from "../environment/index.ts";
-import { warnOfDiskKey } from "../facts/disk-key.ts";
+import { diskKeyWarning } from "../facts/disk-key.ts";
 import { demandMirrors } from "../facts/mirrors.ts";
 import { pinsOf, readFacts } from "../facts/read-facts.ts";
-import { agree, refuse } from "./approve.ts";
-import { isPartial, leftAsItIs, notLookedFor, sayPlan } from "./plan.ts";
-import { report } from "./report.ts";
+import type { Action, Io } from "./action.ts";
+import { approve, refuse } from "./approve.ts";
+import { leftAsItIs } from "./left.ts";
+import type { Options } from "./options.ts";
+import { tellRefusedNodes } from "./refused-nodes.ts";
+import { upResult } from "./report.ts";
+import type { Result } from "./result.ts";
 import { type Session, withSession } from "./session.ts";
 
 /** Makes what is missing, mends what drifted, changes what the config changed. */
-export function up(flags: Flags): Promise<void> {
-  return withSession("up", flags, { locked: !flags.dryRun, chooses: true }, async (session) => {
-    const facts = await readFacts(session);
-    await bringUp(session, facts, () => undefined);
-  });
+export const up: Action = (host, options, io) =>
+  withSession(host, { verb: "up", options, io, locked: !options.dryRun, chooses: true }, async (session) =>
+    bringUp(session, { options, io, facts: await readFacts(session), targetsIn: () => undefined }),
+  );
+
+export interface Wanted {
+  readonly options: Options;
+  readonly io: Io;
+  readonly facts: Facts;
+  readonly targetsIn: (graph: Graph<Cloud>) => ReadonlySet<string> | undefined;
 }
 
 /** Plans, shows or asks, and acts; with targets only on them. Shared by `up` and `bake-ami`. */
-export async function bringUp(
-  session: Session,
-  facts: Facts,
-  targetsIn: (graph: Graph<Cloud>) => ReadonlySet<string> | undefined,
-): Promise<void> {
-  const { flags, config, view, clock } = session;
+export async function bringUp(session: Session, { options, io, facts, targetsIn }: Wanted): Promise<Result> {
+  const { config, clock, signal } = session;
   const graph = environment(config, facts);
   const engine = session.engine(graph);
-  const targets = targetsIn(graph);
-  const plan = await engine.plan(targets);
-  demandMirrors(session, facts, plan);
-  await warnOfDiskKey(session, plan);
-  if (flags.dryRun) {
-    sayPlan(session, plan);
-    // For scripts: a plan that would be refused is no good plan.
-    if (plan.nodes.some(({ verdict }) => verdict === "refuse")) process.exitCode = 3;
-    else if (isPartial(plan)) process.exitCode = 1;
-    return;
-  }
+  const plan = await engine.plan(targetsIn(graph));
+  demandMirrors(config, facts, plan);
+  const warning = await diskKeyWarning(session, plan);
+  if (warning !== undefined) io.event({ type: "note", at: clock.now(), text: warning });
+  if (options.dryRun) return told(io, { type: "plan", plan, dryRun: true });
   refuse(plan);
-  const left = leftAsItIs(plan, flags);
-  if (plan.idle) {
-    const alone = left.length > 0 ? ["left as it is:", ...left.map((line) => `  ${line}`)] : [];
-    const unlooked = notLookedFor(plan.unseen, "what is no longer used");
-    const json = { type: "summary", idle: true, left, unseen: plan.unseen };
-    say(session, ["nothing to do", ...alone, ...unlooked].join("\n"), json);
-    return;
-  }
-  await agree(session, graph, plan);
-  view.onEvent({ type: "planned", at: clock.now(), nodes: plan.nodes });
+  const left = leftAsItIs(plan, options);
+  if (plan.idle) return told(io, { type: "idle", plan, left });
+  await approve(graph, plan, options, { io, signal });
+  io.event({ type: "planned", at: clock.now(), nodes: plan.nodes });
   const summary = await act(session, facts, engine, plan);
-  await report(session, graph, { ...summary, left: [...summary.left, ...left] });
+  const result = await told(io, upResult(session, options, { graph, plan, summary, left }));
+  // Batch's own words name no disk, and an environment that was just made valid again still has the nodes it had. What
+  // failed is told whatever comes of this look.
+  await tellRefusedNodes(session, io).catch(() => {});
+  return result;
+}
+
+async function told<R extends Result>(io: Io, result: R): Promise<R> {
+  await io.result(result);
+  return result;
 }
 
 /**

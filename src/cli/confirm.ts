@@ -1,12 +1,10 @@
+import type { Io } from "../actions/action.ts";
 import type { Flags } from "./flags.ts";
 
 /** Asks the person at the terminal, and takes Ctrl-C for a no; undefined where nobody is there to be asked. */
-export function confirmAtTerminal(
-  { json }: Flags,
-  signal: AbortSignal,
-): ((message: string) => Promise<boolean>) | undefined {
+export function askAtTerminal({ json }: Flags, signal: AbortSignal): Io["ask"] {
   if (!process.stdin.isTTY || !process.stdout.isTTY || json) return undefined;
-  return async (message) => {
+  return async ({ text: message }) => {
     const { confirm } = await import("@inquirer/prompts");
     return confirm({ message, default: false }, { signal }).catch(() => false);
   };

@@ -1,23 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Cloud, type Connection, connect } from "../aws/clients.ts";
+import type { Reach } from "../actions/action.ts";
+import { type Connection, connect } from "../aws/clients.ts";
 import type { Clock } from "../engine/clock.ts";
 import { BootstrapError, ConfigError } from "../engine/errors.ts";
 import type { Flags } from "./flags.ts";
 
-/** AWS, an endpoint that speaks like it, or the sandbox: and the clock that goes with it. */
-export interface Reach {
-  readonly clock: Clock;
-  readonly sandbox: boolean;
-  /** What stands for AWS, where somebody said so. */
-  readonly endpoint: string | undefined;
-  connect(region: string): Cloud;
-  /** The region to use when neither a flag nor the config names one. */
-  defaultRegion(): Promise<string>;
-  close(): Promise<void>;
-}
+/** Where manifests and locks lie. */
+export const FOLDER = ".bootstrap";
 
-/** Where its world lies, beside the journals. */
-export const SANDBOX_FOLDER = ".bootstrap/sandbox";
+/** Where the sandbox's world lies, beside them. */
+export const SANDBOX_FOLDER = `${FOLDER}/sandbox`;
 
 /** The newcomer's region in the sandbox, where no profile is read. */
 const SANDBOX_REGION = "us-east-1";
@@ -25,7 +17,7 @@ const SANDBOX_REGION = "us-east-1";
 /** Of an address that somebody gave there is no other kind, though the environment asks for it. */
 const UNADORNED = { useFipsEndpoint: false, useDualstackEndpoint: false } as const;
 
-const realClock: Clock = {
+export const realClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
   sleep: (ms, signal) => sleep(ms, undefined, signal && { signal }),

@@ -1,14 +1,35 @@
+import { commandFor } from "../actions/options.ts";
+import type { Result } from "../actions/result.ts";
 import { AbortedError, BootstrapError, ConfigError, RefusedError } from "../engine/errors.ts";
 import { hintText } from "../engine/hint.ts";
 import { errorInJson, formatError } from "../ui/error.ts";
 import { VERSION } from "../version.ts";
-import { commandFor, type Flags, type SandboxFlags } from "./flags.ts";
+import type { Flags, SandboxFlags } from "./flags.ts";
 import { errorColors } from "./terminal.ts";
 
 const REPORT_TO = "the project's issue tracker, with what is above";
 
-/** Says what went wrong, all of it, and sets the exit code: 2 bad input, 3 refused, 130 stopped, 1 the rest. */
-export function fail(error: unknown, flags: Flags | SandboxFlags): void {
+/** Of an action that came to its end: its exit code. */
+export function resultCode(result: Result): number {
+  if ("failures" in result && result.failures.length > 0) return errorCode(new AggregateError(result.failures));
+  if (result.type !== "plan") return 0;
+  const { nodes, unseen } = result.plan;
+  // For scripts: a plan that would be refused is no good plan, nor is one that does not show everything.
+  if (result.dryRun && nodes.some(({ verdict }) => verdict === "refuse")) return 3;
+  return nodes.some(({ verdict }) => verdict === "unseen") || unseen.some(({ byName }) => !byName) ? 1 : 0;
+}
+
+/** Of what went wrong: 2 bad input, 3 refused, 130 stopped, 1 the rest. */
+export function errorCode(error: unknown): number {
+  if (error instanceof AggregateError) return Math.min(...error.errors.map(errorCode));
+  if (error instanceof ConfigError) return 2;
+  if (error instanceof RefusedError) return 3;
+  if (error instanceof AbortedError) return 130;
+  return 1;
+}
+
+/** Says what went wrong, all of it. */
+export function printError(error: unknown, flags: Flags | SandboxFlags): void {
   const place: Flags = "port" in flags ? {} : flags;
   const { json = false, verbose = false } = place;
   const failures = (error instanceof AggregateError ? (error.errors as unknown[]) : [error]).map((one) =>
@@ -25,7 +46,6 @@ export function fail(error: unknown, flags: Flags | SandboxFlags): void {
         reportTo: REPORT_TO,
       }),
     );
-  process.exitCode = Math.min(...failures.map(exitCode));
 }
 
 /** Commands in a hint get the flags that say which environment is meant. */
@@ -33,17 +53,4 @@ function placed(error: unknown, flags: Flags): unknown {
   if (!(error instanceof BootstrapError) || error.advice === undefined) return error;
   const value = hintText(error.advice, ([verb, ...more]) => [commandFor(verb, flags), ...more].join(" "));
   return Object.create(error, { hint: { value, enumerable: true } }) as BootstrapError;
-}
-
-function exitCode(error: unknown): number {
-  if (error instanceof ConfigError) return 2;
-  if (error instanceof RefusedError) return 3;
-  if (error instanceof AbortedError) return 130;
-  return 1;
-}
-
-/** Throws one failure as it is, several as one error that holds them all. */
-export function throwAll(failures: readonly BootstrapError[]): void {
-  if (failures.length === 1) throw failures[0];
-  if (failures.length > 1) throw new AggregateError(failures);
 }

@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { BootstrapError } from "../engine/errors.ts";
-import type { Flags, PolicyFlags, SandboxFlags } from "./flags.ts";
+import type { Flags, SandboxFlags } from "./flags.ts";
 import { program } from "./program.ts";
 import { bearLosingStreams } from "./streams.ts";
 
@@ -13,12 +13,12 @@ delete process.env.AWS_DEFAULTS_MODE;
 bearLosingStreams();
 
 const bootstrap = program({
-  up: toldTo(async (flags) => (await import("../actions/up.ts")).up(flags)),
-  bakeAmi: toldTo(async (flags) => (await import("../actions/bake-ami.ts")).bakeAmi(flags)),
-  teardown: toldTo(async (flags) => (await import("../actions/teardown.ts")).teardown(flags)),
-  status: toldTo(async (flags) => (await import("../actions/status.ts")).status(flags)),
-  policy: toldTo(async (flags: PolicyFlags) => (await import("../actions/policy.ts")).policy(flags)),
-  sandbox: toldTo(async (flags: SandboxFlags) => (await import("./sandbox.ts")).sandbox(flags)),
+  action: (row, flags) =>
+    failing(flags, async () => {
+      const { run } = await import("./run.ts");
+      await run((...given) => row.action(...given), flags);
+    }),
+  tool: (row, flags) => failing(flags, () => row.tool(flags)),
 });
 
 await bootstrap.parseAsync().catch((error: unknown) => {
@@ -28,18 +28,15 @@ await bootstrap.parseAsync().catch((error: unknown) => {
 });
 
 /** What goes wrong in a verb is told with the flags at hand, so that its hints can be typed as they stand. */
-function toldTo<F extends Flags | SandboxFlags = Flags>(
-  work: (flags: F) => Promise<void>,
-): (flags: F) => Promise<void> {
-  return async (flags) => {
-    try {
-      demandFolder();
-      await work(flags);
-    } catch (error) {
-      const { fail } = await import("./exit.ts");
-      fail(error, flags);
-    }
-  };
+async function failing(flags: Flags | SandboxFlags, work: () => Promise<void>): Promise<void> {
+  try {
+    demandFolder();
+    await work();
+  } catch (error) {
+    const { errorCode, printError } = await import("./exit.ts");
+    printError(error, flags);
+    process.exitCode = errorCode(error);
+  }
 }
 
 /** Whoever types may stand in a folder that somebody has removed; whatever asks for its name then fails in its own way. */

@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
-import type { Session } from "../actions/session.ts";
-import { chooseNetwork, describeInstanceTypes, latestBaseImage } from "../aws/facts.ts";
+import type { Cloud } from "../aws/clients.ts";
+import { chooseNetwork, describeInstanceTypes, type Identity, latestBaseImage } from "../aws/facts.ts";
+import type { Config } from "../config/config.ts";
 import { addressesOf } from "../config/filesystem-rules.ts";
+import type { Clock } from "../engine/clock.ts";
 import { ConfigError } from "../engine/errors.ts";
 import type { Pins } from "../engine/manifest/manifest.ts";
 import type { Facts } from "../environment/index.ts";
@@ -9,31 +11,46 @@ import { type BuildConfig, buildArguments, buildContext, imageSources, packedCon
 import { chooseLocalBuilder, type LocalBuilder } from "../steps/container-image/local-build.ts";
 import { demandFit } from "./preflight.ts";
 
+/** Who asks, of which cloud, for which config. */
+export interface Scope {
+  readonly config: Config;
+  readonly identity: Identity;
+  readonly cloud: Cloud;
+  readonly clock: Clock;
+  /** What was chosen before; the manifest's pins, or where it lacks them what lives. */
+  readonly chosen: Pins;
+  readonly sandbox: boolean;
+  /** What stands for AWS, where somebody said so. */
+  readonly endpoint: string | undefined;
+  /** Where an image is built on this machine; what a killed run left there goes when the next one holds the lock. */
+  readonly buildFolder: string;
+}
+
 /** Start here: everything that only the account can tell, in as few calls as what is pinned leaves. */
-export async function readFacts(session: Session): Promise<Facts> {
-  const { config, identity, chosen } = session;
+export async function readFacts(scope: Scope): Promise<Facts> {
+  const { config, identity, chosen } = scope;
   const [network, instanceTypes, baseImageId, build] = await Promise.all([
-    networkOf(session),
-    describeInstanceTypes(session.cloud, config.compute.instanceTypes),
-    chosen.baseImage || newestBaseImage(session),
-    buildOf(session),
+    networkOf(scope),
+    describeInstanceTypes(scope.cloud, config.compute.instanceTypes),
+    chosen.baseImage || newestBaseImage(scope),
+    buildOf(scope),
   ]);
   demandFit(config, instanceTypes);
   return {
     ...{ account: identity.account, partition: identity.partition, ...network, baseImageId, build },
-    computeSubnetIds: computeSubnetsOf(session, network),
+    computeSubnetIds: computeSubnetsOf(scope, network),
     forcedAt: chosen.forcedAt || undefined,
     instanceTypes: instanceTypes.sort((a, b) => a.vcpus - b.vcpus || a.memoryMiB - b.memoryMiB),
   };
 }
 
-export function newestBaseImage({ cloud, config }: Session): Promise<string> {
+export function newestBaseImage({ cloud, config }: Scope): Promise<string> {
   return latestBaseImage(cloud, { os: config.machineImage.os, architecture: "x86_64" });
 }
 
 /** The choices, as `up` writes them down before it makes anything. */
 export function pinsOf(
-  { config }: Pick<Session, "config">,
+  { config }: Pick<Scope, "config">,
   { vpcId, subnetId, computeSubnetIds, baseImageId, forcedAt }: Facts,
 ): Pins {
   const elsewhere = computeSubnetIds.join() === subnetId ? "" : computeSubnetIds.join();
@@ -46,7 +63,7 @@ export function pinsOf(
 /** At most so many stand at once: one for the machine image, one for the container image. */
 const BUILDERS = 2;
 
-async function networkOf({ cloud, config, chosen }: Session) {
+async function networkOf({ cloud, config, chosen }: Scope) {
   const { network, compute, filesystem, machineImage } = config;
   const vpcId = network.vpcId ?? chosen.vpcId;
   const subnetId = network.subnetId ?? chosen.subnetId;
@@ -65,7 +82,7 @@ async function networkOf({ cloud, config, chosen }: Session) {
 
 /** Beside the file system, unless the config says otherwise, or said so before. */
 function computeSubnetsOf(
-  { config, chosen }: Session,
+  { config, chosen }: Scope,
   { vpcId, subnetId }: { readonly vpcId: string; readonly subnetId: string },
 ): readonly string[] {
   const { subnetIds } = config.compute;
@@ -74,7 +91,7 @@ function computeSubnetsOf(
   return stays && chosen.computeSubnetIds ? chosen.computeSubnetIds.split(",") : [subnetId];
 }
 
-async function buildOf({ config: { container }, sandbox, endpoint, buildFolder }: Session): Promise<Facts["build"]> {
+async function buildOf({ config: { container }, sandbox, endpoint, buildFolder }: Scope): Promise<Facts["build"]> {
   if (container.kind === "ready") return undefined;
   const builder =
     container.builder === "auto"

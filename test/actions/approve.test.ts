@@ -1,7 +1,7 @@
 import { DescribeImagesCommand, RunInstancesCommand } from "@aws-sdk/client-ec2";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Flags } from "../../src/cli/flags.ts";
 import { AbortedError, RefusedError } from "../../src/engine/errors.ts";
+import type { Asked } from "../environment/site.ts";
 import { deskAt, type Moment } from "../proof/desk.ts";
 import { type Typed, theFirstUp, type } from "./typed.ts";
 
@@ -9,10 +9,10 @@ beforeAll(async () => {
   await theFirstUp();
 }, 60_000);
 
-/** Nothing that changes anything was asked of AWS, and the journal is as it was. */
-async function expectUntouched({ writes, journal }: Awaited<ReturnType<typeof type>>): Promise<void> {
+/** Nothing that changes anything was asked of AWS, and the manifest is as it was. */
+async function expectUntouched({ writes, manifest }: Awaited<ReturnType<typeof type>>): Promise<void> {
   expect(writes).toEqual([]);
-  expect(journal).toBe((await theFirstUp()).manifest);
+  expect(manifest).toBe((await theFirstUp()).manifest);
 }
 
 it("bake-ami removes without a question what an interrupted up left of the other builder, which the config speaks of", async () => {
@@ -31,7 +31,7 @@ it("bake-ami removes without a question what an interrupted up left of the other
 });
 
 describe("teardown, where nobody can be asked", () => {
-  it.each<[string, Flags]>([
+  it.each<[string, Asked]>([
     ["without a flag", {}],
     ["with --yes alone, because data would go", { yes: true }],
     ["with --discard-data alone", { discardData: true }],

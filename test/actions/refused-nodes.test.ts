@@ -1,12 +1,12 @@
 import { CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
-import { afterEach, describe, expect, it, vi } from "vitest";
-import { sayRefusedNodes } from "../../src/actions/refused-nodes.ts";
-import type { Session } from "../../src/actions/session.ts";
+import { describe, expect, it } from "vitest";
+import { tellRefusedNodes } from "../../src/actions/refused-nodes.ts";
+import { printed } from "../../src/cli/print.ts";
 import { type Lab, lab } from "../steps/harness.ts";
 
 const MINUTE_MS = 60_000;
 
-/** What is said on stdout about an environment whose nodes said so much, each so many minutes ago. */
+/** What is said about an environment whose nodes said so much, each so many minutes ago. */
 async function said(world: Lab, words: readonly (readonly [node: string, minutesAgo: number, words: string])[]) {
   const logGroupName = "/bootstrap/lab";
   await world.cloud.logs.send(new CreateLogGroupCommand({ logGroupName }));
@@ -16,16 +16,18 @@ async function said(world: Lab, words: readonly (readonly [node: string, minutes
     const timestamp = world.clock.now() - minutesAgo * MINUTE_MS;
     await world.cloud.logs.send(new PutLogEventsCommand({ ...stream, logEvents: [{ timestamp, message }] }));
   }
-  const written: string[] = [];
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => written.push(String(text)) > 0);
-  const session = { flags: {}, cloud: world.cloud, config: { name: "lab" }, clock: world.clock };
-  await sayRefusedNodes(session as unknown as Session);
-  return written.join("");
+  let said = "";
+  const session = { cloud: world.cloud, config: { name: "lab" }, clock: world.clock };
+  await tellRefusedNodes(session, {
+    event: () => {},
+    result(result) {
+      said += printed(result, { json: false, color: false });
+    },
+  });
+  return said;
 }
 
 describe("nodes that were not fit for jobs", () => {
-  afterEach(() => vi.restoreAllMocks());
-
   it("are not spoken of where there are none, nor a day later", async () => {
     expect(await said(lab(), [])).toBe("");
     expect(await said(lab(), [["i-1", 25 * 60, "no disk"]])).toBe("");

@@ -21,8 +21,7 @@ import {
   PutRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Cloud } from "../../src/aws/clients.ts";
-import type { Plan } from "../../src/engine/engine.ts";
+import { up } from "../../src/actions/up.ts";
 import { OVERSLEEP, theFirst } from "../proof/commands.ts";
 import { deskAt } from "../proof/desk.ts";
 import { Site } from "./site.ts";
@@ -311,14 +310,11 @@ describe("a changed config", () => {
   it("does not shrink or move the file system, and says what to do", async () => {
     const { summary } = await site.up("filesystem: { capacityGiB: 2400 }");
     expect(summary?.failures).toEqual([]);
-    const smaller = await site.up("filesystem: { capacityGiB: 1200 }");
-    expect(smaller.summary?.failures[0]?.message).toMatch(/2400.*1200|1200.*2400/);
-    const moved = await site.up("filesystem: { capacityGiB: 2400, deploymentType: PERSISTENT_1 }");
-    expect(moved.summary?.failures[0]).toMatchObject({
-      code: "refused",
-      hint: expect.stringContaining("--discard-data"),
-    });
-    expect(moved.writes).not.toContain("DeleteFileSystem");
+    const smaller = await site.run(up, { yaml: "filesystem: { capacityGiB: 1200 }" });
+    expect(String(smaller.error)).toMatch(/2400.*1200|1200.*2400/);
+    const moved = await site.run(up, { yaml: "filesystem: { capacityGiB: 2400, deploymentType: PERSISTENT_1 }" });
+    expect(moved.error).toMatchObject({ code: "refused", hint: expect.stringContaining("--discard-data") });
+    expect([...smaller.writes, ...moved.writes]).toEqual([]);
   });
 
   it("raises the vCPUs by one call that replaces no machine", async () => {
@@ -350,15 +346,11 @@ describe("a changed config", () => {
   it("raises the version only while no node lives, and asks FSx once when FSx gives up on it", async () => {
     const at = (version: string, minVcpus: number) =>
       `filesystem: { lustreVersion: "${version}" }\ncompute: { minVcpus: ${minVcpus} }`;
-    const verdict = ({ plan }: { readonly plan: Plan<Cloud> }) => plan.nodes.find(({ node }) => node === "filesystem");
     await site.up(at("2.12", 36));
     site.lab.clock.advance(10 * 60_000);
-    const refused = await site.up(at("2.15", 36));
-    expect(verdict(refused)).toMatchObject({
-      verdict: "refuse",
-      reason: expect.stringContaining("1 of its nodes live"),
-    });
-    expect(refused.writes).not.toContain("UpdateFileSystem");
+    const refused = await site.run(up, { yaml: at("2.15", 36), yes: true });
+    expect(refused.error).toMatchObject({ message: expect.stringContaining("1 of its nodes live") });
+    expect(refused.writes).toEqual([]);
 
     await site.up(at("2.12", 0));
     site.lab.clock.advance(60 * 60_000);
@@ -367,12 +359,9 @@ describe("a changed config", () => {
     expect(failed.summary?.failures[0]?.message).toContain("a client is connected");
     expect(failed.writes.filter((write) => write === "UpdateFileSystem")).toHaveLength(1);
     site.lab.faults.length = 0;
-    const again = await site.up(at("2.15", 0));
-    expect(verdict(again)).toMatchObject({
-      verdict: "refuse",
-      reason: expect.stringContaining("a client is connected"),
-    });
-    expect(again.writes).not.toContain("UpdateFileSystem");
+    const again = await site.run(up, { yaml: at("2.15", 0), yes: true });
+    expect(again.error).toMatchObject({ code: "refused", message: expect.stringContaining("a client is connected") });
+    expect(again.writes).toEqual([]);
     expect((await site.up(at("2.15", 0), { repair: true })).summary?.failures).toEqual([]);
     expect((await site.up(at("2.15", 0))).plan.idle).toBe(true);
   });
@@ -384,9 +373,9 @@ describe("a changed config", () => {
     const TagKeys = ["bootstrap:env", "bootstrap:region", "bootstrap:node", "bootstrap:fingerprint", "bootstrap:fixed"];
     await fsx.send(new UntagResourceCommand({ ResourceARN, TagKeys }));
 
-    const { plan, writes, summary } = await site.up();
-    expect(writes.filter((write) => write !== "TagResource")).toEqual([]);
-    expect(summary?.failures).toMatchObject([{ code: "refused" }]);
+    const { error, writes } = await site.run(up, {});
+    expect([error, writes]).toMatchObject([{ code: "refused" }, []]);
+    const { plan } = await site.up("", { dryRun: true });
     const refused = plan.nodes.find(({ node }) => node === "filesystem");
     expect(refused).toMatchObject({ verdict: "refuse", ref: FileSystemId });
 

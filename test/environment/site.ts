@@ -1,24 +1,19 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bakeTargets, factsForBake } from "../../src/actions/bake-ami.ts";
-import type { Session } from "../../src/actions/session.ts";
-import { act } from "../../src/actions/up.ts";
+import type { Action, Host, Io } from "../../src/actions/action.ts";
+import { bakeAmi } from "../../src/actions/bake-ami.ts";
+import type { Options } from "../../src/actions/options.ts";
+import type { Result } from "../../src/actions/result.ts";
+import { withSession } from "../../src/actions/session.ts";
+import { teardown } from "../../src/actions/teardown.ts";
+import { up } from "../../src/actions/up.ts";
 import type { Cloud } from "../../src/aws/clients.ts";
-import { awsWords, classify, hintFor, isDenied } from "../../src/aws/errors.ts";
-import { whoAmI } from "../../src/aws/facts.ts";
-import type { Flags } from "../../src/cli/flags.ts";
-import { loadConfig } from "../../src/config/load.ts";
-import { resolveConfig } from "../../src/config/resolve.ts";
-import { WORKLOADS_FOLDER } from "../../src/config/workloads.ts";
-import { Engine, type Plan, type Summary } from "../../src/engine/engine.ts";
+import { errorCode, resultCode } from "../../src/cli/exit.ts";
+import { printed } from "../../src/cli/print.ts";
+import type { Plan, Summary } from "../../src/engine/engine.ts";
+import type { BootstrapError } from "../../src/engine/errors.ts";
 import type { Event } from "../../src/engine/events.ts";
-import { Graph } from "../../src/engine/graph.ts";
-import { Manifest } from "../../src/engine/manifest/manifest.ts";
-import { environment } from "../../src/environment/index.ts";
-import { chosenBefore } from "../../src/facts/chosen.ts";
-import { readFacts } from "../../src/facts/read-facts.ts";
-import { KINDS } from "../../src/steps/index.ts";
 import { memoryStore } from "../engine/toy-cloud.ts";
 import { type Lab, lab } from "../steps/harness.ts";
 
@@ -31,10 +26,31 @@ export interface Ran {
   readonly writes: readonly string[];
 }
 
+/** What came of an action, with all that a person would have seen of it. */
+export interface Ended extends Omit<Ran, "plan" | "summary"> {
+  readonly result: Result | undefined;
+  /** What was thrown, or failed in what was done; several as one error that holds them all. */
+  readonly error: unknown;
+  readonly exitCode: number;
+  readonly asked: readonly string[];
+  readonly notes: readonly string[];
+  /** What was printed. */
+  readonly said: string;
+}
+
+export interface Asked extends Options {
+  readonly yaml?: string;
+  readonly json?: boolean;
+  /** What is said to each question at a terminal; without it there is no terminal. */
+  readonly answers?: readonly boolean[];
+}
+
 /** Polls are so many times rarer than a real run's: most of what a run asks is whether it may go on. */
 const OVERSLEEP = 10;
 
-/** One environment in a sandbox in process, with its journal in memory and a clock that jumps. */
+const FOLDER = mkdtempSync(join(tmpdir(), "bootstrap-site-"));
+
+/** One environment in a sandbox in process, with its manifest in memory and a clock that jumps. */
 export class Site {
   readonly lab: Lab;
   /** Without this the next run finds no manifest. */
@@ -46,88 +62,95 @@ export class Site {
     this.lab = within ?? lab(region, { oversleep: OVERSLEEP });
   }
 
-  up(yaml = "", flags: Flags = {}): Promise<Ran> {
-    return this.#run(yaml, flags, async (session) => {
-      const facts = await readFacts(session);
-      return { facts, graph: environment(session.config, facts), targets: undefined };
-    });
+  up(yaml = "", options: Options = {}): Promise<Ran> {
+    return this.#ran(up, { yes: true, ...options, yaml });
   }
 
-  bake(yaml = "", flags: Flags = {}): Promise<Ran> {
-    return this.#run(yaml, flags, async (session) => {
-      const facts = await factsForBake(session);
-      const graph = environment(session.config, facts);
-      return { facts, graph, targets: bakeTargets(graph) };
-    });
+  bake(yaml = "", options: Options = {}): Promise<Ran> {
+    return this.#ran(bakeAmi, { yes: true, ...options, yaml });
   }
 
   async teardown(yaml = "") {
-    const { session } = await this.open(yaml);
-    const engine = session.engine(new Graph<Cloud>());
-    return engine.down((await engine.everything()).things);
+    const { result, error } = await this.run(teardown, { yaml, yes: true, discardData: true });
+    if (result?.type !== "removed") throw error;
+    return result;
   }
 
-  async #run(
-    yaml: string,
-    flags: Flags,
-    prepare: (session: Session) => Promise<{
-      facts: Awaited<ReturnType<typeof readFacts>>;
-      graph: Graph<Cloud>;
-      targets: ReadonlySet<string> | undefined;
-    }>,
-  ): Promise<Ran> {
+  async #ran(action: Action, asked: Asked): Promise<Ran> {
+    const { result, error, ...ran } = await this.run(action, asked);
+    if (result === undefined || !("plan" in result)) throw error;
+    return { ...ran, plan: result.plan, summary: result.type === "up" ? result.summary : undefined };
+  }
+
+  /** An action as whoever types its verb would see it. */
+  async run<O extends Options>(
+    action: Action<O>,
+    { yaml, json = false, answers, ...options }: Asked & O,
+  ): Promise<Ended> {
     const before = this.lab.calls.length;
-    const { session, events } = await this.open(yaml, flags);
-    const { facts, graph, targets } = await prepare(session);
-    const engine = session.engine(graph);
-    const plan = await engine.plan(targets);
-    let summary: Summary | undefined;
-    if (!flags.dryRun && !plan.idle) {
-      summary = await act(session, facts, engine, plan);
+    const events: Event[] = [];
+    const asked: string[] = [];
+    let said = "";
+    const io: Io = {
+      event: (event) => events.push(event),
+      ask:
+        answers &&
+        (async ({ text }) => {
+          asked.push(text);
+          return answers[asked.length - 1] ?? false;
+        }),
+      result(result) {
+        said += printed(result, { json, color: false });
+      },
+    };
+    let result: Result | undefined;
+    let error: unknown;
+    let exitCode: number;
+    try {
+      result = await action(this.host(), { ...(options as unknown as O), ...this.#target(yaml) }, io);
+      exitCode = resultCode(result);
+      error = "failures" in result ? asOne(result.failures) : undefined;
+    } catch (thrown) {
+      error = thrown;
+      exitCode = errorCode(thrown);
     }
     const calls = this.lab.calls.slice(before);
     return {
-      plan,
-      summary,
-      events,
-      calls,
+      ...{ result, error, exitCode, asked, said, events, calls },
+      notes: events.flatMap((event) => (event.type === "note" ? [event.text] : [])),
       writes: calls
         .filter(({ kind, outcome }) => kind === "write" && outcome === "ok")
         .map(({ operation }) => operation),
     };
   }
 
-  /** What a verb is handed. */
-  async open(yaml = "", flags: Flags = {}) {
-    const { cloud, clock } = this.lab;
-    const loaded = await loadConfig({
-      file: fileWith(this.region.startsWith("cn-") && !yaml.includes("container") ? `${yaml}\n${MIRRORS}` : yaml),
-      workloadsFolder: WORKLOADS_FOLDER,
-      overrides: { region: this.region },
-    });
-    const identity = await whoAmI(cloud);
-    const { name } = loaded.values;
-    const manifest = await Manifest.open(this.store, { name, account: identity.account, region: this.region });
-    const place = { name, region: this.region, cloud, manifest, lustre: loaded.values.filesystem.enabled };
-    const chosen = await chosenBefore(place);
-    const config = resolveConfig(loaded, this.region, chosen);
-    const events: Event[] = [];
-    const { signal } = new AbortController();
-    const session: Session = {
-      ...{ flags, config, identity, cloud, clock, manifest, chosen, signal, sandbox: true, buildFolder: "unused" },
-      view: { onEvent: (event) => events.push(event), close: async () => {} },
-      engine: (graph) =>
-        new Engine<Cloud>({
-          ...{ name, region: this.region, cloud, kinds: KINDS, graph, manifest, clock, signal },
-          ...{
-            errors: { trouble: classify, denied: isDenied, words: awsWords, hint: hintFor },
-            emit: (event: Event) => events.push(event),
-          },
-          ...{ tags: config.tags, repair: flags.repair ?? false, keepTemporaries: flags.keepBuilder ?? false },
-        }),
-    };
-    return { session, events };
+  /** What an action works with. */
+  open(yaml = "", options: Options = {}) {
+    const opening = { verb: "up", options: { ...options, ...this.#target(yaml) }, locked: false, chooses: true };
+    return withSession(this.host(), { ...opening, io: { event: () => {} } }, async (session) => session);
   }
+
+  host(): Host {
+    const { cloud, clock } = this.lab;
+    const { signal } = new AbortController();
+    return {
+      ...{ signal, folder: FOLDER, lock: async () => () => {}, store: () => this.store },
+      reach: async () => ({
+        ...{ clock, sandbox: true, endpoint: undefined, connect: () => cloud },
+        defaultRegion: async () => this.region,
+        close: async () => {},
+      }),
+    };
+  }
+
+  #target(yaml = "") {
+    const needsMirrors = this.region.startsWith("cn-") && !yaml.includes("container");
+    return { config: fileWith(needsMirrors ? `${yaml}\n${MIRRORS}` : yaml), region: this.region };
+  }
+}
+
+function asOne(failures: readonly BootstrapError[]): BootstrapError | AggregateError | undefined {
+  return failures.length > 1 ? new AggregateError(failures) : failures[0];
 }
 
 /** Without these no instance builds in China. */

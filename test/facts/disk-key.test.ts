@@ -1,9 +1,8 @@
 import { ModifyEbsDefaultKmsKeyIdCommand } from "@aws-sdk/client-ec2";
-import { beforeEach, expect, it, vi } from "vitest";
-import { bakeTargets, factsForBake } from "../../src/actions/bake-ami.ts";
-import { bringUp } from "../../src/actions/up.ts";
-import type { Flags } from "../../src/cli/flags.ts";
-import { readFacts } from "../../src/facts/read-facts.ts";
+import { expect, it } from "vitest";
+import { bakeAmi } from "../../src/actions/bake-ami.ts";
+import type { Options } from "../../src/actions/options.ts";
+import { up } from "../../src/actions/up.ts";
 import { Site } from "../environment/site.ts";
 
 const KEY = "arn:aws:kms:us-east-1:123456789012:key/0ea3fef3";
@@ -11,25 +10,17 @@ const SCALING = "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleF
 const SPOT = "role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot";
 const ASKED = "GetEbsDefaultKmsKeyId";
 
-beforeEach(() => {
-  const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
-  return () => write.mockRestore();
-});
-
 async function chooseKey({ lab }: Site, KmsKeyId = KEY): Promise<void> {
   await lab.cloud.ec2.send(new ModifyEbsDefaultKmsKeyIdCommand({ KmsKeyId }));
 }
 
 /** What was said of the key, and what was asked of AWS before and after it was. */
-async function run(site: Site, verb: "up" | "bake-ami", flags: Flags = {}, yaml = "") {
-  const before = site.lab.calls.length;
-  const { session, events } = await site.open(yaml, flags);
-  if (verb === "up") await bringUp(session, await readFacts(session), () => undefined);
-  else await bringUp(session, await factsForBake(session), bakeTargets);
-  const warnings = events.flatMap((event) =>
-    event.type === "note" && event.text.includes("encrypts disks") ? [event.text] : [],
-  );
-  return { warnings, calls: site.lab.calls.slice(before).map(({ operation }) => operation) };
+async function run(site: Site, verb: "up" | "bake-ami", options: Options = {}, yaml = "") {
+  const { notes, calls } = await site.run(verb === "up" ? up : bakeAmi, { ...options, yaml });
+  return {
+    warnings: notes.filter((text) => text.includes("encrypts disks")),
+    calls: calls.map(({ operation }) => operation),
+  };
 }
 
 it("a dry run names the account's own key and the role that must be let use it, with Spot both roles", async () => {

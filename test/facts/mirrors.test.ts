@@ -1,30 +1,12 @@
-import { beforeEach, expect, it, vi } from "vitest";
-import { bakeTargets, factsForBake } from "../../src/actions/bake-ami.ts";
-import { show } from "../../src/actions/status.ts";
-import { bringUp } from "../../src/actions/up.ts";
+import { expect, it } from "vitest";
+import { bakeAmi } from "../../src/actions/bake-ami.ts";
+import { status } from "../../src/actions/status.ts";
+import { act, up } from "../../src/actions/up.ts";
+import { environment } from "../../src/environment/index.ts";
 import { readFacts } from "../../src/facts/read-facts.ts";
 import { Site } from "../environment/site.ts";
 
 const NONE = "container: {}";
-
-let said: string;
-
-beforeEach(() => {
-  said = "";
-  const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    said += String(text);
-    return true;
-  });
-  return () => {
-    write.mockRestore();
-    process.exitCode = undefined;
-  };
-});
-
-async function up(site: Site, yaml: string, flags = {}) {
-  const { session } = await site.open(yaml, flags);
-  return bringUp(session, await readFacts(session), () => undefined);
-}
 
 function writes({ lab }: Site): string[] {
   return lab.calls.filter(({ kind }) => kind === "write").map(({ operation }) => operation);
@@ -36,32 +18,38 @@ it("an image that an instance in China would build without mirrors is refused be
     code: "config",
     message: expect.stringContaining("container.mirrors.baseImage and container.mirrors.conda: missing"),
   };
-  await expect(up(china, NONE)).rejects.toMatchObject(both);
-  await expect(up(china, NONE, { dryRun: true })).rejects.toMatchObject(both);
-  await expect(up(china, "container: { mirrors: { conda: 'https://conda.example.com' } }")).rejects.toThrow(
-    /^container\.mirrors\.baseImage: missing/,
-  );
+  expect((await china.run(up, { yaml: NONE })).error).toMatchObject(both);
+  expect((await china.run(up, { yaml: NONE, dryRun: true })).error).toMatchObject(both);
+  const one = await china.run(up, { yaml: "container: { mirrors: { conda: 'https://conda.example.com' } }" });
+  expect(one.error).toMatchObject({ message: expect.stringMatching(/^container\.mirrors\.baseImage: missing/) });
   expect(writes(china)).toEqual([]);
-  await up(china, "container: { image: 'registry.example.com/tools/bcl2fastq:2.20' }", { dryRun: true });
-  expect(said).toContain("job-definition");
+  const yaml = "container: { image: 'registry.example.com/tools/bcl2fastq:2.20' }";
+  expect((await china.run(up, { yaml, dryRun: true })).said).toContain("job-definition");
 });
 
 it("an image that stands in China needs no mirrors; another one does", async () => {
   const china = new Site("cn-northwest-1");
-  expect((await china.up(NONE)).summary?.failures).toEqual([]);
+  await standWithoutMirrors(china);
   const made = writes(china).length;
-  await up(china, NONE);
-  expect(said).toContain("nothing to do");
-  await expect(up(china, "container: { args: { TOOL: '2' } }")).rejects.toThrow(/container\.mirrors\.baseImage and/);
+  expect(await china.run(up, { yaml: NONE })).toMatchObject({ error: undefined, said: "nothing to do\n" });
+  const yaml = "container: { args: { TOOL: '2' } }";
+  expect((await china.run(up, { yaml })).error).toMatchObject({
+    message: expect.stringMatching(/container\.mirrors\.baseImage and/),
+  });
   expect(writes(china)).toHaveLength(made);
 
-  const { session } = await china.open("container: { args: { TOOL: '2' } }", { force: true });
-  await bringUp(session, await factsForBake(session), bakeTargets);
+  expect((await china.run(bakeAmi, { yaml, force: true })).error).toBeUndefined();
   expect(writes(china).length).toBeGreaterThan(made);
 });
 
+/** As where a builder on the machine built it. */
+async function standWithoutMirrors(site: Site): Promise<void> {
+  const session = await site.open(NONE);
+  const facts = await readFacts(session);
+  const engine = session.engine(environment(session.config, facts));
+  expect((await act(session, facts, engine, await engine.plan())).failures).toEqual([]);
+}
+
 it("a look needs no mirrors in China", async () => {
-  const china = new Site("cn-northwest-1");
-  await show((await china.open(NONE)).session);
-  expect(said).toContain("container-image");
+  expect((await new Site("cn-northwest-1").run(status, { yaml: NONE })).said).toContain("container-image");
 });

@@ -20,7 +20,7 @@ afterEach(() => {
 });
 
 async function builderAt(where: { readonly sandbox: boolean; readonly endpoint?: string }, yaml = "") {
-  const { session } = await new Site().open(yaml);
+  const session = await new Site().open(yaml);
   return (await readFacts({ ...session, ...where })).build?.builder;
 }
 

@@ -16,9 +16,7 @@ import {
   TagInstanceProfileCommand,
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
-import { chosenDiskKey } from "../../src/aws/disk-key.ts";
-import { countUnfinishedJobs } from "../../src/aws/jobs.ts";
-import { nodeWords } from "../../src/aws/node-words.ts";
+import { status } from "../../src/actions/status.ts";
 import { Site } from "../environment/site.ts";
 import { lab } from "../steps/harness.ts";
 
@@ -43,24 +41,10 @@ export async function productCalls(): Promise<ProductCalls> {
       asked.set(call, (asked.get(call) ?? new Set()).add(verb));
     }
   };
-  const said = (site: Site) => nodeWords(site.lab.cloud, "/bootstrap/demux", new Date(0));
-  const up = (site: Site, yaml = "") =>
-    during(site, "up", async () => {
-      await site.up(yaml);
-      await chosenDiskKey(site.lab.cloud);
-      await said(site);
-    });
+  const up = (site: Site, yaml = "") => during(site, "up", () => site.up(yaml));
   const bake = (site: Site, yaml = "") => during(site, "bake-ami", () => site.bake(yaml, { force: true }));
-  const status = (site: Site) =>
-    during(site, "status", async () => {
-      await site.up("", { dryRun: true });
-      await said(site);
-    });
-  const teardown = (site: Site) =>
-    during(site, "teardown", async () => {
-      await countUnfinishedJobs(site.lab.cloud, "demux");
-      await site.teardown();
-    });
+  const look = (site: Site) => during(site, "status", () => site.run(status, {}));
+  const teardown = (site: Site) => during(site, "teardown", () => site.teardown());
 
   // Looks as often as a real run does: what is asked only while something is not yet so is asked here too.
   const at = (region: string) => new Site(region, lab(region));
@@ -70,7 +54,7 @@ export async function productCalls(): Promise<ProductCalls> {
   await up(global);
   await up(global);
   await up(global);
-  await status(global);
+  await look(global);
   await up(global, CHANGED);
   await up(global, "compute: { maxVcpus: 288, purchase: spot }");
   await tamper(global);

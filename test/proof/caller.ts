@@ -6,22 +6,20 @@ import {
   RevokeSecurityGroupIngressCommand,
 } from "@aws-sdk/client-ec2";
 import { AttachRolePolicyCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
-import { vi } from "vitest";
 import { callerPolicy } from "../../sandbox/caller/authorize.ts";
 import type { Keys } from "../../sandbox/services/iam/conditions.ts";
 import type { Decision } from "../../sandbox/services/iam/policy-document.ts";
-import { bakeTargets, factsForBake } from "../../src/actions/bake-ami.ts";
+import type { Action } from "../../src/actions/action.ts";
+import { bakeAmi } from "../../src/actions/bake-ami.ts";
+import type { Options } from "../../src/actions/options.ts";
 import { callerOf } from "../../src/actions/policy.ts";
-import type { Session } from "../../src/actions/session.ts";
-import { show } from "../../src/actions/status.ts";
-import { takeDown } from "../../src/actions/teardown.ts";
-import { bringUp } from "../../src/actions/up.ts";
+import { status } from "../../src/actions/status.ts";
+import { teardown } from "../../src/actions/teardown.ts";
+import { up } from "../../src/actions/up.ts";
 import { type CallerPolicyDocument, type PolicyVerb, policyFor } from "../../src/aws/caller-policy.ts";
-import type { Flags } from "../../src/cli/flags.ts";
 import { partitionOf } from "../../src/config/partitions.ts";
-import { readFacts } from "../../src/facts/read-facts.ts";
 import { memoryStore } from "../engine/toy-cloud.ts";
-import type { Site } from "../environment/site.ts";
+import type { Ended as Done, Site } from "../environment/site.ts";
 import { submitJob, tamper, withFailingBuilder } from "../fidelity/product-calls.ts";
 
 /** A right that AWS asked for, while somebody typed a verb. */
@@ -34,71 +32,38 @@ export interface Asked {
   readonly decision: Decision;
 }
 
-export interface Typed extends Flags {
+export interface Typed extends Options {
   readonly verb: PolicyVerb;
   readonly yaml?: string;
   /** What becomes of the policy that is printed for the verb before it is the caller's. */
   readonly cut?: (policy: CallerPolicyDocument) => CallerPolicyDocument;
 }
 
-export interface Ended {
-  readonly said: string;
-  /** What the process would end with where nothing was thrown. */
-  readonly exitCode: number;
-  readonly notes: readonly string[];
-  readonly error: unknown;
+export interface Ended extends Pick<Done, "said" | "exitCode" | "notes" | "error" | "writes"> {
   readonly asked: readonly Asked[];
-  readonly writes: readonly string[];
 }
 
-const DO: Readonly<Record<PolicyVerb, (session: Session) => Promise<void>>> = {
-  up: async (session) => bringUp(session, await readFacts(session), () => undefined),
-  "bake-ami": async (session) => bringUp(session, await factsForBake(session), bakeTargets),
-  status: show,
-  teardown: takeDown,
-};
+const ACTIONS: Readonly<Record<PolicyVerb, Action>> = { up, "bake-ami": bakeAmi, status, teardown };
 
 /** Types a verb with nothing but the policy that is printed for it and this config. */
-export async function type(site: Site, { verb, yaml = "", cut = (policy) => policy, ...flags }: Typed): Promise<Ended> {
+export async function type(
+  site: Site,
+  { verb, yaml = "", cut = (policy) => policy, ...options }: Typed,
+): Promise<Ended> {
   const { lab } = site;
-  const before = lab.calls.length;
-  const { config, identity } = (await site.open(yaml)).session;
+  const { config, identity } = await site.open(yaml);
   const policy = cut(policyFor(verb, callerOf(config, identity.account)));
   const asked: Asked[] = [];
   const { decide } = callerPolicy(JSON.stringify(policy));
-  const notes: string[] = [];
-  const stdout = vi.spyOn(process.stdout, "write").mockReturnValue(true);
-  const exitedBefore = process.exitCode;
-  process.exitCode = 0;
-  let error: unknown;
-  try {
-    // Nothing is chosen by who takes down, so nothing is looked at for it.
-    const opened = verb === "teardown" ? await site.open(yaml, flags) : undefined;
-    lab.may({
-      decide(action, resource, keys) {
-        const decision = decide(action, resource, keys);
-        asked.push({ verb, policy, action, resource, keys, decision });
-        return decision;
-      },
-    });
-    const { session, events } = opened ?? (await site.open(yaml, flags));
-    await DO[verb](session).finally(() => {
-      notes.push(...events.flatMap((event) => (event.type === "note" ? [event.text] : [])));
-    });
-  } catch (thrown) {
-    error = thrown;
-  } finally {
-    lab.may(undefined);
-  }
-  const said = stdout.mock.calls.map(([text]) => String(text)).join("");
-  stdout.mockRestore();
-  const exitCode = Number(process.exitCode);
-  process.exitCode = exitedBefore;
-  const writes = lab.calls
-    .slice(before)
-    .filter(({ kind, outcome }) => kind === "write" && outcome === "ok")
-    .map(({ operation }) => operation);
-  return { said, exitCode, notes, error, asked, writes };
+  lab.may({
+    decide(action, resource, keys) {
+      const decision = decide(action, resource, keys);
+      asked.push({ verb, policy, action, resource, keys, decision });
+      return decision;
+    },
+  });
+  const done = await site.run(ACTIONS[verb], { ...options, yaml }).finally(() => lab.may(undefined));
+  return { ...done, asked };
 }
 
 /** All that went wrong, in words. */
@@ -113,7 +78,7 @@ const LATER_MS = 30 * 24 * 3_600_000;
 /** The whole life of an environment, each verb with its own policy alone: made, changed, mended, baked, looked at, removed. */
 export async function life(site: Site, alone: typeof type = type): Promise<Asked[]> {
   const asked: Asked[] = [];
-  const endured = async (verb: PolicyVerb, yaml = "", flags: Flags = {}) => {
+  const endured = async (verb: PolicyVerb, yaml = "", flags: Options = {}) => {
     const ended = await alone(site, { verb, yaml, yes: true, ...flags });
     asked.push(...ended.asked);
     return ended;

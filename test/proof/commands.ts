@@ -1,4 +1,3 @@
-import { awsWords, hintFor, isAwsError } from "../../src/aws/errors.ts";
 import { BootstrapError } from "../../src/engine/errors.ts";
 import type { Event } from "../../src/engine/events.ts";
 import type { Ran, Site } from "../environment/site.ts";
@@ -57,11 +56,9 @@ export async function outcomeOf(work: Promise<Result>): Promise<Outcome> {
     const { failures = [], left = [] } = done.summary ?? {};
     return { failures, events: done.events, left };
   } catch (error) {
-    if (error instanceof BootstrapError) return { failures: [error], events: [], left: [] };
-    if (!isAwsError(error)) throw error;
-    // As the CLI says it.
-    const hint = hintFor(error) ?? "run the same command again";
-    return { failures: [new BootstrapError("aws", awsWords(error), { hint })], events: [], left: [] };
+    const failures: unknown[] = error instanceof AggregateError ? error.errors : [error];
+    if (!failures.every((failure) => failure instanceof BootstrapError)) throw error;
+    return { failures, events: [], left: [] };
   }
 }
 

@@ -6,6 +6,7 @@ import { CommanderError } from "commander";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { parseDocument } from "yaml";
+import { loadTarget } from "../../src/actions/session.ts";
 import { reach } from "../../src/cli/connection.ts";
 import type { Flags } from "../../src/cli/flags.ts";
 import { program } from "../../src/cli/program.ts";
@@ -238,21 +239,14 @@ describe("any command line", () => {
   /** What happens up to the first call to AWS. */
   async function typed(argv: readonly string[]): Promise<"refused" | "taken"> {
     const { signal } = new AbortController();
-    const verb = async (flags: Flags) => {
-      const { name, region } = flags;
-      const options = { file: flags.config, workingFolder: folder, workloadsFolder: WORKLOADS_FOLDER };
-      const loaded = await loadConfig({ ...options, overrides: { name, region } });
-      if (flags.sandbox && flags.endpointUrl === undefined) return;
-      const world = await reach(flags, signal);
-      world.connect(loaded.values.region ?? REGION).destroy();
-    };
     const commands = program({
-      up: verb,
-      bakeAmi: verb,
-      teardown: verb,
-      status: verb,
-      policy: verb,
-      sandbox: async () => {},
+      async action(_row, flags) {
+        const loaded = await loadTarget(flags, folder);
+        if (flags.sandbox && flags.endpointUrl === undefined) return;
+        const world = await reach(flags, signal);
+        world.connect(loaded.values.region ?? REGION).destroy();
+      },
+      tool: async () => {},
     });
     const quiet = { writeOut: () => {}, writeErr: () => {} };
     for (const command of [commands, ...commands.commands]) command.configureOutput(quiet);

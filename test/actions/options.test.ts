@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { commandFor } from "../../src/cli/flags.ts";
+import { commandFor } from "../../src/actions/options.ts";
 
 describe("a command to type next", () => {
   it("says which environment is meant, and nothing else", () => {
-    expect(commandFor("teardown", { sandbox: true, name: "other", region: "us-east-1", yes: true })).toBe(
+    expect(commandFor("teardown", { sandbox: true, name: "other", region: "us-east-1" })).toBe(
       "bootstrap teardown --sandbox --name other --region us-east-1",
     );
   });
