@@ -1,7 +1,7 @@
 import type { Model, Shape } from "./model.ts";
 import { DOCUMENTED } from "./models/documented.ts";
 import type { Service } from "./service.ts";
-import type { Problem } from "./shapes.ts";
+import type { Problem, Rule } from "./shapes.ts";
 
 /** Of its model, with what is documented in its place. */
 export async function constraintsOf({ name, model }: Service): Promise<Model> {
@@ -31,56 +31,52 @@ function inspect(shapes: Model["shapes"], name: string, value: unknown, path: st
   if (shape === undefined || value === undefined || value === null) return;
   for (const rule of brokenRules(shape, value)) problems.push({ kind: "value", path, rule, value });
   if (typeof value !== "object") return;
-  const { members, items, keys, values } = shape;
+  const { members, items = "", keys = "", values = "" } = shape;
   if (members !== undefined) {
     for (const [member, inner] of Object.entries(value)) {
       const at = members[member];
       if (at !== undefined) inspect(shapes, at, inner, path === "" ? member : `${path}.${member}`, problems);
     }
-  } else if (items !== undefined) {
-    for (const [index, item] of (value as readonly unknown[]).entries()) {
-      inspect(shapes, items, item, `${path}[${index}]`, problems);
+  } else if (Array.isArray(value) && value.some((item) => typeof item === "object")) {
+    for (const [index, item] of value.entries()) inspect(shapes, items, item, `${path}[${index}]`, problems);
+  } else {
+    const parts = Array.isArray(value)
+      ? ([["Member", items, value]] as const)
+      : ([
+          ["Map keys", keys, Object.keys(value)],
+          ["Map value", values, Object.values(value)],
+        ] as const);
+    for (const [each, of, all] of parts) {
+      const part = shapes[of];
+      if (part === undefined || all.every((one) => brokenRules(part, one).length === 0)) continue;
+      problems.push({ kind: "value", path, value, rule: { each, rules: rulesOf(part) } });
     }
-  } else if (keys !== undefined || values !== undefined) {
-    const all = Object.entries(value);
-    const keysFit = all.every(([key]) => fits(shapes[keys ?? ""], key));
-    const valuesFit = all.every(([, inner]) => fits(shapes[values ?? ""], inner));
-    if (!keysFit) problems.push({ kind: "value", path, rule: inside("Map keys", shapes[keys!]!), value });
-    if (!valuesFit) problems.push({ kind: "value", path, rule: inside("Map value", shapes[values!]!), value });
   }
 }
 
-/** AWS names what a whole map's keys and values must be, not the one that is not. */
-function inside(part: string, { enum: oneOf, pattern, min, max }: Shape): string {
-  const rules = [
-    ...(max === undefined ? [] : [atMost("length", max)]),
-    ...(min === undefined ? [] : [atLeast("length", min)]),
-    ...(pattern === undefined ? [] : [inPattern(pattern)]),
-    ...(oneOf === undefined ? [] : [inEnum(oneOf)]),
-  ];
-  return `${part} must satisfy constraint: [${rules.join(", ")}]`;
-}
-
-function fits(shape: Shape | undefined, value: unknown): boolean {
-  return shape === undefined || brokenRules(shape, value).length === 0;
-}
-
-function brokenRules({ enum: oneOf, pattern, min, max }: Shape, value: unknown): readonly string[] {
-  const of = typeof value === "number" ? "value" : "length";
+function brokenRules(shape: Shape, value: unknown): readonly Rule[] {
+  const { enum: oneOf, pattern, min, max } = shape;
   const size = sizeOf(value);
-  const broken: string[] = [];
-  if (oneOf !== undefined && !oneOf.includes(String(value))) broken.push(inEnum(oneOf));
-  if (min !== undefined && size < min) broken.push(atLeast(of, min));
-  // Some patterns take very long with what is too long.
-  if (max !== undefined && size > max) broken.push(atMost(of, max));
-  else if (pattern !== undefined && !expression(pattern).test(String(value))) broken.push(inPattern(pattern));
+  if (max !== undefined && size > max) {
+    // Some patterns take very long with what is too long.
+    return [{ most: max, of: typeof value === "number" ? "value" : "length" }];
+  }
+  const broken: Rule[] = [];
+  if (oneOf !== undefined && !oneOf.includes(String(value))) broken.push({ enum: oneOf });
+  if (min !== undefined && size < min) broken.push({ least: min, of: typeof value === "number" ? "value" : "length" });
+  if (pattern !== undefined && !expression(pattern).test(String(value))) broken.push({ pattern });
   return broken;
 }
 
-const atLeast = (of: string, min: number) => `Member must have ${of} greater than or equal to ${min}`;
-const atMost = (of: string, max: number) => `Member must have ${of} less than or equal to ${max}`;
-const inEnum = (oneOf: readonly string[]) => `Member must satisfy enum value set: [${oneOf.join(", ")}]`;
-const inPattern = (pattern: string) => `Member must satisfy regular expression pattern: ${pattern}`;
+/** AWS names all that the parts of a list or map must be, and not the part that is not. */
+function rulesOf({ enum: oneOf, pattern, min, max }: Shape): readonly Rule[] {
+  return [
+    ...(max === undefined ? [] : [{ most: max, of: "length" } as const]),
+    ...(min === undefined ? [] : [{ least: min, of: "length" } as const]),
+    ...(pattern === undefined ? [] : [{ pattern }]),
+    ...(oneOf === undefined ? [] : [{ enum: oneOf }]),
+  ];
+}
 
 const expressions = new Map<string, RegExp>();
 

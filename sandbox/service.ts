@@ -77,6 +77,8 @@ export interface Service {
   readonly model?: () => Promise<{ readonly default: Model }>;
   /** What it calls a request that it cannot take; EC2 has a code for each trouble. */
   readonly validationError?: string;
+  /** How it says so, where it does not count and list all that is wrong. */
+  readonly validationWords?: (place: string, rule: string) => string;
   /** By operation name; everything else is the service's own unknown-operation error. */
   readonly operations: Readonly<Record<string, Handler>>;
   /** Brings this region's things up to `call.now` before a request is answered: finishes what is due. */

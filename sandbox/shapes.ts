@@ -4,7 +4,15 @@ import type { NormalizedSchema } from "@smithy/core/schema";
 export type Problem =
   | { readonly kind: "missing" | "unknown"; readonly path: string }
   | { readonly kind: "type"; readonly path: string; readonly expected: string; readonly value: unknown }
-  | { readonly kind: "value"; readonly path: string; readonly rule: string; readonly value: unknown };
+  | { readonly kind: "value"; readonly path: string; readonly rule: Rule; readonly value: unknown };
+
+/** What a value must be and is not. */
+export type Rule =
+  | { readonly enum: readonly string[] }
+  | { readonly pattern: string }
+  | { readonly least: number; readonly of: "length" | "value" }
+  | { readonly most: number; readonly of: "length" | "value" }
+  | { readonly each: "Member" | "Map keys" | "Map value"; readonly rules: readonly Rule[] };
 
 export interface Decoded {
   readonly input: Record<string, unknown>;

@@ -1,6 +1,6 @@
 import { breaches } from "./constraints.ts";
 import { Refusal } from "./service.ts";
-import type { Problem } from "./shapes.ts";
+import type { Problem, Rule } from "./shapes.ts";
 import type { Wire } from "./wire.ts";
 
 /** Throws AWS's refusal when the request does not fit the schema or breaks one of the operation's constraints. */
@@ -19,8 +19,13 @@ function refusalOf(wire: Wire, problems: readonly Problem[]): Refusal {
   if (mistyped?.kind === "type" && wire.protocol !== "awsQuery") {
     return new Refusal("SerializationException", `${awsPath(mistyped.path)} must be ${mistyped.expected}`);
   }
+  const { validationError = "ValidationException", validationWords } = wire.service;
+  const [first] = problems;
+  if (validationWords && first?.kind === "value") {
+    return new Refusal(validationError, validationWords(awsPath(first.path), wordsOf(first.rule)));
+  }
   const count = `${problems.length} validation error${problems.length === 1 ? "" : "s"} detected: `;
-  return new Refusal(wire.service.validationError ?? "ValidationException", count + problems.map(sentence).join("; "));
+  return new Refusal(validationError, count + problems.map(sentence).join("; "));
 }
 
 function sentence(problem: Problem): string {
@@ -33,8 +38,16 @@ function sentence(problem: Problem): string {
     case "type":
       return `Value '${spelt(problem.value)}' ${at}: Member must be ${problem.expected}`;
     case "value":
-      return `Value '${spelt(problem.value)}' ${at}: ${problem.rule}`;
+      return `Value '${spelt(problem.value)}' ${at}: ${wordsOf(problem.rule)}`;
   }
+}
+
+function wordsOf(rule: Rule): string {
+  if ("enum" in rule) return `Member must satisfy enum value set: [${rule.enum.join(", ")}]`;
+  if ("pattern" in rule) return `Member must satisfy regular expression pattern: ${rule.pattern}`;
+  if ("least" in rule) return `Member must have ${rule.of} greater than or equal to ${rule.least}`;
+  if ("most" in rule) return `Member must have ${rule.of} less than or equal to ${rule.most}`;
+  return `${rule.each} must satisfy constraint: [${rule.rules.map(wordsOf).join(", ")}]`;
 }
 
 function ec2Refusal(problem: Problem): Refusal {
@@ -52,24 +65,35 @@ function ec2Refusal(problem: Problem): Refusal {
     case "value":
       return new Refusal(
         "InvalidParameterValue",
-        `Value (${spelt(problem.value)}) for parameter ${name} is invalid. ${problem.rule}`,
+        `Value (${spelt(problem.value)}) for parameter ${lowered(name)} is invalid. ${ec2Words(problem.rule)}`,
       );
   }
 }
 
+function ec2Words(rule: Rule): string {
+  if ("least" in rule && rule.of === "value") return `Expecting a value greater than ${rule.least}.`;
+  if ("most" in rule && rule.of === "value") return `Expecting a value less than ${rule.most}.`;
+  return wordsOf(rule);
+}
+
+/** As Java prints it. */
 function spelt(value: unknown): string {
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return `[${value.map(spelt).join(", ")}]`;
+  return `{${Object.entries(value)
+    .map(([name, inner]) => `${name}=${spelt(inner)}`)
+    .join(", ")}}`;
 }
 
 /** `Tags[0].Key` as the services spell it: tags.1.member.key. */
 function awsPath(path: string): string {
-  return path
-    .split(".")
-    .map((part) => part.charAt(0).toLowerCase() + part.slice(1))
-    .join(".")
-    .replace(/\[(\d+)\]/g, (_, index: string) => `.${Number(index) + 1}.member`);
+  return lowered(path).replace(/\[(\d+)\]/g, (_, index: string) => `.${Number(index) + 1}.member`);
 }
 
 function ec2Path(path: string): string {
   return path.replace(/\[(\d+)\]/g, (_, index: string) => `.${Number(index) + 1}`);
+}
+
+function lowered(path: string): string {
+  return path.replace(/(^|\.)([A-Z])/g, (start) => start.toLowerCase());
 }

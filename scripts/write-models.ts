@@ -14,8 +14,12 @@ import { SERVICES } from "../sandbox/services/index.ts";
 const PACKAGE = "@aws-cdk/asset-awscli-v1";
 const DATA = "awscli/awscli/botocore/data";
 
-/** New ones come every few weeks, and the sandbox has a list of its own. */
-const LEFT_OUT = new Set(["InstanceType"]);
+const LEFT_OUT = new Set([
+  // New ones come every few weeks, and the sandbox has a list of its own.
+  "InstanceType",
+  // EC2 has a code of its own for a name that is not one.
+  "LaunchTemplateName",
+]);
 
 /** A service model as botocore keeps it, as far as it is read here. */
 interface ServiceModel {

@@ -16,6 +16,13 @@ export const ecr: Service = {
   client: () => import("@aws-sdk/client-ecr"),
   model: () => import("../models/ecr.json", { with: { type: "json" } }),
   validationError: "InvalidParameterException",
+  validationWords(place, rule) {
+    const own = rule.replace(
+      /^Member must satisfy regular expression pattern: (.*)$/,
+      "must satisfy regular expression '$1'",
+    );
+    return `Invalid parameter at '${place}' failed to satisfy constraint: '${own}'`;
+  },
   settle: applyLifecyclePolicies,
   operations: {
     ...imageOperations,

@@ -85,7 +85,7 @@ describe("a launch template", () => {
     const byTag = await find({ Filters: [{ Name: "tag:env", Values: ["one"] }] });
     expect(byTag.LaunchTemplates?.map(({ LaunchTemplateId }) => LaunchTemplateId)).toEqual([id]);
     expect((await find({ LaunchTemplateNames: ["lab"] })).LaunchTemplates).toHaveLength(1);
-    expect(await codeOf(find({ LaunchTemplateNames: ["none"] }))).toBe("InvalidLaunchTemplateName.NotFoundException");
+    expect(await codeOf(find({ LaunchTemplateNames: ["no"] }))).toBe("InvalidLaunchTemplateName.NotFoundException");
     expect(await codeOf(find({ LaunchTemplateIds: ["lt-00000000000000000"] }))).toBe(
       "InvalidLaunchTemplateId.NotFound",
     );

@@ -1,3 +1,8 @@
+import { DescribeRouteTablesCommand } from "@aws-sdk/client-ec2";
+import { CreateRepositoryCommand } from "@aws-sdk/client-ecr";
+import { DescribeFileSystemsCommand } from "@aws-sdk/client-fsx";
+import { GetRoleCommand } from "@aws-sdk/client-iam";
+import { ListCommandsCommand } from "@aws-sdk/client-ssm";
 import type { NormalizedSchema } from "@smithy/core/schema";
 import { describe, expect, it } from "vitest";
 import { breaches, constraintsOf, expression } from "../../sandbox/constraints.ts";
@@ -5,6 +10,7 @@ import type { Shape } from "../../sandbox/model.ts";
 import { SERVICES } from "../../sandbox/services/index.ts";
 import { loadWire } from "../../sandbox/wire.ts";
 import { Site } from "../environment/site.ts";
+import { serviceLab, wordsOf } from "./service-lab.ts";
 
 describe.each(SERVICES)("the model of $name", (service) => {
   it("covers every operation that the sandbox has, and no other", async () => {
@@ -50,44 +56,87 @@ describe("a constraint", () => {
   const model = {
     operations: { Op: "Request", Free: null },
     shapes: {
-      Request: { members: { Name: "Name", Count: "Count", List: "List", Map: "Map", Kind: "Kind", Bytes: "Name" } },
+      Request: { members: { Name: "Name", Count: "Count", List: "List", Words: "Words", Map: "Map", Kind: "Kind" } },
       Name: { pattern: "[a-z]+", min: 2, max: 4 },
       Count: { min: 0, max: 5 },
       Kind: { enum: ["A", "B"] },
       List: { min: 1, items: "Request" },
+      Words: { items: "Name" },
       Map: { keys: "Name", values: "Kind" },
     },
   };
   const told = (input: unknown) =>
-    breaches(model, "Op", input).map((problem) => (problem.kind === "value" ? `${problem.path}: ${problem.rule}` : ""));
+    breaches(model, "Op", input).map((problem) => problem.kind === "value" && [problem.path, problem.rule]);
+  const name = [{ most: 4, of: "length" }, { least: 2, of: "length" }, { pattern: "[a-z]+" }];
 
   it("holds for the whole of a value, and for nothing that is not given", () => {
-    expect(told({ Name: "ab", Count: 0, Kind: "B", List: [{}], Map: { ab: "A" } })).toEqual([]);
+    expect(told({ Name: "ab", Count: 0, Kind: "B", List: [{}], Words: ["abc"], Map: { ab: "A" } })).toEqual([]);
     expect(told({ Name: undefined, Count: null })).toEqual([]);
-    expect(told({ Name: "a1" })).toEqual(["Name: Member must satisfy regular expression pattern: [a-z]+"]);
+    expect(told({ Name: "a1" })).toEqual([["Name", { pattern: "[a-z]+" }]]);
   });
 
   it("is told for each value that breaks it, with its place and its bound", () => {
     expect(told({ Name: "a", Count: 6, Kind: "C", List: [] })).toEqual([
-      "Name: Member must have length greater than or equal to 2",
-      "Count: Member must have value less than or equal to 5",
-      "Kind: Member must satisfy enum value set: [A, B]",
-      "List: Member must have length greater than or equal to 1",
+      ["Name", { least: 2, of: "length" }],
+      ["Count", { most: 5, of: "value" }],
+      ["Kind", { enum: ["A", "B"] }],
+      ["List", { least: 1, of: "length" }],
     ]);
-    expect(told({ List: [{}, { Count: -1 }] })).toEqual([
-      "List[1].Count: Member must have value greater than or equal to 0",
-    ]);
+    expect(told({ List: [{}, { Count: -1 }] })).toEqual([["List[1].Count", { least: 0, of: "value" }]]);
   });
 
-  it("on a map's keys or values is told of the map, with all that they must be", () => {
+  it("on the words of a list, or a map's keys or values, is told of the whole, with all that they must be", () => {
+    expect(told({ Words: ["ab", "a"] })).toEqual([["Words", { each: "Member", rules: name }]]);
     expect(told({ Map: { a: "C" } })).toEqual([
-      "Map: Map keys must satisfy constraint: [Member must have length less than or equal to 4, Member must have length greater than or equal to 2, Member must satisfy regular expression pattern: [a-z]+]",
-      "Map: Map value must satisfy constraint: [Member must satisfy enum value set: [A, B]]",
+      ["Map", { each: "Map keys", rules: name }],
+      ["Map", { each: "Map value", rules: [{ enum: ["A", "B"] }] }],
     ]);
   });
 
   it("is not asked of an operation that has none", () => {
     expect(breaches(model, "Free", { Name: "" })).toEqual([]);
+  });
+});
+
+describe("a broken constraint is refused in the service's own words", () => {
+  const lab = serviceLab();
+
+  it.each([
+    [
+      "FSx",
+      () => lab.fsx.send(new DescribeFileSystemsCommand({ FileSystemIds: ["fs-0123456789abcdef0", "none-of-them"] })),
+      "BadRequest: 1 validation error detected: Value '[fs-0123456789abcdef0, none-of-them]' at 'fileSystemIds' failed " +
+        "to satisfy constraint: Member must satisfy constraint: [Member must have length less than or equal to 21, " +
+        "Member must have length greater than or equal to 11, " +
+        "Member must satisfy regular expression pattern: ^(fs-[0-9a-f]{8,})$]",
+    ],
+    [
+      "IAM",
+      () => lab.iam.send(new GetRoleCommand({ RoleName: "a b" })),
+      "ValidationError: 1 validation error detected: Value 'a b' at 'roleName' failed to satisfy constraint: " +
+        "Member must satisfy regular expression pattern: [\\w+=,.@-]+",
+    ],
+    [
+      "ECR",
+      () => lab.ecr.send(new CreateRepositoryCommand({ repositoryName: "Lab" })),
+      "InvalidParameterException: Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy " +
+        "regular expression '[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(\\/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*''",
+    ],
+    [
+      "EC2",
+      () => lab.ec2.send(new DescribeRouteTablesCommand({ MaxResults: 3 })),
+      "InvalidParameterValue: Value (3) for parameter maxResults is invalid. Expecting a value greater than 5.",
+    ],
+    [
+      "Systems Manager",
+      () => lab.ssm.send(new ListCommandsCommand({ Filters: [{ key: "Age" as "Status", value: "" }] })),
+      "ValidationException: 2 validation errors detected: Value 'Age' at 'filters.1.member.key' failed to satisfy " +
+        "constraint: Member must satisfy enum value set: [InvokedAfter, InvokedBefore, Status, ExecutionStage, " +
+        "DocumentName]; Value '' at 'filters.1.member.value' failed to satisfy constraint: Member must have length " +
+        "greater than or equal to 1",
+    ],
+  ])("of %s", async (_service, ask, words) => {
+    expect(await wordsOf(ask())).toBe(words);
   });
 });
 
