@@ -1,6 +1,6 @@
 import type { Tag } from "@aws-sdk/client-iam";
 import type { Call } from "../service.ts";
-import { iamArn, iamState } from "../services/iam/state.ts";
+import { iamArn, profiles, roles } from "../services/iam/state.ts";
 import { toTagMap } from "../services/key-value-tags.ts";
 import { ANYTHING, alike, type Demand, passing, type Table, tagsOfRequest, tagsOfResource } from "./demands.ts";
 
@@ -112,7 +112,7 @@ export const iam: Table = {
 
 /** Of a role that is not there IAM does not know the path. */
 function onRole(call: Call, name = "", more: Demand["keys"] = {}): Demand {
-  const role = iamState(call).roles[name.toLowerCase()];
+  const role = roles.find(call, name);
   const bound = role?.boundary === undefined ? {} : { "iam:PermissionsBoundary": role.boundary };
   return {
     resource: role?.arn ?? iamArn(call, `role/${name}`),
@@ -121,7 +121,7 @@ function onRole(call: Call, name = "", more: Demand["keys"] = {}): Demand {
 }
 
 function onProfile(call: Call, name = "", tags?: Tag[]): Demand {
-  const profile = iamState(call).profiles[name.toLowerCase()];
+  const profile = profiles.find(call, name);
   return {
     resource: profile?.arn ?? iamArn(call, `instance-profile/${name}`),
     keys: { ...tagsOfResource(profile?.tags), ...tagsOfRequest(toTagMap(tags)) },

@@ -1,5 +1,5 @@
 import type { Call } from "../service.ts";
-import { groupArn, groupNameIn, groupsOf } from "../services/logs/state.ts";
+import { groupArn, groupNameIn, groups } from "../services/logs/state.ts";
 import { ANYTHING, alike, type Demand, type Table, tagsOfRequest, tagsOfResource } from "./demands.ts";
 
 interface OfGroup {
@@ -39,7 +39,7 @@ export const logs: Table = {
     ];
   },
   ...alike(["TagResource", "UntagResource", "ListTagsForResource"], ({ resourceArn = "", tags }: OfGroup, call) => {
-    const group = groupsOf(call)[groupNameIn(resourceArn) ?? ""];
+    const group = groups.find(call, groupNameIn(resourceArn));
     return [{ resource: resourceArn, keys: { ...tagsOfResource(group?.tags), ...tagsOfRequest(tags) } }];
   }),
 };
@@ -48,6 +48,6 @@ function onGroup(call: Call, { logGroupName, logGroupIdentifier, tags }: OfGroup
   const name = logGroupName ?? groupNameIn(logGroupIdentifier) ?? logGroupIdentifier ?? "";
   return {
     resource: `${groupArn(call, name)}:log-stream:${stream}`,
-    keys: { ...tagsOfResource(groupsOf(call)[name]?.tags), ...tagsOfRequest(tags) },
+    keys: { ...tagsOfResource(groups.find(call, name)?.tags), ...tagsOfRequest(tags) },
   };
 }

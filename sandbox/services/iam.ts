@@ -5,7 +5,7 @@ import { trustedServices } from "./iam/policy-document.ts";
 import { rolePolicyOperations } from "./iam/role-policies.ts";
 import { roleOperations } from "./iam/roles.ts";
 import { serviceLinkedRoleOperations } from "./iam/service-linked-roles.ts";
-import { type IamOperations, iamArn, iamState, noSuchEntity } from "./iam/state.ts";
+import { type IamOperations, iamArn, noSuchEntity, roles } from "./iam/state.ts";
 
 export { findInstanceProfile } from "./iam/instance-profiles.ts";
 export { roleAllows } from "./iam/role-policies.ts";
@@ -23,9 +23,9 @@ export interface FoundRole {
 }
 
 export function findRole(call: Call, nameOrArn: string): FoundRole | undefined {
-  const role = Object.values(iamState(call).roles).find(
-    ({ name, arn }) => arn === nameOrArn || name.toLowerCase() === nameOrArn.toLowerCase(),
-  );
+  const role = roles
+    .all(call)
+    .find(({ name, arn }) => arn === nameOrArn || name.toLowerCase() === nameOrArn.toLowerCase());
   if (role === undefined) return undefined;
   const { name, arn, usableFrom, trust } = role;
   return { name, arn, usableFrom, trustedServices: trustedServices(trust) };

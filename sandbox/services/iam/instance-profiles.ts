@@ -1,6 +1,6 @@
 import type { InstanceProfile, ListInstanceProfilesCommandInput } from "@aws-sdk/client-iam";
 import type { Call } from "../../service.ts";
-import { toTags } from "../key-value-tags.ts";
+import { toTags, withoutTags } from "../key-value-tags.ts";
 import { listed } from "./lists.ts";
 import { summary } from "./roles.ts";
 import {
@@ -8,26 +8,23 @@ import {
   deleteConflict,
   type IamOperations,
   iamArn,
-  iamState,
   limitExceeded,
   noSuchEntity,
   ownRole,
   type ProfileState,
-  profileToRead,
-  profileToWrite,
-  roleToRead,
+  profiles,
+  roles,
   uniqueId,
   visibleFrom,
 } from "./state.ts";
-import { withoutTags, withTags } from "./tags.ts";
+import { withTags } from "./tags.ts";
 
 export const instanceProfileOperations = {
   CreateInstanceProfile(input, call) {
     const name = input.InstanceProfileName!;
     const path = input.Path ?? "/";
-    const { profiles } = iamState(call);
-    if (name.toLowerCase() in profiles) throw alreadyExists(`Instance Profile ${name} already exists.`);
-    const profile: ProfileState = {
+    if (profiles.find(call, name) !== undefined) throw alreadyExists(`Instance Profile ${name} already exists.`);
+    const profile = profiles.add(call, name, {
       name,
       id: uniqueId(call, "AIPA"),
       arn: iamArn(call, `instance-profile${path}${name}`),
@@ -36,39 +33,38 @@ export const instanceProfileOperations = {
       visibleFrom: visibleFrom(call),
       usableFrom: youngUntil(call),
       tags: withTags({}, input.Tags),
-    };
-    profiles[name.toLowerCase()] = profile;
+    });
     return { InstanceProfile: { ...shown(call, profile), ...tagsOf(profile) } };
   },
 
   GetInstanceProfile(input, call) {
-    const profile = profileToRead(call, input.InstanceProfileName);
+    const profile = profiles.read(call, input.InstanceProfileName);
     return { InstanceProfile: { ...shown(call, profile), ...tagsOf(profile) } };
   },
 
   ListInstanceProfiles(input, call) {
     const prefix = input.PathPrefix ?? "/";
-    const { items, paging } = profilesWhere(call, input, ({ path }) => path.startsWith(prefix));
-    return { InstanceProfiles: items, ...paging };
+    const { items, next } = profilesWhere(call, input, ({ path }) => path.startsWith(prefix));
+    return { InstanceProfiles: items.map((profile) => shown(call, profile)), ...next };
   },
 
   ListInstanceProfilesForRole(input, call) {
-    const { name } = roleToRead(call, input.RoleName);
-    const { items, paging } = profilesWhere(call, input, ({ role }) => role === name);
-    return { InstanceProfiles: items, ...paging };
+    const { name } = roles.read(call, input.RoleName);
+    const { items, next } = profilesWhere(call, input, ({ role }) => role === name);
+    return { InstanceProfiles: items.map((profile) => shown(call, profile)), ...next };
   },
 
   DeleteInstanceProfile(input, call) {
-    const profile = profileToWrite(call, input.InstanceProfileName);
+    const profile = profiles.get(call, input.InstanceProfileName);
     if (profile.role !== undefined) {
       throw deleteConflict("Cannot delete entity, must remove roles from instance profile first.");
     }
-    delete iamState(call).profiles[profile.name.toLowerCase()];
+    profiles.remove(call, profile.name);
     return {};
   },
 
   AddRoleToInstanceProfile(input, call) {
-    const profile = profileToWrite(call, input.InstanceProfileName);
+    const profile = profiles.get(call, input.InstanceProfileName);
     const role = ownRole(call, input.RoleName);
     if (profile.role !== undefined) {
       throw limitExceeded("Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1");
@@ -79,7 +75,7 @@ export const instanceProfileOperations = {
   },
 
   RemoveRoleFromInstanceProfile(input, call) {
-    const profile = profileToWrite(call, input.InstanceProfileName);
+    const profile = profiles.get(call, input.InstanceProfileName);
     const role = ownRole(call, input.RoleName);
     if (profile.role !== role.name) throw noSuchEntity(`The role with name ${role.name} cannot be found.`);
     profile.role = undefined;
@@ -87,27 +83,21 @@ export const instanceProfileOperations = {
   },
 
   TagInstanceProfile(input, call) {
-    const profile = profileToWrite(call, input.InstanceProfileName);
+    const profile = profiles.get(call, input.InstanceProfileName);
     profile.tags = withTags(profile.tags, input.Tags);
     return {};
   },
 
   UntagInstanceProfile(input, call) {
-    const profile = profileToWrite(call, input.InstanceProfileName);
+    const profile = profiles.get(call, input.InstanceProfileName);
     profile.tags = withoutTags(profile.tags, input.TagKeys);
     return {};
   },
 
   ListInstanceProfileTags(input, call) {
-    const { tags } = profileToRead(call, input.InstanceProfileName);
-    const { items, paging } = listed(
-      call,
-      input,
-      toTags(tags),
-      ({ Key }) => Key,
-      (tag) => tag,
-    );
-    return { Tags: items, ...paging };
+    const { tags } = profiles.read(call, input.InstanceProfileName);
+    const { items, next } = listed(call, input, toTags(tags), ({ Key }) => Key);
+    return { Tags: items, ...next };
   },
 } satisfies IamOperations;
 
@@ -121,9 +111,9 @@ export interface FoundProfile {
 }
 
 export function findInstanceProfile(call: Call, nameOrArn: string): FoundProfile | undefined {
-  const profile = Object.values(iamState(call).profiles).find(
-    ({ name, arn }) => arn === nameOrArn || name.toLowerCase() === nameOrArn.toLowerCase(),
-  );
+  const profile = profiles
+    .all(call)
+    .find(({ name, arn }) => arn === nameOrArn || name.toLowerCase() === nameOrArn.toLowerCase());
   return profile && { name: profile.name, arn: profile.arn, roleName: profile.role, usableFrom: profile.usableFrom };
 }
 
@@ -132,25 +122,12 @@ function youngUntil(call: Call): number {
   return call.now + (slow ? call.between(15_000, 30_000) : call.between(7_000, 13_000));
 }
 
-function profilesWhere(
-  call: Call,
-  input: ListInstanceProfilesCommandInput,
-  fits: (profile: ProfileState) => boolean,
-): { items: InstanceProfile[]; paging: { IsTruncated: boolean; Marker?: string } } {
-  const profiles = Object.values(iamState(call).profiles).filter(
-    (profile) => profile.visibleFrom <= call.now && fits(profile),
-  );
-  return listed(
-    call,
-    input,
-    profiles,
-    ({ name }) => name,
-    (profile) => shown(call, profile),
-  );
+function profilesWhere(call: Call, input: ListInstanceProfilesCommandInput, fits: (profile: ProfileState) => boolean) {
+  return listed(call, input, profiles.visible(call).filter(fits), ({ name }) => name);
 }
 
 function shown(call: Call, profile: ProfileState): InstanceProfile {
-  const role = profile.role === undefined ? undefined : iamState(call).roles[profile.role.toLowerCase()];
+  const role = roles.find(call, profile.role);
   return {
     Path: profile.path,
     InstanceProfileName: profile.name,

@@ -1,23 +1,20 @@
+import { pages } from "../../collection.ts";
 import { type Call, Refusal } from "../../service.ts";
-import { pageOf } from "../paging.ts";
 
-interface ListInput {
-  readonly Marker?: string | undefined;
-  readonly MaxItems?: number | undefined;
-}
+const paged = pages({
+  ...{ token: "Marker", size: "MaxItems", usual: 100 },
+  badToken: () => new Refusal("ValidationError", "Invalid value for Marker"),
+});
 
 /** One page of an IAM list, in no particular order, with IAM's own paging members. */
-export function listed<T, O>(
+export function listed<T>(
   call: Call,
-  { Marker, MaxItems }: ListInput,
+  input: Parameters<typeof paged>[1],
   list: readonly T[],
   keyOf: (item: T) => string,
-  show: (item: T) => O,
-): { items: O[]; paging: { IsTruncated: boolean; Marker?: string } } {
-  const badMarker = () => new Refusal("ValidationError", "Invalid value for Marker");
-  const { items, next } = pageOf(list, keyOf, MaxItems ?? 100, Marker, badMarker);
-  const paging = next === undefined ? { IsTruncated: false } : { IsTruncated: true, Marker: next };
-  return { items: call.shuffled(items).map(show), paging };
+) {
+  const { items, next } = paged(call, input, list, keyOf);
+  return { items, next: { IsTruncated: next.Marker !== undefined, ...next } };
 }
 
 /** As IAM sends documents: percent-encoded, as RFC 3986 says. */

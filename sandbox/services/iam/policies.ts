@@ -11,6 +11,7 @@ import {
   iamArn,
   iamState,
   noSuchEntity,
+  roles,
   uniqueId,
 } from "./state.ts";
 import { withTags } from "./tags.ts";
@@ -98,14 +99,8 @@ export const policyOperations = {
       .map((arn) => findPolicy(call, arn)!)
       .filter(({ path }) => path.startsWith(input.PathPrefix ?? "/"))
       .filter(({ arn }) => !input.OnlyAttached || attachments(call, arn) > 0);
-    const { items, paging } = listed(
-      call,
-      input,
-      policies,
-      ({ arn }) => arn,
-      (policy) => shown(call, policy),
-    );
-    return { Policies: items, ...paging };
+    const { items, next } = listed(call, input, policies, ({ arn }) => arn);
+    return { Policies: items.map((policy) => shown(call, policy)), ...next };
   },
 
   DeletePolicy(input, call) {
@@ -144,9 +139,9 @@ function shown(call: Call, policy: FoundPolicy): Policy {
 }
 
 function attachments(call: Call, arn: string): number {
-  return Object.values(iamState(call).roles).filter(({ attached }) => attached.includes(arn)).length;
+  return roles.all(call).filter(({ attached }) => attached.includes(arn)).length;
 }
 
 function boundaries(call: Call, arn: string): number {
-  return Object.values(iamState(call).roles).filter(({ boundary }) => boundary === arn).length;
+  return roles.all(call).filter(({ boundary }) => boundary === arn).length;
 }

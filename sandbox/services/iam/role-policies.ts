@@ -2,7 +2,7 @@ import type { Call } from "../../service.ts";
 import { encoded, listed } from "./lists.ts";
 import { checkPolicyArn, findPolicy } from "./policies.ts";
 import { checkIdentityPolicy, policiesAllow } from "./policy-document.ts";
-import { type IamOperations, iamState, limitExceeded, noSuchEntity, ownRole, roleToRead } from "./state.ts";
+import { type IamOperations, limitExceeded, noSuchEntity, ownRole, roles } from "./state.ts";
 
 const ATTACHED_LIMIT = 10;
 const INLINE_BYTES_LIMIT = 10_240;
@@ -33,18 +33,12 @@ export const rolePolicyOperations = {
   },
 
   ListAttachedRolePolicies(input, call) {
-    const { attached } = roleToRead(call, input.RoleName);
+    const { attached } = roles.read(call, input.RoleName);
     const policies = attached
       .map((arn) => findPolicy(call, arn)!)
       .filter(({ path }) => path.startsWith(input.PathPrefix ?? "/"));
-    const { items, paging } = listed(
-      call,
-      input,
-      policies,
-      ({ arn }) => arn,
-      ({ arn, name }) => ({ PolicyName: name, PolicyArn: arn }),
-    );
-    return { AttachedPolicies: items, ...paging };
+    const { items, next } = listed(call, input, policies, ({ arn }) => arn);
+    return { AttachedPolicies: items.map(({ arn, name }) => ({ PolicyName: name, PolicyArn: arn })), ...next };
   },
 
   PutRolePolicy(input, call) {
@@ -61,17 +55,16 @@ export const rolePolicyOperations = {
   },
 
   GetRolePolicy(input, call) {
-    const role = roleToRead(call, input.RoleName);
+    const role = roles.read(call, input.RoleName);
     const document = role.inline[input.PolicyName!];
     if (document === undefined) throw noInlinePolicy(input.PolicyName);
     return { RoleName: role.name, PolicyName: input.PolicyName, PolicyDocument: encoded(document) };
   },
 
   ListRolePolicies(input, call) {
-    const names = Object.keys(roleToRead(call, input.RoleName).inline);
-    const same = (name: string) => name;
-    const { items, paging } = listed(call, input, names, same, same);
-    return { PolicyNames: items, ...paging };
+    const names = Object.keys(roles.read(call, input.RoleName).inline);
+    const { items, next } = listed(call, input, names, (name) => name);
+    return { PolicyNames: items, ...next };
   },
 
   DeleteRolePolicy(input, call) {
@@ -84,7 +77,7 @@ export const rolePolicyOperations = {
 
 /** Whether what is attached to a role, within its boundary, allows an action. An unknown role allows nothing. */
 export function roleAllows(call: Call, roleName: string | undefined, action: string, resource: string): boolean {
-  const role = iamState(call).roles[(roleName ?? "").toLowerCase()];
+  const role = roles.find(call, roleName);
   if (role === undefined) return false;
   const attached = role.attached.flatMap((arn) => findPolicy(call, arn)?.document ?? []);
   const within = role.boundary === undefined ? undefined : findPolicy(call, role.boundary)?.document;

@@ -1,6 +1,6 @@
 import type { Role } from "@aws-sdk/client-iam";
 import type { Call } from "../../service.ts";
-import { toTags } from "../key-value-tags.ts";
+import { toTags, withoutTags } from "../key-value-tags.ts";
 import { encoded, listed } from "./lists.ts";
 import { findPolicy } from "./policies.ts";
 import { checkTrustPolicy } from "./policy-document.ts";
@@ -9,16 +9,16 @@ import {
   deleteConflict,
   type IamOperations,
   iamArn,
-  iamState,
   limitExceeded,
   noSuchEntity,
   ownRole,
+  profiles,
   type RoleState,
-  roleToRead,
+  roles,
   uniqueId,
   visibleFrom,
 } from "./state.ts";
-import { withoutTags, withTags } from "./tags.ts";
+import { withTags } from "./tags.ts";
 
 const TRUST_LIMIT = 2048;
 
@@ -26,43 +26,38 @@ export const roleOperations = {
   CreateRole(input, call) {
     const name = input.RoleName!;
     const trust = input.AssumeRolePolicyDocument!;
-    const { roles } = iamState(call);
-    if (name.toLowerCase() in roles) throw alreadyExists(`Role with name ${name} already exists.`);
+    if (roles.find(call, name) !== undefined) throw alreadyExists(`Role with name ${name} already exists.`);
     checkTrust(trust, call);
     checkBoundary(input.PermissionsBoundary, call);
-    const role = newRole(call, name, input.Path ?? "/", trust);
+    const role = roles.add(call, name, newRole(call, name, input.Path ?? "/", trust));
     role.description = input.Description;
     role.maxSessionSeconds = input.MaxSessionDuration ?? 3600;
     role.boundary = input.PermissionsBoundary;
     role.tags = withTags({}, input.Tags);
-    roles[name.toLowerCase()] = role;
     return { Role: { ...summary(role), ...boundaryOf(role), ...tagsOf(role) } };
   },
 
   GetRole(input, call) {
-    const role = roleToRead(call, input.RoleName);
+    const role = roles.read(call, input.RoleName);
     return { Role: { ...summary(role), ...boundaryOf(role), ...tagsOf(role), RoleLastUsed: {} } };
   },
 
   /** As in a list: without tags and boundary, which IAM gives for one role only. */
   ListRoles(input, call) {
     const prefix = input.PathPrefix ?? "/";
-    const roles = Object.values(iamState(call).roles).filter(
-      (role) => role.visibleFrom <= call.now && role.path.startsWith(prefix),
-    );
-    const { items, paging } = listed(call, input, roles, ({ name }) => name, summary);
-    return { Roles: items, ...paging };
+    const chosen = roles.visible(call).filter(({ path }) => path.startsWith(prefix));
+    const { items, next } = listed(call, input, chosen, ({ name }) => name);
+    return { Roles: items.map(summary), ...next };
   },
 
   DeleteRole(input, call) {
     const role = ownRole(call, input.RoleName);
-    const { roles, profiles } = iamState(call);
-    if (Object.values(profiles).some((profile) => profile.role === role.name)) {
+    if (profiles.all(call).some((profile) => profile.role === role.name)) {
       throw deleteConflict("Cannot delete entity, must remove roles from instance profile first.");
     }
     if (role.attached.length > 0) throw deleteConflict("Cannot delete entity, must detach all policies first.");
     if (Object.keys(role.inline).length > 0) throw deleteConflict("Cannot delete entity, must delete policies first.");
-    delete roles[role.name.toLowerCase()];
+    roles.remove(call, role.name);
     return {};
   },
 
@@ -94,9 +89,9 @@ export const roleOperations = {
   },
 
   ListRoleTags(input, call) {
-    const role = roleToRead(call, input.RoleName);
-    const { items, paging } = listed(call, input, toTags(role.tags), ({ Key }) => Key, same);
-    return { Tags: items, ...paging };
+    const role = roles.read(call, input.RoleName);
+    const { items, next } = listed(call, input, toTags(role.tags), ({ Key }) => Key);
+    return { Tags: items, ...next };
   },
 
   PutRolePermissionsBoundary(input, call) {
@@ -170,8 +165,4 @@ function checkBoundary(arn: string | undefined, call: Call): void {
   if (arn !== undefined && findPolicy(call, arn) === undefined) {
     throw noSuchEntity(`Scope ARN: ${arn} does not exist or is not attachable.`);
   }
-}
-
-function same<T>(item: T): T {
-  return item;
 }

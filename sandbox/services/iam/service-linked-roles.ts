@@ -1,6 +1,6 @@
 import { type Call, Refusal } from "../../service.ts";
 import { newRole, summary } from "./roles.ts";
-import { type IamOperations, iamState, noSuchEntity, type RoleState } from "./state.ts";
+import { type IamOperations, iamState, noSuchEntity, type RoleState, roles } from "./state.ts";
 
 const ROLE_NAMES: Readonly<Record<string, string>> = {
   "autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling",
@@ -27,7 +27,7 @@ export const serviceLinkedRoleOperations = {
       throw new Refusal("InvalidInput", `Custom suffix is not allowed for ${service}`);
     }
     const name = input.CustomSuffix === undefined ? base : `${base}_${input.CustomSuffix}`;
-    if (name.toLowerCase() in iamState(call).roles) {
+    if (roles.find(call, name) !== undefined) {
       throw new Refusal(
         "InvalidInput",
         `Service role name ${name} has been taken in this account, please try a different suffix.`,
@@ -39,14 +39,13 @@ export const serviceLinkedRoleOperations = {
   },
 
   DeleteServiceLinkedRole(input, call) {
-    const { roles, uses, deletions } = iamState(call);
-    const role = roles[(input.RoleName ?? "").toLowerCase()];
-    if (role === undefined) throw noSuchEntity(`The role with name ${input.RoleName} cannot be found.`);
+    const { uses, deletions } = iamState(call);
+    const role = roles.get(call, input.RoleName);
     if (!role.path.startsWith("/aws-service-role/")) {
       throw new Refusal("InvalidInput", `The role ${role.name} is not a service-linked role.`);
     }
     const inUseBy = uses[role.name] ?? [];
-    if (inUseBy.length === 0) delete roles[role.name.toLowerCase()];
+    if (inUseBy.length === 0) roles.remove(call, role.name);
     const taskId = `task${role.path}${role.name}/${call.uuid()}`;
     deletions[taskId] = { inUseBy };
     return { DeletionTaskId: taskId };
@@ -70,14 +69,14 @@ export const serviceLinkedRoleOperations = {
 
 /** Whether the first use of a service would make its role. */
 export function lacksServiceLinkedRole(call: Call, service: string): boolean {
-  return !((ROLE_NAMES[service] ?? "").toLowerCase() in iamState(call).roles);
+  return roles.find(call, ROLE_NAMES[service]) === undefined;
 }
 
 /** Makes a service's own role at the first use of the service, and keeps it from being deleted while in use. */
 export function useServiceLinkedRole(call: Call, service: string, resourceArn: string): string {
   const name = ROLE_NAMES[service] ?? "";
-  const { roles, uses } = iamState(call);
-  const role = roles[name.toLowerCase()] ?? makeRole(call, service, name);
+  const { uses } = iamState(call);
+  const role = roles.find(call, name) ?? makeRole(call, service, name);
   uses[name] = [...new Set([...(uses[name] ?? []), `${call.region}/${resourceArn}`])];
   return role.arn;
 }
@@ -93,7 +92,6 @@ function makeRole(call: Call, service: string, name: string): RoleState {
     Version: "2012-10-17",
     Statement: [{ Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole" }],
   });
-  const role: RoleState = { ...newRole(call, name, `/aws-service-role/${service}/`, trust), visibleFrom: call.now };
-  iamState(call).roles[name.toLowerCase()] = role;
-  return role;
+  const role = newRole(call, name, `/aws-service-role/${service}/`, trust);
+  return roles.add(call, name, { ...role, visibleFrom: call.now });
 }

@@ -1,3 +1,4 @@
+import { collection } from "../../collection.ts";
 import { type Call, Refusal } from "../../service.ts";
 import type { TagMap } from "../key-value-tags.ts";
 import type { Operations } from "../operations.ts";
@@ -67,39 +68,28 @@ export function iamState(call: Call): IamState {
   return partitions[call.partition]!;
 }
 
-export function roleToWrite(call: Call, name: string | undefined): RoleState {
-  const role = iamState(call).roles[(name ?? "").toLowerCase()];
-  if (role === undefined) throw noSuchEntity(`The role with name ${name} cannot be found.`);
-  return role;
-}
+const lowerCase = (name: string) => name.toLowerCase();
 
-/** A role as a read sees it: one just made may still be missing. */
-export function roleToRead(call: Call, name: string | undefined): RoleState {
-  const role = roleToWrite(call, name);
-  if (call.now < role.visibleFrom) throw noSuchEntity(`The role with name ${name} cannot be found.`);
-  return role;
-}
+export const roles = collection(
+  (call) => iamState(call).roles,
+  (name) => noSuchEntity(`The role with name ${name} cannot be found.`),
+  lowerCase,
+);
+
+export const profiles = collection(
+  (call) => iamState(call).profiles,
+  (name) => noSuchEntity(`Instance Profile ${name} cannot be found.`),
+  lowerCase,
+);
 
 /** A role that may be changed: service-linked ones may not. */
 export function ownRole(call: Call, name: string | undefined): RoleState {
-  const role = roleToWrite(call, name);
+  const role = roles.get(call, name);
   if (!role.path.startsWith("/aws-service-role/")) return role;
   throw new Refusal(
     "UnmodifiableEntity",
     `Cannot perform the operation on the protected role '${role.name}' - this role is only modifiable by AWS`,
   );
-}
-
-export function profileToWrite(call: Call, name: string | undefined): ProfileState {
-  const profile = iamState(call).profiles[(name ?? "").toLowerCase()];
-  if (profile === undefined) throw noSuchEntity(`Instance Profile ${name} cannot be found.`);
-  return profile;
-}
-
-export function profileToRead(call: Call, name: string | undefined): ProfileState {
-  const profile = profileToWrite(call, name);
-  if (call.now < profile.visibleFrom) throw noSuchEntity(`Instance Profile ${name} cannot be found.`);
-  return profile;
 }
 
 export function noSuchEntity(message: string): Refusal {

@@ -18,10 +18,6 @@ export function withTags(there: Readonly<TagMap>, added: readonly KeyValueTag[] 
   return all;
 }
 
-export function withoutTags(there: Readonly<TagMap>, keys: readonly string[] | undefined): TagMap {
-  return Object.fromEntries(Object.entries(there).filter(([key]) => !keys?.includes(key)));
-}
-
 function invalidInput(message: string): Refusal {
   return new Refusal("InvalidInput", message);
 }

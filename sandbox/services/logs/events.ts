@@ -1,42 +1,40 @@
 import type { LogStream } from "@aws-sdk/client-cloudwatch-logs";
-import { type Call, Refusal } from "../../service.ts";
-import { pageOf } from "../paging.ts";
-import { badToken } from "./groups.ts";
+import { DAY_MS, HOUR_MS } from "../../lifecycle.ts";
+import type { Call } from "../../service.ts";
 import {
+  alreadyExists,
   groupArn,
   groupNameIn,
-  groupOf,
+  groups,
   invalidParameter,
   keptLines,
   type LogLine,
   type LogStreamState,
   type LogsOperations,
+  paged,
   streamOf,
 } from "./state.ts";
 
-const HOUR_MS = 3_600_000;
 const PAGE_LINES = 10_000;
 const PAGE_BYTES = 1_048_576;
 
 export const eventOperations = {
   CreateLogStream(input, call) {
-    const group = groupOf(call, input.logGroupName);
+    const group = groups.get(call, input.logGroupName);
     const name = input.logStreamName!;
-    if (name in group.streams) {
-      throw new Refusal("ResourceAlreadyExistsException", "The specified log stream already exists");
-    }
+    if (name in group.streams) throw alreadyExists("The specified log stream already exists");
     group.streams[name] = { name, createdAt: call.now, lines: [] };
     return {};
   },
 
   DeleteLogStream(input, call) {
-    const group = groupOf(call, input.logGroupName);
+    const group = groups.get(call, input.logGroupName);
     delete group.streams[streamOf(group, input.logStreamName).name];
     return {};
   },
 
   DescribeLogStreams(input, call) {
-    const group = groupOf(call, input.logGroupName ?? groupNameIn(input.logGroupIdentifier));
+    const group = groups.get(call, input.logGroupName ?? groupNameIn(input.logGroupIdentifier));
     const byTime = input.orderBy === "LastEventTime";
     if (byTime && input.logStreamNamePrefix !== undefined) {
       throw invalidParameter("Cannot order by LastEventTime with a logStreamNamePrefix.");
@@ -47,20 +45,18 @@ export const eventOperations = {
       .filter(({ name }) => name.startsWith(input.logStreamNamePrefix ?? ""))
       .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
     if (input.descending) streams.reverse();
-    const place = (stream: LogStreamState) => String(streams.indexOf(stream)).padStart(9, "0");
-    const { items, next } = pageOf(streams, place, input.limit ?? 50, input.nextToken, badToken);
-    const logStreams = items.map((stream) => shownStream(call, group.name, stream));
-    return { logStreams, ...(next !== undefined && { nextToken: next }) };
+    const { items, next } = paged(call, input, streams);
+    return { logStreams: items.map((stream) => shownStream(call, group.name, stream)), ...next };
   },
 
   PutLogEvents(input, call) {
-    const stream = streamOf(groupOf(call, input.logGroupName), input.logStreamName);
+    const stream = streamOf(groups.get(call, input.logGroupName), input.logStreamName);
     const events = input.logEvents!.map(({ timestamp, message }) => ({ at: timestamp!, message: message! }));
     if (events.some(({ at }, index) => at < (events[index - 1]?.at ?? at))) {
       throw invalidParameter("Log events in a single PutLogEvents request must be in chronological order.");
     }
     const tooNew = events.findIndex(({ at }) => at > call.now + 2 * HOUR_MS);
-    const tooOld = events.findLastIndex(({ at }) => at < call.now - 14 * 24 * HOUR_MS);
+    const tooOld = events.findLastIndex(({ at }) => at < call.now - 14 * DAY_MS);
     const kept = events.slice(tooOld + 1, tooNew < 0 ? undefined : tooNew);
     stream.lines.push(...kept.map((event) => ({ ...event, ingestedAt: call.now })));
     stream.lines.sort((a, b) => a.at - b.at);
@@ -76,7 +72,7 @@ export const eventOperations = {
 
   /** Pages by place in the stream; the forward token of the last page is the token it was asked with. */
   GetLogEvents(input, call) {
-    const group = groupOf(call, input.logGroupName ?? groupNameIn(input.logGroupIdentifier));
+    const group = groups.get(call, input.logGroupName ?? groupNameIn(input.logGroupIdentifier));
     const lines = inTime(keptLines(call, group, streamOf(group, input.logStreamName)), input);
     const limit = input.limit ?? PAGE_LINES;
     const at = input.nextToken === undefined ? undefined : placeIn(input.nextToken);
@@ -97,7 +93,7 @@ export const eventOperations = {
   },
 
   FilterLogEvents(input, call) {
-    const group = groupOf(call, input.logGroupName ?? groupNameIn(input.logGroupIdentifier));
+    const group = groups.get(call, input.logGroupName ?? groupNameIn(input.logGroupIdentifier));
     const streams = Object.values(group.streams).filter(
       ({ name }) => (input.logStreamNames?.includes(name) ?? true) && name.startsWith(input.logStreamNamePrefix ?? ""),
     );
@@ -106,12 +102,11 @@ export const eventOperations = {
         .filter(({ message }) => fitsPattern(message, input.filterPattern ?? ""))
         .map((line, index) => ({ stream: stream.name, line, eventId: eventId(stream, line, index) })),
     );
-    const { items, next } = pageOf(
+    const { items, next } = paged(
+      call,
+      { ...input, limit: input.limit ?? PAGE_LINES },
       found,
       ({ eventId }) => eventId,
-      input.limit ?? PAGE_LINES,
-      input.nextToken,
-      badToken,
     );
     return {
       events: items.map(({ stream, line, eventId }) => ({
@@ -122,7 +117,7 @@ export const eventOperations = {
         eventId,
       })),
       searchedLogStreams: [],
-      ...(next !== undefined && { nextToken: next }),
+      ...next,
     };
   },
 } satisfies LogsOperations;
@@ -182,7 +177,7 @@ function sizeOf({ message }: LogLine): number {
 
 function placeIn(token: string): { readonly backward: boolean; readonly place: number } {
   const [, way, place] = /^([fb])\/(\d+)\/s$/.exec(token) ?? [];
-  if (way === undefined) throw badToken();
+  if (way === undefined) throw invalidParameter("The specified nextToken is invalid.");
   return { backward: way === "b", place: Number(place) };
 }
 

@@ -1,17 +1,18 @@
 import type { LogGroup } from "@aws-sdk/client-cloudwatch-logs";
 import { type Call, Refusal } from "../../service.ts";
-import type { TagMap } from "../key-value-tags.ts";
-import { pageOf } from "../paging.ts";
+import { type TagMap, withoutTags } from "../key-value-tags.ts";
 import {
+  alreadyExists,
   groupArn,
+  groupExists,
   groupNameIn,
-  groupOf,
-  groupsOf,
+  groups,
   invalidParameter,
   type LogGroupState,
   type LogsOperations,
   newGroup,
   notFound,
+  paged,
 } from "./state.ts";
 
 const RETENTION_DAYS: readonly number[] = [
@@ -22,21 +23,18 @@ const TAG_LIMIT = 50;
 export const groupOperations = {
   CreateLogGroup(input, call) {
     const name = input.logGroupName!;
-    const groups = groupsOf(call);
-    if (name in groups) {
-      throw new Refusal("ResourceAlreadyExistsException", "The specified log group already exists");
-    }
-    groups[name] = {
+    if (groupExists(call, name)) throw alreadyExists("The specified log group already exists");
+    groups.add(call, name, {
       ...newGroup(call, name),
       logClass: input.logGroupClass ?? "STANDARD",
       kmsKeyId: input.kmsKeyId,
       tags: checkedTags(input.tags ?? {}),
-    };
+    });
     return {};
   },
 
   DeleteLogGroup(input, call) {
-    delete groupsOf(call)[groupOf(call, input.logGroupName).name];
+    groups.remove(call, groups.get(call, input.logGroupName).name);
     return {};
   },
 
@@ -46,21 +44,22 @@ export const groupOperations = {
       throw invalidParameter("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.");
     }
     const named = identifiers?.map(groupNameIn);
-    const groups = Object.values(groupsOf(call)).filter(
-      ({ name, logClass, visibleFrom = call.now }) =>
-        visibleFrom <= call.now &&
-        name.startsWith(prefix ?? "") &&
-        name.toLowerCase().includes((pattern ?? "").toLowerCase()) &&
-        (named?.includes(name) ?? true) &&
-        logClass === (input.logGroupClass ?? logClass),
-    );
+    const fitting = groups
+      .visible(call)
+      .filter(
+        ({ name, logClass }) =>
+          name.startsWith(prefix ?? "") &&
+          name.toLowerCase().includes((pattern ?? "").toLowerCase()) &&
+          (named?.includes(name) ?? true) &&
+          logClass === (input.logGroupClass ?? logClass),
+      );
     // Sorted by name, as this service documents.
-    const { items, next } = pageOf(groups, ({ name }) => name, input.limit ?? 50, input.nextToken, badToken);
-    return { logGroups: items.map((group) => shown(call, group)), ...(next !== undefined && { nextToken: next }) };
+    const { items, next } = paged(call, input, fitting, ({ name }) => name);
+    return { logGroups: items.map((group) => shown(call, group)), ...next };
   },
 
   PutRetentionPolicy(input, call) {
-    const group = groupOf(call, input.logGroupName);
+    const group = groups.get(call, input.logGroupName);
     if (!RETENTION_DAYS.includes(input.retentionInDays!)) {
       throw invalidParameter(
         `1 validation error detected: Value '${input.retentionInDays}' at 'retentionInDays' failed to satisfy ` +
@@ -72,7 +71,7 @@ export const groupOperations = {
   },
 
   DeleteRetentionPolicy(input, call) {
-    groupOf(call, input.logGroupName).retentionDays = undefined;
+    groups.get(call, input.logGroupName).retentionDays = undefined;
     return {};
   },
 
@@ -84,7 +83,7 @@ export const groupOperations = {
 
   UntagResource(input, call) {
     const group = taggable(call, input.resourceArn!);
-    group.tags = without(group.tags, input.tagKeys);
+    group.tags = withoutTags(group.tags, input.tagKeys);
     return {};
   },
 
@@ -93,25 +92,21 @@ export const groupOperations = {
   },
 
   TagLogGroup(input, call) {
-    const group = groupOf(call, input.logGroupName);
+    const group = groups.get(call, input.logGroupName);
     group.tags = checkedTags({ ...group.tags, ...input.tags });
     return {};
   },
 
   UntagLogGroup(input, call) {
-    const group = groupOf(call, input.logGroupName);
-    group.tags = without(group.tags, input.tags);
+    const group = groups.get(call, input.logGroupName);
+    group.tags = withoutTags(group.tags, input.tags);
     return {};
   },
 
   ListTagsLogGroup(input, call) {
-    return { tags: { ...groupOf(call, input.logGroupName).tags } };
+    return { tags: { ...groups.get(call, input.logGroupName).tags } };
   },
 } satisfies LogsOperations;
-
-export function badToken(): Refusal {
-  return invalidParameter("The specified nextToken is invalid.");
-}
 
 function shown(call: Call, group: LogGroupState): LogGroup {
   const arn = groupArn(call, group.name);
@@ -135,7 +130,7 @@ function taggable(call: Call, arn: string): LogGroupState {
   if (name === undefined || arn.endsWith(":*")) {
     throw invalidParameter(`1 validation error detected: Value '${arn}' at 'resourceArn' is not a valid resource ARN`);
   }
-  const group = groupsOf(call)[name];
+  const group = groups.find(call, name);
   if (group === undefined || arn !== groupArn(call, name)) throw notFound("The specified log group does not exist.");
   return group;
 }
@@ -148,8 +143,4 @@ function checkedTags(tags: TagMap): TagMap {
     throw new Refusal("TooManyTagsException", "The resource can have no more than 50 tags.");
   }
   return tags;
-}
-
-function without(tags: TagMap, keys: readonly string[] | undefined): TagMap {
-  return Object.fromEntries(Object.entries(tags).filter(([key]) => !keys?.includes(key)));
 }

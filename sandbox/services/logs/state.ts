@@ -1,4 +1,6 @@
 import type { LogGroupClass } from "@aws-sdk/client-cloudwatch-logs";
+import { collection, pages } from "../../collection.ts";
+import { DAY_MS } from "../../lifecycle.ts";
 import { type Call, Refusal } from "../../service.ts";
 import type { TagMap } from "../key-value-tags.ts";
 import type { Operations } from "../operations.ts";
@@ -34,11 +36,15 @@ interface LogsState {
   readonly groups: Record<string, LogGroupState>;
 }
 
-const DAY_MS = 86_400_000;
+export const groups = collection(
+  (call) => call.slice<LogsState>("logs", call.region, () => ({ groups: {} })).groups,
+  () => notFound("The specified log group does not exist."),
+);
 
-export function groupsOf(call: Call): Record<string, LogGroupState> {
-  return call.slice<LogsState>("logs", call.region, () => ({ groups: {} })).groups;
-}
+export const paged = pages({
+  ...{ token: "nextToken", size: "limit", usual: 50, sorted: true },
+  badToken: () => invalidParameter("The specified nextToken is invalid."),
+});
 
 export function newGroup(call: Call, name: string): LogGroupState {
   return {
@@ -49,12 +55,6 @@ export function newGroup(call: Call, name: string): LogGroupState {
     tags: {},
     streams: {},
   };
-}
-
-export function groupOf(call: Call, name: string | undefined): LogGroupState {
-  const group = groupsOf(call)[name ?? ""];
-  if (group === undefined) throw notFound("The specified log group does not exist.");
-  return group;
 }
 
 export function streamOf(group: LogGroupState, name: string | undefined): LogStreamState {
@@ -86,7 +86,7 @@ export interface WrittenLine {
 
 /** Another service's lines; a missing stream is made. False, and nothing kept, when there is no such group. */
 export function writeLines(call: Call, groupName: string, streamName: string, lines: readonly WrittenLine[]): boolean {
-  const group = groupsOf(call)[groupName];
+  const group = groups.find(call, groupName);
   if (group === undefined) return false;
   const createdAt = lines[0]?.at ?? call.now;
   group.streams[streamName] ??= { name: streamName, createdAt, lines: [] };
@@ -96,16 +96,20 @@ export function writeLines(call: Call, groupName: string, streamName: string, li
 }
 
 export function groupExists(call: Call, name: string): boolean {
-  return name in groupsOf(call);
+  return groups.find(call, name) !== undefined;
 }
 
 /** A group that another service makes for itself when it is missing. */
 export function makeGroup(call: Call, name: string): void {
-  groupsOf(call)[name] ??= newGroup(call, name);
+  if (!groupExists(call, name)) groups.add(call, name, newGroup(call, name));
 }
 
 export function notFound(message: string): Refusal {
   return new Refusal("ResourceNotFoundException", message);
+}
+
+export function alreadyExists(message: string): Refusal {
+  return new Refusal("ResourceAlreadyExistsException", message);
 }
 
 export function invalidParameter(message: string): Refusal {

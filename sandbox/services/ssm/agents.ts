@@ -1,14 +1,13 @@
 import type { DescribeInstanceInformationCommandInput, InstanceInformation } from "@aws-sdk/client-ssm";
+import { MINUTE_MS, NEVER } from "../../lifecycle.ts";
 import { type Call, type Fate, Refusal } from "../../service.ts";
 import { image } from "../ec2/images.ts";
 import { reaches } from "../ec2/reach.ts";
 import { ec2Slice, type Instance } from "../ec2/slice.ts";
 import { findInstanceProfile, roleAllows } from "../iam.ts";
-import { pageOf } from "../paging.ts";
-import { type SsmOperations, ssmState } from "./state.ts";
+import { paged, type SsmOperations, ssmState } from "./state.ts";
 
 const AGENT_VERSION = "3.3.3270.0";
-const NEVER = Number.MAX_SAFE_INTEGER;
 
 /** The role an instance's profile gives it; undefined without one. */
 export function roleNameOf(call: Call, instance: Instance): string | undefined {
@@ -22,7 +21,7 @@ export function isOnline(call: Call, instance: Instance): boolean {
 }
 
 /** As the agent's own source has it: 25 minutes and some, when it was refused at its first try. */
-const SLEEP_MS = 26 * 60_000;
+const SLEEP_MS = 26 * MINUTE_MS;
 
 /** Takes note of instances that have started; `fate` may say that an agent never shows up, or sleeps first. */
 export function noticeAgents(call: Call, fate: () => Fate | undefined): void {
@@ -65,15 +64,13 @@ export const agentOperations = {
         wanted.every(([key, values]) => values.some((value) => fits(call, instance, information, key, value))),
       )
       .map(({ information }) => information);
-    const badToken = () => new Refusal("InvalidNextToken", "The specified token is not valid.");
-    const { items, next } = pageOf(
+    const { items, next } = paged(
+      call,
+      { ...input, MaxResults: input.MaxResults ?? 10 },
       shown,
       ({ InstanceId }) => InstanceId!,
-      input.MaxResults ?? 10,
-      input.NextToken,
-      badToken,
     );
-    return { InstanceInformationList: call.shuffled(items), ...(next !== undefined && { NextToken: next }) };
+    return { InstanceInformationList: call.shuffled(items), ...next };
   },
 } satisfies SsmOperations;
 

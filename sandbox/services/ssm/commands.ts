@@ -1,8 +1,8 @@
 import type { CommandFilter } from "@aws-sdk/client-ssm";
+import { isVisible } from "../../collection.ts";
 import { type Call, Refusal } from "../../service.ts";
-import { pageOf } from "../paging.ts";
 import { shownCommand, shownInvocation, shownResult } from "./shown.ts";
-import { type CommandState, isOver, type SsmOperations, ssmState } from "./state.ts";
+import { type CommandState, commands, isOver, paged, type SsmOperations } from "./state.ts";
 
 interface ListInput {
   readonly CommandId?: string | undefined;
@@ -13,9 +13,9 @@ interface ListInput {
 export const commandOperations = {
   /** Newest first. */
   ListCommands(input, call) {
-    const commands = chosen(input, call).filter((command) => filtersFit(input, command, shownCommand(command).Status));
-    const { items, next } = pageOf(commands, agePlace(commands), input.MaxResults ?? 50, input.NextToken, badToken);
-    return { Commands: items.map(shownCommand), ...(next !== undefined && { NextToken: next }) };
+    const all = chosen(input, call).filter((command) => filtersFit(input, command, shownCommand(command).Status));
+    const { items, next } = paged(call, input, all);
+    return { Commands: items.map(shownCommand), ...next };
   },
 
   ListCommandInvocations(input, call) {
@@ -25,20 +25,20 @@ export const commandOperations = {
         .filter(({ status }) => filtersFit(input, command, status))
         .map((invocation) => ({ command, invocation })),
     );
-    const { items, next } = pageOf(all, agePlace(all), input.MaxResults ?? 50, input.NextToken, badToken);
+    const { items, next } = paged(call, input, all);
     return {
       CommandInvocations: items.map(({ command, invocation }) =>
         shownInvocation(command, invocation, input.Details ?? false),
       ),
-      ...(next !== undefined && { NextToken: next }),
+      ...next,
     };
   },
 
   GetCommandInvocation(input, call) {
-    const command = ssmState(call).commands[input.CommandId!];
+    const command = commands.find(call, input.CommandId);
     const invocation = command?.invocations.find(({ instanceId }) => instanceId === input.InstanceId);
     // Also for a moment after it was sent.
-    if (command === undefined || invocation === undefined || call.now < command.visibleFrom) {
+    if (command === undefined || invocation === undefined || !isVisible(call, command)) {
       throw new Refusal("InvocationDoesNotExist", "");
     }
     if (input.PluginName !== undefined && !/^aws:?runShellScript$/i.test(input.PluginName)) {
@@ -49,9 +49,7 @@ export const commandOperations = {
 
   /** What has ended stays as it ended; what runs may run on for a few seconds. */
   CancelCommand(input, call) {
-    const command = ssmState(call).commands[input.CommandId!];
-    if (command === undefined) throw new Refusal("InvalidCommandId", "");
-    for (const invocation of command.invocations) {
+    for (const invocation of commands.get(call, input.CommandId).invocations) {
       if (isOver(invocation) || !(input.InstanceIds?.includes(invocation.instanceId) ?? true)) continue;
       invocation.status = "Cancelling";
       invocation.details = "Cancelling";
@@ -62,10 +60,10 @@ export const commandOperations = {
 } satisfies SsmOperations;
 
 function chosen({ CommandId, InstanceId }: ListInput, call: Call): CommandState[] {
-  const { commands } = ssmState(call);
-  if (CommandId !== undefined && !(CommandId in commands)) throw new Refusal("InvalidCommandId", "");
-  return Object.values(commands)
-    .filter(({ id, visibleFrom }) => visibleFrom <= call.now && (CommandId === undefined || id === CommandId))
+  if (CommandId !== undefined) commands.get(call, CommandId);
+  return commands
+    .visible(call)
+    .filter(({ id }) => CommandId === undefined || id === CommandId)
     .filter(
       ({ invocations }) => InstanceId === undefined || invocations.some(({ instanceId }) => instanceId === InstanceId),
     )
@@ -89,13 +87,4 @@ function filtersFit({ Filters = [] }: ListInput, command: CommandState, status: 
         throw new Refusal("InvalidFilterKey", `The filter key ${key} is not valid.`);
     }
   });
-}
-
-function agePlace<T>(list: readonly T[]): (item: T) => string {
-  const places = new Map(list.map((item, index) => [item, String(index).padStart(9, "0")]));
-  return (item) => places.get(item) ?? "";
-}
-
-function badToken(): Refusal {
-  return new Refusal("InvalidNextToken", "The specified token is not valid.");
 }

@@ -1,8 +1,7 @@
 import type { Parameter } from "@aws-sdk/client-ssm";
 import { type Call, Refusal } from "../../service.ts";
 import { type BaseImage, ecsImages } from "../ec2/base-images.ts";
-import { pageOf } from "../paging.ts";
-import type { SsmOperations } from "./state.ts";
+import { paged, type SsmOperations } from "./state.ts";
 
 const ROOT = "/aws/service/ecs/optimized-ami/";
 
@@ -35,12 +34,8 @@ export const parameterOperations = {
     const below = publicParameters(call).filter(
       ({ name }) => name.startsWith(path) && (input.Recursive || !name.slice(path.length).includes("/")),
     );
-    const badToken = () => new Refusal("InvalidNextToken", "The specified token is not valid.");
-    const { items, next } = pageOf(below, ({ name }) => name, input.MaxResults ?? 10, input.NextToken, badToken);
-    return {
-      Parameters: items.map((parameter) => shown(call, parameter)),
-      ...(next !== undefined && { NextToken: next }),
-    };
+    const { items, next } = paged(call, { ...input, MaxResults: input.MaxResults ?? 10 }, below, ({ name }) => name);
+    return { Parameters: items.map((parameter) => shown(call, parameter)), ...next };
   },
 } satisfies SsmOperations;
 

@@ -1,4 +1,5 @@
 import type { SendCommandCommandInput } from "@aws-sdk/client-ssm";
+import { overAt } from "../../lifecycle.ts";
 import { type Call, type Fate, Refusal } from "../../service.ts";
 import { ec2Slice } from "../ec2/slice.ts";
 import { findImage, inventImage, parseReference } from "../ecr.ts";
@@ -6,10 +7,9 @@ import { isOnline, noticeAgents } from "./agents.ts";
 import { checkedParameters } from "./documents.ts";
 import { outcomeOf } from "./programs.ts";
 import { shownCommand } from "./shown.ts";
-import { type CommandState, type InvocationState, type SsmOperations, ssmState } from "./state.ts";
+import { type CommandState, commands, type InvocationState, type SsmOperations } from "./state.ts";
 
 const ECR_REFERENCE = /\b\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?\/[a-z0-9][a-z0-9._/-]*:\w[\w.-]{0,127}/g;
-const NEVER = Number.MAX_SAFE_INTEGER;
 
 export const sendOperations = {
   /** A shell on a sandbox instance is not run: what the script prints and how it ends is settled here and now. */
@@ -33,8 +33,9 @@ export const sendOperations = {
     const script = (parameters.commands ?? []).join("\n");
     const pushes = pushesIn(script, call);
     const fate = call.fate();
-    const command: CommandState = {
-      id: call.uuid(),
+    const id = call.uuid();
+    const command = commands.add(call, id, {
+      id,
       document: input.DocumentName!,
       comment: input.Comment ?? "",
       parameters,
@@ -48,8 +49,7 @@ export const sendOperations = {
       pushes,
       asksRegistry: /ecr\s+(describe-images|batch-get-image)/.test(script),
       invocations: instanceIds.map((id) => invocation(call, id, script, pushes, fate)),
-    };
-    ssmState(call).commands[command.id] = command;
+    });
     return { Command: shownCommand(command) };
   },
 } satisfies SsmOperations;
@@ -65,14 +65,13 @@ function invocation(
   const there = reference && findImage(call.in(reference.region), reference.repository, reference.tagOrDigest);
   const { stdout, exitCode, takesMs } = outcomeOf(script, { call, pushes, digestInRegistry: there?.digest });
   const startsAt = call.now + call.between(800, 2_500);
-  const took = fate?.ms ?? takesMs;
   const failed = fate?.kind === "fail";
   return {
     instanceId,
     status: "Pending",
     details: "Pending",
     startsAt,
-    endsAt: fate?.kind === "never" ? NEVER : startsAt + took,
+    endsAt: overAt(call, [takesMs, takesMs], fate, startsAt),
     // One that fails got some of the way.
     stdout: failed ? stdout.slice(0, Math.ceil(stdout.length * 0.7)) : stdout,
     stderr: failed ? [fate.reason ?? "Error: Failed to download metadata for repo 'amazonlinux'"] : [],

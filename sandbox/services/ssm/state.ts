@@ -1,5 +1,6 @@
 import type { CloudWatchOutputConfig } from "@aws-sdk/client-ssm";
-import type { Call } from "../../service.ts";
+import { collection, pages } from "../../collection.ts";
+import { type Call, Refusal } from "../../service.ts";
 import type { Operations } from "../operations.ts";
 
 export type SsmOperations = Operations<typeof import("@aws-sdk/client-ssm")>;
@@ -67,6 +68,16 @@ export interface SsmState {
 export function ssmState(call: Call): SsmState {
   return call.slice<SsmState>("ssm", call.region, () => ({ agents: {}, commands: {} }));
 }
+
+export const paged = pages({
+  ...{ token: "NextToken", size: "MaxResults", usual: 50, sorted: true },
+  badToken: () => new Refusal("InvalidNextToken", "The specified token is not valid."),
+});
+
+export const commands = collection(
+  (call) => ssmState(call).commands,
+  () => new Refusal("InvalidCommandId", ""),
+);
 
 export function isOver({ status }: InvocationState): boolean {
   return !["Pending", "InProgress", "Cancelling"].includes(status);
