@@ -1,10 +1,11 @@
+import { MINUTE_MS } from "../../lifecycle.ts";
 import type { Call } from "../../service.ts";
 import { reaches } from "../ec2/reach.ts";
 import type { Instance } from "../ec2/slice.ts";
 import { fsxState } from "../fsx/state.ts";
 import { roleAllows } from "../iam.ts";
 import { writeLines } from "../logs.ts";
-import { type BootTrouble, MINUTE_MS } from "./state.ts";
+import type { BootTrouble } from "./state.ts";
 
 /** From the launch: a boot, and the five minutes that its scripts try for. */
 const GIVES_UP_MS = 6.5 * MINUTE_MS;

@@ -1,6 +1,5 @@
 import type { ContainerProperties, JobDefinition, RetryStrategy } from "@aws-sdk/client-batch";
 import type { Call } from "../../service.ts";
-import { listed } from "./lists.ts";
 import {
   type BatchOperations,
   batchArn,
@@ -8,7 +7,7 @@ import {
   checkTagKeys,
   clientException,
   type DefinitionState,
-  isSeen,
+  page,
 } from "./state.ts";
 
 const DOCUMENT_LIMIT = 24 * 1024;
@@ -55,8 +54,8 @@ export const definitionOperations = {
         : input.jobDefinitionName === undefined || input.jobDefinitionName === name;
       return named && (input.status === undefined || input.status === status);
     });
-    const { items, paging } = listed(call, input, chosen.filter(isSeen(call)), ({ arn }) => arn);
-    return { jobDefinitions: items.map(shown), ...paging };
+    const { items, next } = page(call, input, chosen);
+    return { jobDefinitions: items.map(shown), ...next };
   },
 } satisfies BatchOperations;
 

@@ -1,6 +1,6 @@
 import type { ComputeEnvironmentDetail, ComputeResource } from "@aws-sdk/client-batch";
+import { doomOf, MINUTE_MS, overAt } from "../../lifecycle.ts";
 import { useServiceLinkedRole } from "../iam.ts";
-import { listed } from "./lists.ts";
 import { checkedResources, templateVersionOf } from "./resources.ts";
 import {
   type BatchOperations,
@@ -12,9 +12,8 @@ import {
   environmentOf,
   isLive,
   isModified,
-  isSeen,
-  MINUTE_MS,
-  NEVER,
+  liveEnvironment,
+  page,
 } from "./state.ts";
 
 const COUNT_LIMIT = 50;
@@ -51,17 +50,14 @@ export const environmentOperations = {
       status: "CREATING",
       statusReason: "",
       visibleFrom: call.now + call.unseenMs,
-      nextAt: fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(10_000, MINUTE_MS)),
+      nextAt: overAt(call, [10_000, MINUTE_MS], fate),
       resources,
       templateVersion: resources && templateVersionOf(call, resources),
       serviceRole,
       updatePolicy: { terminateJobsOnUpdate: false, jobExecutionTimeoutMinutes: 30 },
       tags: input.tags ?? {},
       nodes: [],
-      doom:
-        fate?.kind === "fail"
-          ? (fate.reason ?? "INTERNAL_ERROR - The compute environment could not be made.")
-          : undefined,
+      doom: doomOf(fate, "INTERNAL_ERROR - The compute environment could not be made."),
     };
     return { computeEnvironmentName: name, computeEnvironmentArn: arn };
   },
@@ -72,15 +68,12 @@ export const environmentOperations = {
     const chosen = names?.length
       ? names.flatMap((name) => environmentOf(call, name) ?? [])
       : Object.values(batchState(call).environments);
-    const { items, paging } = listed(call, input, chosen.filter(isSeen(call)), ({ arn }) => arn);
-    return { computeEnvironments: items.map(shown), ...paging };
+    const { items, next } = page(call, input, chosen);
+    return { computeEnvironments: items.map(shown), ...next };
   },
 
   DeleteComputeEnvironment(input, call) {
-    const environment = environmentOf(call, input.computeEnvironment);
-    if (environment === undefined || !isLive(environment)) {
-      throw clientException(`Compute environment ${input.computeEnvironment} does not exist.`);
-    }
+    const environment = liveEnvironment(call, input.computeEnvironment);
     const { queues, ghosts } = batchState(call);
     if (isModified(environment)) throw clientException("Cannot delete, resource is being modified.");
     if (environment.state !== "DISABLED") {
@@ -92,10 +85,8 @@ export const environmentOperations = {
     if (used || (ghosts[environment.arn] ?? 0) > call.now) {
       throw clientException("Cannot delete, found existing JobQueue relationship.");
     }
-    const fate = call.fate();
     environment.status = "DELETING";
-    environment.nextAt =
-      fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(MINUTE_MS, 3 * MINUTE_MS));
+    environment.nextAt = overAt(call, [MINUTE_MS, 3 * MINUTE_MS], call.fate());
     return {};
   },
 } satisfies BatchOperations;

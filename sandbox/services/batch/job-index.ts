@@ -1,7 +1,8 @@
 import type { JobStatus } from "@aws-sdk/client-batch";
+import { MINUTE_MS, NEVER } from "../../lifecycle.ts";
 import type { Call } from "../../service.ts";
 import type { Table } from "../../world.ts";
-import { askedOf, batchState, isTerminal, type JobState, jobsOf, MINUTE_MS, NEVER } from "./state.ts";
+import { askedOf, batchState, isTerminal, type JobState, jobsOf } from "./state.ts";
 
 const KEPT_MS = 7 * 24 * 60 * MINUTE_MS;
 

@@ -1,4 +1,5 @@
 import type { EvaluateOnExit } from "@aws-sdk/client-batch";
+import { MINUTE_MS, NEVER } from "../../lifecycle.ts";
 import type { Call } from "../../service.ts";
 import { endpointOf, reaches, reachesInternet } from "../ec2/reach.ts";
 import { ec2Slice, type Instance } from "../ec2/slice.ts";
@@ -17,8 +18,6 @@ import {
   type Failure,
   type JobState,
   jobsOf,
-  MINUTE_MS,
-  NEVER,
   type Node,
 } from "./state.ts";
 

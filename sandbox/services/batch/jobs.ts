@@ -1,11 +1,21 @@
 import type { ContainerDetail, JobDetail, JobSummary } from "@aws-sdk/client-batch";
+import { pages } from "../../collection.ts";
 import type { Call } from "../../service.ts";
-import { pageOf } from "../paging.ts";
 import { jobIndex } from "./job-index.ts";
 import { endNow, failWaiting } from "./job-life.ts";
-import { badToken } from "./lists.ts";
 import { containerInstanceArn } from "./nodes.ts";
-import { askedOf, type BatchOperations, batchState, clientException, type JobState, jobsOf, queueOf } from "./state.ts";
+import {
+  askedOf,
+  type BatchOperations,
+  badToken,
+  batchState,
+  clientException,
+  type JobState,
+  jobsOf,
+  queueOf,
+} from "./state.ts";
+
+const inOrder = pages({ token: "nextToken", size: "maxResults", usual: 1000, sorted: true, badToken });
 
 export const jobOperations = {
   /** Running jobs only, unless a status or a filter says otherwise. */
@@ -24,14 +34,10 @@ export const jobOperations = {
       )
       .filter((job) => filters.every(({ name, values = [] }) => filterFits(job, name ?? "", values)))
       .sort((a, b) => b.createdAt - a.createdAt || (a.arrayIndex ?? 0) - (b.arrayIndex ?? 0));
-    const places = new Map(chosen.map((job, index) => [job, String(index).padStart(9, "0")]));
     const most = filters.length > 0 ? 100 : 1000;
-    const limit = Math.min(input.maxResults || most, most);
-    const { items, next } = pageOf(chosen, (job) => places.get(job)!, limit, input.nextToken, badToken);
-    return {
-      jobSummaryList: items.map((job) => summaryOf(call, job)),
-      ...(next !== undefined && { nextToken: next }),
-    };
+    const maxResults = Math.min(input.maxResults || most, most);
+    const { items, next } = inOrder(call, { ...input, maxResults }, chosen);
+    return { jobSummaryList: items.map((job) => summaryOf(call, job)), ...next };
   },
 
   /** Ids that are not known are left out, no error. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ComputeResource } from "@aws-sdk/client-batch";
 import type { RequestLaunchTemplateData } from "@aws-sdk/client-ec2";
+import { MINUTE_MS, NEVER } from "../../lifecycle.ts";
 import { type Call, Refusal } from "../../service.ts";
 import { terminate } from "../ec2/instance-life.ts";
 import { type InstanceTypeFacts, isOffered } from "../ec2/instance-types.ts";
@@ -12,7 +13,7 @@ import { ec2Slice } from "../ec2/slice.ts";
 import { findInstanceProfile, roleAllows } from "../iam.ts";
 import { bootTrouble, tellTrouble } from "./boot.ts";
 import { imageIdOf } from "./resources.ts";
-import { type EnvironmentState, MINUTE_MS, NEVER, type Node } from "./state.ts";
+import type { EnvironmentState, Node } from "./state.ts";
 
 /** From the launch until the ECS agent has joined the cluster. */
 const JOINS_MS = [2.5 * MINUTE_MS, 4.5 * MINUTE_MS] as const;

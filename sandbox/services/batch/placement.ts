@@ -1,17 +1,10 @@
+import { NEVER } from "../../lifecycle.ts";
 import { type Call, Refusal } from "../../service.ts";
 import type { InstanceTypeFacts } from "../ec2/instance-types.ts";
 import { jobIndex, type Line } from "./job-index.ts";
 import { launchNode, registeredMemoryMiB } from "./nodes.ts";
 import { profileReadyAt, typesOf } from "./resources.ts";
-import {
-  batchState,
-  type EnvironmentState,
-  type JobState,
-  jobsOf,
-  NEVER,
-  type Node,
-  type QueueState,
-} from "./state.ts";
+import { batchState, type EnvironmentState, type JobState, jobsOf, type Node, type QueueState } from "./state.ts";
 
 const MAX_RESOURCE =
   "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot meet the vCPU " +

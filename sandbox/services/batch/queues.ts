@@ -1,7 +1,7 @@
 import type { ComputeEnvironmentOrder, JobQueueDetail, JobStateTimeLimitAction } from "@aws-sdk/client-batch";
+import { MINUTE_MS, overAt } from "../../lifecycle.ts";
 import type { Call } from "../../service.ts";
 import { noteLimits } from "./job-index.ts";
-import { listed } from "./lists.ts";
 import { typesOf } from "./resources.ts";
 import {
   type BatchOperations,
@@ -13,9 +13,7 @@ import {
   environmentOf,
   isLive,
   isModified,
-  isSeen,
-  MINUTE_MS,
-  NEVER,
+  page,
   type QueueState,
   queueOf,
 } from "./state.ts";
@@ -51,7 +49,7 @@ export const queueOperations = {
       status: "CREATING",
       statusReason: "",
       visibleFrom: call.now + call.unseenMs,
-      nextAt: fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(5_000, 30_000)),
+      nextAt: overAt(call, [5_000, 30_000], fate),
       priority: input.priority!,
       order,
       limits,
@@ -64,8 +62,8 @@ export const queueOperations = {
     const chosen = input.jobQueues?.length
       ? input.jobQueues.flatMap((name) => queueOf(call, name) ?? [])
       : Object.values(batchState(call).queues);
-    const { items, paging } = listed(call, input, chosen.filter(isSeen(call)), ({ arn }) => arn);
-    return { jobQueues: items.map(shown), ...paging };
+    const { items, next } = page(call, input, chosen);
+    return { jobQueues: items.map(shown), ...next };
   },
 
   UpdateJobQueue(input, call) {
@@ -96,11 +94,9 @@ export const queueOperations = {
 } satisfies BatchOperations;
 
 function change(call: Call, queue: QueueState, status: "UPDATING" | "DELETING"): void {
-  const fate = call.fate();
   queue.status = status;
   queue.statusReason = "";
-  const took = fate?.ms ?? (status === "UPDATING" ? call.between(5_000, 30_000) : call.between(10_000, MINUTE_MS));
-  queue.nextAt = fate?.kind === "never" ? NEVER : call.now + took;
+  queue.nextAt = overAt(call, status === "UPDATING" ? [5_000, 30_000] : [10_000, MINUTE_MS], call.fate());
 }
 
 function liveQueue(call: Call, nameOrArn: string | undefined): QueueState {

@@ -1,3 +1,4 @@
+import { MINUTE_MS, NEVER } from "../../lifecycle.ts";
 import type { Call } from "../../service.ts";
 import { findRole, releaseServiceLinkedRole } from "../iam.ts";
 import { isForgotten, jobIndex, limitOf } from "./job-index.ts";
@@ -13,8 +14,6 @@ import {
   isTerminal,
   type JobState,
   jobsOf,
-  MINUTE_MS,
-  NEVER,
   type Node,
   type QueueState,
 } from "./state.ts";

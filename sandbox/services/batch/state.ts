@@ -6,6 +6,7 @@ import type {
   RegisterJobDefinitionRequest,
   SubmitJobRequest,
 } from "@aws-sdk/client-batch";
+import { isVisible, pages } from "../../collection.ts";
 import { type Call, Refusal } from "../../service.ts";
 import type { Table } from "../../world.ts";
 import type { Operations } from "../operations.ts";
@@ -200,6 +201,23 @@ export function clientException(message: string): Refusal {
   return new Refusal("ClientException", message);
 }
 
+export function badToken(): Refusal {
+  return clientException("nextToken is not valid.");
+}
+
+const paged = pages({ token: "nextToken", size: "maxResults", usual: 100, badToken });
+
+/** One page of what reads show of these, at most 100 on it. */
+export function page<T extends { readonly arn: string }>(
+  call: Call,
+  input: Parameters<typeof paged>[1],
+  list: readonly T[],
+) {
+  const maxResults = Math.min(input.maxResults || 100, 100);
+  const seen = list.filter((thing) => isVisible(call, thing));
+  return paged(call, { ...input, maxResults }, seen, ({ arn }) => arn);
+}
+
 export function checkTagKeys(tags: Readonly<Record<string, string>> | undefined): void {
   if (!Object.keys(tags ?? {}).some((key) => /^aws:/i.test(key))) return;
   throw clientException("aws: prefixed tag key names are not allowed for external use.");
@@ -214,17 +232,19 @@ export function environmentOf(call: Call, nameOrArn: string | undefined): Enviro
   return Object.values(batchState(call).environments).find(({ name, arn }) => name === nameOrArn || arn === nameOrArn);
 }
 
+/** For a change; one that shows DELETED is not there. */
+export function liveEnvironment(call: Call, nameOrArn: string | undefined): EnvironmentState {
+  const environment = environmentOf(call, nameOrArn);
+  if (environment !== undefined && isLive(environment)) return environment;
+  throw clientException(`Compute environment ${nameOrArn} does not exist.`);
+}
+
 export function queueOf(call: Call, nameOrArn: string | undefined): QueueState | undefined {
   return Object.values(batchState(call).queues).find(({ name, arn }) => name === nameOrArn || arn === nameOrArn);
 }
 
 export function isLive({ status }: { readonly status: Status }): boolean {
   return status !== "DELETED";
-}
-
-/** Whether Describe shows it already. */
-export function isSeen({ now }: Call): (thing: { readonly visibleFrom?: number | undefined }) => boolean {
-  return ({ visibleFrom = now }) => visibleFrom <= now;
 }
 
 export function isModified({ status }: { readonly status: Status }): boolean {
@@ -234,6 +254,3 @@ export function isModified({ status }: { readonly status: Status }): boolean {
 export function isTerminal({ status }: Pick<JobState, "status">): boolean {
   return status === "SUCCEEDED" || status === "FAILED";
 }
-
-export const MINUTE_MS = 60_000;
-export const NEVER = Number.MAX_SAFE_INTEGER;

@@ -1,4 +1,5 @@
 import type { Call } from "../../service.ts";
+import { withoutTags } from "../key-value-tags.ts";
 import { type BatchOperations, batchArn, batchState, checkTagKeys, clientException, jobsOf } from "./state.ts";
 
 const LIMIT = 50;
@@ -13,9 +14,6 @@ export const tagOperations = {
     checkTagKeys(input.tags);
     const tagged = byArn(call, input.resourceArn!);
     const tags = { ...tagged.tags, ...input.tags };
-    if (Object.keys(input.tags!).some((key) => /^aws:/i.test(key))) {
-      throw clientException("Tag keys starting with aws: are reserved.");
-    }
     if (Object.keys(tags).length > LIMIT) throw clientException(`A resource can have up to ${LIMIT} tags.`);
     tagged.tags = tags;
     return {};
@@ -23,7 +21,7 @@ export const tagOperations = {
 
   UntagResource(input, call) {
     const tagged = byArn(call, input.resourceArn!);
-    tagged.tags = Object.fromEntries(Object.entries(tagged.tags).filter(([key]) => !input.tagKeys!.includes(key)));
+    tagged.tags = withoutTags(tagged.tags, input.tagKeys);
     return {};
   },
 

@@ -1,26 +1,15 @@
 import type { ComputeResource, UpdateComputeEnvironmentCommandInput } from "@aws-sdk/client-batch";
+import { doomOf, MINUTE_MS, NEVER, overAt } from "../../lifecycle.ts";
 import type { Call } from "../../service.ts";
 import { checkCounts, checkedResources } from "./resources.ts";
-import {
-  type BatchOperations,
-  clientException,
-  type EnvironmentState,
-  environmentOf,
-  isLive,
-  isModified,
-  MINUTE_MS,
-  NEVER,
-} from "./state.ts";
+import { type BatchOperations, clientException, type EnvironmentState, isModified, liveEnvironment } from "./state.ts";
 
 /** What can change without new instances. */
 const SCALING = new Set(["minvCpus", "maxvCpus", "desiredvCpus", "scalingPolicy"]);
 
 export const updateEnvironmentOperations = {
   UpdateComputeEnvironment(input, call) {
-    const environment = environmentOf(call, input.computeEnvironment);
-    if (environment === undefined || !isLive(environment)) {
-      throw clientException(`Compute environment ${input.computeEnvironment} does not exist.`);
-    }
+    const environment = liveEnvironment(call, input.computeEnvironment);
     if (isModified(environment)) throw clientException("Cannot update, resource is being modified.");
     checkRequest(call, input);
     checkServiceRole(environment, input.serviceRole);
@@ -41,7 +30,7 @@ export const updateEnvironmentOperations = {
     environment.serviceRole = input.serviceRole ?? environment.serviceRole;
     environment.status = "UPDATING";
     environment.statusReason = "";
-    environment.doom = fate?.kind === "fail" ? (fate.reason ?? "INTERNAL_ERROR - The update failed.") : undefined;
+    environment.doom = doomOf(fate, "INTERNAL_ERROR - The update failed.");
     if (disruptive) {
       const { terminateJobsOnUpdate, jobExecutionTimeoutMinutes } = environment.updatePolicy;
       environment.update = {
@@ -53,7 +42,7 @@ export const updateEnvironmentOperations = {
       environment.nextAt = fate?.kind === "never" ? NEVER : call.now;
     } else {
       environment.resources = resources ?? environment.resources;
-      environment.nextAt = fate?.kind === "never" ? NEVER : call.now + (fate?.ms ?? call.between(5_000, 30_000));
+      environment.nextAt = overAt(call, [5_000, 30_000], fate);
     }
     return { computeEnvironmentName: environment.name, computeEnvironmentArn: environment.arn };
   },
