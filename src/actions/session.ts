@@ -93,7 +93,7 @@ async function open(host: Host, opening: Opening, closing: Close[]): Promise<Ses
   const chosen = chooses ? await chosenBefore(place) : manifest.pins;
   const config = resolveConfig(loaded, region, chooses ? chosen : null);
   return {
-    ...{ config, identity, cloud, clock, manifest, chosen, signal, sandbox, endpoint, buildFolder },
+    ...{ config, identity, cloud, clock, manifest, chosen, signal, sandbox, endpoint, buildFolder, note },
     engine: (graph) =>
       new Engine<Cloud>({
         ...{ name: config.name, region, cloud, kinds: KINDS, graph, manifest, clock, signal },

@@ -37,20 +37,6 @@ export interface Patience {
  */
 const PATIENCE: Patience = { connectMs: 5_000, answerMs: 60_000 };
 
-/** One client for each service, made at first use. The only place that makes clients. */
-export interface Cloud {
-  readonly batch: BatchClient;
-  readonly ec2: EC2Client;
-  readonly ecr: ECRClient;
-  readonly fsx: FSxClient;
-  readonly iam: IAMClient;
-  readonly logs: CloudWatchLogsClient;
-  readonly ssm: SSMClient;
-  readonly sts: STSClient;
-  /** Closes the connections that were opened. */
-  destroy(): void;
-}
-
 const CLIENTS = {
   batch: BatchClient,
   ec2: EC2Client,
@@ -61,6 +47,12 @@ const CLIENTS = {
   ssm: SSMClient,
   sts: STSClient,
 } as const;
+
+/** One client for each service, made at first use. The only place that makes clients. */
+export type Cloud = { readonly [K in keyof typeof CLIENTS]: InstanceType<(typeof CLIENTS)[K]> } & {
+  /** Closes the connections that were opened. */
+  destroy(): void;
+};
 
 export function connect({
   sleep,

@@ -102,6 +102,8 @@ export interface NetworkWish {
   readonly instanceTypes: readonly string[];
   /** Addresses that file system and builders take. */
   readonly freeIps?: number | undefined;
+  /** Told what may be wrong with the subnets and cannot be found out from here. */
+  warn?(text: string): void;
 }
 
 export interface NetworkFacts {
@@ -134,7 +136,10 @@ export async function chooseNetwork(cloud: Cloud, wish: NetworkWish): Promise<Ne
   const routes = await routesIn(cloud, vpcId);
   const open = fitting.filter((subnet) => hasWayOut(routes, subnet));
   const chosen = subnetId === undefined ? mostFree(open.length > 0 ? open : fitting) : subnetById(all, subnetId);
-  for (const subnet of new Set([chosen, ...named])) await demandWayOut(cloud, routes, subnet);
+  for (const subnet of new Set([chosen, ...named])) {
+    const doubt = await demandWayOut(cloud, routes, subnet);
+    if (doubt !== undefined) wish.warn?.(doubt);
+  }
   if (free(chosen) < freeIps) {
     throw new ConfigError(
       `${chosen.SubnetId} has ${free(chosen)} free addresses, and file system and builders take ${freeIps}`,

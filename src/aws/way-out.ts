@@ -43,26 +43,38 @@ const NEEDED: readonly (readonly string[])[] = [
   ["s3"],
 ];
 
-/** Refuses a subnet from which neither a route nor the VPC's endpoints lead to the services that machines there need. */
-export async function demandWayOut(cloud: Cloud, routes: Routes, subnet: Subnet): Promise<void> {
+/**
+ * Refuses a subnet from which neither a route nor the VPC's endpoints lead to the services that machines there need.
+ * Resolves to a warning where they are reached only if a private hosted zone has their names: which AWS does not tell here.
+ */
+export async function demandWayOut(cloud: Cloud, routes: Routes, subnet: Subnet): Promise<string | undefined> {
   const why = routes && whyNoWayOut(routes, subnet);
-  if (why === undefined || leadsElsewhere(tableOf(routes!, subnet))) return;
+  if (why === undefined || leadsElsewhere(tableOf(routes!, subnet))) return undefined;
   const endpoints = await endpointsOf(cloud, subnet.VpcId!);
-  if (endpoints === undefined) return;
-  const table = tableOf(routes!, subnet);
-  const serves = (service: string) =>
-    endpoints.some(
-      ({ ServiceName = "", VpcEndpointType, State, PrivateDnsEnabled, RouteTableIds = [] }) =>
-        ServiceName.endsWith(`.${service}`) &&
-        /^(pending|available)$/i.test(State ?? "") &&
-        (VpcEndpointType === "Gateway" ? RouteTableIds.includes(table?.RouteTableId ?? "") : PrivateDnsEnabled),
-    );
-  const missing = NEEDED.filter((services) => !services.some(serves)).map((services) => services.join(" or "));
-  if (missing.length === 0) return;
-  throw new ConfigError(
-    `subnet ${subnet.SubnetId} has no way out: ${why}; and ${subnet.VpcId} has no endpoint for ${missing.join(", ")}`,
-    "name a subnet with public addresses or a NAT gateway (network.subnetId, compute.subnetIds), or make the endpoints",
+  if (endpoints === undefined) return undefined;
+  const { RouteTableId = "" } = tableOf(routes!, subnet) ?? {};
+  const leading = endpoints.filter(
+    ({ VpcEndpointType, State, RouteTableIds = [] }) =>
+      /^(pending|available)$/i.test(State ?? "") &&
+      (VpcEndpointType !== "Gateway" || RouteTableIds.includes(RouteTableId)),
   );
+  const missing = servedByNone(leading);
+  if (missing.length > 0) {
+    throw new ConfigError(
+      `subnet ${subnet.SubnetId} has no way out: ${why}; and ${subnet.VpcId} has no endpoint for ${missing.join(", ")}`,
+      "name a subnet with public addresses or a NAT gateway (network.subnetId, compute.subnetIds), or make the endpoints",
+    );
+  }
+  const nameless = servedByNone(
+    leading.filter(({ VpcEndpointType, PrivateDnsEnabled }) => VpcEndpointType === "Gateway" || PrivateDnsEnabled),
+  );
+  if (nameless.length === 0) return undefined;
+  return `${subnet.VpcId} has endpoints without private DNS for ${nameless.join(", ")}: unless a private hosted zone of yours has their names, no machine in ${subnet.SubnetId} is ever heard of`;
+}
+
+function servedByNone(endpoints: readonly VpcEndpoint[]): string[] {
+  const serves = (service: string) => endpoints.some(({ ServiceName }) => ServiceName?.endsWith(`.${service}`));
+  return NEEDED.filter((services) => !services.some(serves)).map((services) => services.join(" or "));
 }
 
 function whyNoWayOut(routes: readonly RouteTable[], subnet: Subnet): string | undefined {

@@ -24,6 +24,8 @@ export interface Scope {
   readonly endpoint: string | undefined;
   /** Where an image is built on this machine; what a killed run left there goes when the next one holds the lock. */
   readonly buildFolder: string;
+  /** One line for the person watching. */
+  note(text: string): void;
 }
 
 /** Start here: everything that only the account can tell, in as few calls as what is pinned leaves. */
@@ -63,7 +65,7 @@ export function pinsOf(
 /** At most so many stand at once: one for the machine image, one for the container image. */
 const BUILDERS = 2;
 
-async function networkOf({ cloud, config, chosen }: Scope) {
+async function networkOf({ cloud, config, chosen, note }: Scope) {
   const { network, compute, filesystem, machineImage } = config;
   const vpcId = network.vpcId ?? chosen.vpcId;
   const subnetId = network.subnetId ?? chosen.subnetId;
@@ -77,6 +79,7 @@ async function networkOf({ cloud, config, chosen }: Scope) {
     computeSubnetIds: compute.subnetIds,
     instanceTypes: [...compute.instanceTypes, machineImage.builderInstanceType],
     freeIps: BUILDERS + (filesystem ? addressesOf(filesystem) : 0),
+    warn: note,
   });
 }
 

@@ -204,6 +204,24 @@ describe("chooseNetwork", () => {
       expect((await chooseNetwork(world.cloud, wish)).subnetId).toBe(subnetId);
     });
 
+    it("is doubted, and not denied, where endpoints have no names of their own, which a zone may give them", async () => {
+      const { vpcId, routeTableId } = await shut(false);
+      const services = ["ssm", "ssmmessages", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "logs", "s3"];
+      for (const service of services) {
+        const ServiceName = `com.amazonaws.us-east-1.${service}`;
+        const how = service === "s3" ? { RouteTableIds: [routeTableId] } : { VpcEndpointType: "Interface" as const };
+        const PrivateDnsEnabled = !["ssm", "s3"].includes(service);
+        await world.cloud.ec2.send(
+          new CreateVpcEndpointCommand({ VpcId: vpcId, ServiceName, ...how, PrivateDnsEnabled }),
+        );
+      }
+      const warnings: string[] = [];
+      const chosen = await chooseNetwork(world.cloud, { vpcId, instanceTypes, warn: (text) => warnings.push(text) });
+      expect(warnings).toEqual([
+        expect.stringMatching(`^${vpcId} has endpoints without private DNS for ssm: .* in ${chosen.subnetId} is`),
+      ]);
+    });
+
     it("is not denied where a route leads to another network, which may have the endpoints", async () => {
       const { vpcId, routeTableId: RouteTableId } = await shut(false);
       await expect(chooseNetwork(world.cloud, { vpcId, instanceTypes })).rejects.toThrow("has no way out");
