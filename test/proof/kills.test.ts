@@ -1,14 +1,13 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import pLimit from "p-limit";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { randomFrom } from "../../sandbox/random.ts";
 import { advanceSandbox, startSandbox } from "../../sandbox/start.ts";
-import { World } from "../../sandbox/world.ts";
 import { bake, CHANGED, FIRST, MONTH_MS, REGION, straight, teardown, up } from "./commands.ts";
 import { crashingCloud } from "./crashing-cloud.ts";
 import { deskAt, type Moment } from "./desk.ts";
-import { Laptop, SPEED } from "./laptop.ts";
+import { Laptop, placeWorld } from "./laptop.ts";
 import { differences } from "./world.ts";
 
 /** One verb after the other, with the config that it finds. */
@@ -45,18 +44,13 @@ beforeAll(async () => {
   life = await undisturbed();
 });
 
-/** Puts a world where a sandbox finds it; its time runs on from now. */
-function placeWorld(folder: string, { world: text, now }: Moment): void {
-  const world = World.parse(text);
-  world.clock = { virtualMs: now, wallMs: Date.now(), speed: SPEED };
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "world.json"), world.toText());
-}
+/** Another day, other moments: 20261121. */
+const TODAY = Number(new Date().toISOString().slice(0, 10).replaceAll("-", ""));
+const FIRST_SEED = Number(process.env.SEED ?? TODAY);
 
 describe("kill -9 at a random moment", () => {
-  const WANTED = Number(process.env.KILLS ?? 200);
-  const FIRST_SEED = Number(process.env.SEED ?? 1);
-  const LANES = 4;
+  const WANTED = Number(process.env.KILLS ?? 60);
+  const LANES = 2;
   const MOST_A_VERB = 12;
   /** Of its output before it is killed. */
   const MOST_LINES = 9;
@@ -105,10 +99,8 @@ describe("kill -9 at a random moment", () => {
 
   /** A CLI that carries its sandbox: both die. */
   function alone(begin: Moment) {
-    const laptop = new Laptop();
-    const folder = join(laptop.folder, ".bootstrap/sandbox");
-    placeWorld(folder, begin);
-    return { laptop, folder };
+    const laptop = new Laptop({ begin });
+    return { laptop, folder: join(laptop.folder, ".bootstrap/sandbox") };
   }
 
   async function beside(begin: Moment) {
@@ -138,14 +130,16 @@ describe("kill -9 at a random moment", () => {
 });
 
 describe("the power goes exactly before or after a call has its effect", () => {
-  const POINTS = Number(process.env.POINTS ?? 50);
-  const LANES = 4;
+  const POINTS = Number(process.env.POINTS ?? 25);
+  const LANES = 2;
+  /** Between one of the points and the next. */
+  const PHASE = randomFrom(FIRST_SEED, 0, 0)();
   /** Every so many points, what follows is not the same command but the end of it all. */
   const EVERY_TEARDOWN = 7;
 
   it(`is survived at ${POINTS} points of up, bake-ami, a changed up and teardown, over HTTP`, async () => {
     const all = life.flatMap((one) => Array.from({ length: one.writes }, (_, at) => ({ ...one, nth: at + 1 })));
-    const sample = Array.from({ length: POINTS }, (_, at) => all[Math.floor(((at + 0.5) * all.length) / POINTS)]!);
+    const sample = Array.from({ length: POINTS }, (_, at) => all[Math.floor(((at + PHASE) * all.length) / POINTS)]!);
     const hit: Record<string, number> = {};
 
     async function prove({ verb, yaml, flags, begin, stands, nth }: (typeof sample)[number], at: number) {
@@ -158,7 +152,7 @@ describe("the power goes exactly before or after a call has its effect", () => {
       const run = laptop.start(verb, flags);
       cloud.crashAt(nth, when, () => run.kill("SIGKILL"));
       const { signal, all } = await run;
-      const point = `${when} write ${nth} of ${verb} (${cloud.writes.join(", ")})`;
+      const point = `SEED=${FIRST_SEED} POINTS=${POINTS}: ${when} write ${nth} of ${verb} (${cloud.writes.join(", ")})`;
       expect(signal, `${point}\n${all}`).toBe("SIGKILL");
       hit[verb] = (hit[verb] ?? 0) + 1;
 

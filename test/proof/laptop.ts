@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { onTestFinished } from "vitest";
 import type { Fault } from "../../sandbox/faults.ts";
+import { World } from "../../sandbox/world.ts";
+import type { Moment } from "./desk.ts";
 
 export const BOOTSTRAP = fileURLToPath(new URL("../../bin/bootstrap.js", import.meta.url));
 const HASTY = new URL("hasty.mjs", import.meta.url).href;
@@ -20,6 +22,8 @@ const MOST_TRIES = 3;
 const WAITED_LONG_ENOUGH = /hint: run the same command again( to go on waiting|: it looks for it)/;
 
 export interface LaptopOptions {
+  /** The CLI's own sandbox and the folder's journal are as they were then. */
+  readonly begin?: Moment;
   /** A sandbox that is not the CLI's own; without it, `--sandbox`. */
   readonly endpoint?: string;
   readonly region?: string;
@@ -32,9 +36,11 @@ export class Laptop {
   readonly #endpoint: string | undefined;
   readonly #runs: { readonly ended: Promise<unknown>; kill(signal: "SIGKILL"): boolean }[] = [];
 
-  constructor({ endpoint, region = "us-east-1" }: LaptopOptions = {}) {
+  constructor({ endpoint, region = "us-east-1", begin }: LaptopOptions = {}) {
     this.region = region;
     this.#endpoint = endpoint;
+    if (begin) placeWorld(join(this.folder, SANDBOX), begin);
+    if (begin?.manifest !== undefined) this.place("json", begin.manifest);
     onTestFinished(async () => {
       for (const run of this.#runs) run.kill("SIGKILL");
       await Promise.all(this.#runs.map(({ ended }) => ended));
@@ -120,6 +126,14 @@ export class Laptop {
   own(what: string, name = "demux"): string {
     return `.bootstrap/${name}.${this.region}${this.#endpoint ? "" : ".sandbox"}.${what}`;
   }
+}
+
+/** Puts a world where a sandbox finds it; its time runs on from now. */
+export function placeWorld(folder: string, { world: text, now }: Moment): void {
+  const world = World.parse(text);
+  world.clock = { virtualMs: now, wallMs: Date.now(), speed: SPEED };
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "world.json"), world.toText());
 }
 
 /** Listens from now on; the answer resolves when the run has said that, and rejects when it ends before. */

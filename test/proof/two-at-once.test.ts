@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { startSandbox } from "../../sandbox/start.ts";
 import { bornAt } from "../../src/cli/pid.ts";
 import type { Site } from "../environment/site.ts";
-import { CHANGED, FIRST, makes, OVERSLEEP, REGION, theFirst } from "./commands.ts";
+import { almostTheFirst, CHANGED, FIRST, makes, OVERSLEEP, REGION, theFirst } from "./commands.ts";
 import { deskAt, type Moment, pointsOf } from "./desk.ts";
 import { Laptop, listen, SPEED } from "./laptop.ts";
 import { differences, standing } from "./world.ts";
@@ -29,7 +29,7 @@ function lockOf(
 
 describe("a second run in the same folder", () => {
   it("is refused with who holds the lock, whatever it wants to change; looking is always allowed", async () => {
-    const laptop = new Laptop();
+    const laptop = new Laptop({ begin: await almostTheFirst() });
     const { run } = await atWork(laptop);
     const verbs = [["up"], ["up", "--take-over-lock"], ["bake-ami"], ["teardown", "--yes", "--discard-data"]] as const;
     const looks = [["status"], ["up", "--dry-run"], ["teardown", "--dry-run"]] as const;
@@ -50,7 +50,7 @@ describe("a second run in the same folder", () => {
   });
 
   it("takes over from a dead one on this host, with a note, and both together make one environment", async () => {
-    const laptop = new Laptop();
+    const laptop = new Laptop({ begin: await almostTheFirst() });
     const { run } = await atWork(laptop);
     run.kill("SIGKILL");
     await run;
