@@ -24,7 +24,7 @@ export async function chosenBefore(place: Place): Promise<Pins> {
   return whole ? pins : { ...(await chosenByWhatLives(place)), ...pins };
 }
 
-async function chosenByWhatLives({ name, region, cloud }: Place): Promise<Pins> {
+async function chosenByWhatLives({ name, region, cloud, manifest }: Place): Promise<Pins> {
   const context = { name, region, cloud };
   const [disks, images, groups, environments] = await Promise.all([
     filesystem.find(context),
@@ -32,8 +32,8 @@ async function chosenByWhatLives({ name, region, cloud }: Place): Promise<Pins> 
     securityGroup.find(context),
     computeEnvironment.find(context),
   ]);
-  refuseSeveral(disks);
-  const disk = newest(disks)?.output;
+  const used = usedOf(disks, manifest);
+  const disk = newest(used)?.output;
   const image = newest(images)?.output;
   const computing = newest(environments)?.output?.subnetIds;
   const subnetId = disk?.subnetId ?? computing?.[0];
@@ -47,14 +47,18 @@ async function chosenByWhatLives({ name, region, cloud }: Place): Promise<Pins> 
   });
 }
 
-/** Which of them holds the data cannot be told, so none is chosen. */
-function refuseSeveral(disks: readonly Found[]): void {
+/** Which of several holds the data only a record can tell; without one none is chosen. */
+function usedOf<O>(disks: readonly Found<O>[], { records, fresh }: Manifest): readonly Found<O>[] {
+  const recorded = records.find(([, { kind }]) => kind === filesystem.kind)?.[1].ref;
+  const known = disks.filter(({ ref }) => ref === recorded);
+  if (known.length > 0) return known;
   const refs = disks
     .filter(({ owned, state }) => owned && (state === "ready" || state === "pending"))
     .map(({ ref }) => ref);
-  if (refs.length < 2) return;
+  if (refs.length < 2) return disks;
+  const unknown = fresh ? "the manifest that knew which is used is gone" : "the manifest names none of them";
   throw new RefusedError(
-    `${refs.length} file systems carry this environment's tags (${refs.sort().join(", ")}), and the journal that knew which is used is gone`,
+    `${refs.length} file systems carry this environment's tags (${refs.sort().join(", ")}), and ${unknown}`,
     hint`take the tag bootstrap:env off those that are not to be used (aws fsx untag-resource), or remove them, then run the same command again; ${["teardown"]} removes all of them`,
   );
 }
