@@ -21,14 +21,17 @@ export interface Options extends Target {
 }
 
 /** `bootstrap VERB` with the flags that say which environment is meant, so that it can be typed as it stands. */
-export function commandFor(verb: string, { sandbox, endpointUrl, config, name, region }: Target): string {
-  const words = [
-    ...["bootstrap", verb, ...(sandbox ? ["--sandbox"] : [])],
+export function commandFor(verb: string, target: Target): string {
+  return ["bootstrap", verb, ...flagsFor(target)].map(typed).join(" ");
+}
+
+export function flagsFor({ sandbox, endpointUrl, config, name, region }: Target): readonly string[] {
+  return [
+    ...(sandbox ? ["--sandbox"] : []),
     ...Object.entries({ "endpoint-url": endpointUrl, config, name, region }).flatMap(([flag, value]) =>
-      value === undefined ? [] : [`--${flag}`, typed(value)],
+      value === undefined ? [] : [`--${flag}`, value],
     ),
   ];
-  return words.join(" ");
 }
 
 /** A word as it can be typed into a shell, in quotes only where it needs them. */

@@ -1,7 +1,7 @@
-import { commandFor } from "../actions/options.ts";
+import { commandFor, flagsFor } from "../actions/options.ts";
 import type { Result } from "../actions/result.ts";
 import { AbortedError, BootstrapError, ConfigError, RefusedError } from "../engine/errors.ts";
-import { hintText } from "../engine/hint.ts";
+import { commandsIn, hintText } from "../engine/hint.ts";
 import { errorInJson, formatError } from "../ui/error.ts";
 import { VERSION } from "../version.ts";
 import type { Flags, SandboxFlags } from "./flags.ts";
@@ -48,9 +48,13 @@ export function printError(error: unknown, flags: Flags | SandboxFlags): void {
     );
 }
 
-/** Commands in a hint get the flags that say which environment is meant. */
+/** Commands in a hint get the flags that say which environment is meant, in its text and as words for programs. */
 function placed(error: unknown, flags: Flags): unknown {
   if (!(error instanceof BootstrapError) || error.advice === undefined) return error;
-  const value = hintText(error.advice, ([verb, ...more]) => [commandFor(verb, flags), ...more].join(" "));
-  return Object.create(error, { hint: { value, enumerable: true } }) as BootstrapError;
+  const hint = hintText(error.advice, ([verb, ...more]) => [commandFor(verb, flags), ...more].join(" "));
+  const run = commandsIn(error.advice).map(([verb, ...more]) => [verb, ...flagsFor(flags), ...more]);
+  return Object.create(error, {
+    hint: { value: hint, enumerable: true },
+    ...(run.length > 0 && { run: { value: run, enumerable: true } }),
+  }) as BootstrapError;
 }

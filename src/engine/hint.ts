@@ -12,10 +12,6 @@ export class HintWithCommands {
     this.parts = parts;
   }
 
-  get commands(): readonly Command[] {
-    return this.parts.filter((part) => typeof part !== "string");
-  }
-
   text(typed: (command: Command) => string): string {
     return this.parts.map((part) => (typeof part === "string" ? part : typed(part))).join("");
   }
@@ -42,4 +38,8 @@ export function hint(words: TemplateStringsArray, ...filled: readonly (Hint | Co
 /** The whole of a hint, its commands as they would be typed without flags that name an environment, unless told otherwise. */
 export function hintText(hint: Hint, typed = (command: Command) => ["bootstrap", ...command].join(" ")): string {
   return typeof hint === "string" ? hint : hint.text(typed);
+}
+
+export function commandsIn(hint: Hint): readonly Command[] {
+  return typeof hint === "string" ? [] : hint.parts.filter((part) => typeof part !== "string");
 }

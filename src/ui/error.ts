@@ -4,6 +4,8 @@ import { paintIn } from "./paint.ts";
 interface KnownError extends Error {
   readonly code: string;
   readonly hint: string | undefined;
+  /** The commands in the hint, as words. */
+  readonly run?: readonly (readonly string[])[];
 }
 
 export interface ErrorOptions {
@@ -25,8 +27,8 @@ export function formatError(error: unknown, options: ErrorOptions): string {
 
 export function errorInJson(error: unknown): object {
   if (isKnown(error)) {
-    const { code, message, hint } = error;
-    return { code, message, hint };
+    const { code, message, hint, run } = error;
+    return { code, message, hint, run };
   }
   return { code: "bug", message: error instanceof Error ? error.message : String(error) };
 }

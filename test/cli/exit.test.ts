@@ -37,7 +37,13 @@ describe("a hint", () => {
     expect(said(error, flags)).toContain(`hint: ${words}\n`);
     expect(JSON.parse(said(error, { ...flags, json: true }))).toEqual({
       type: "error",
-      error: { code: "refused", message: "no", hint: words },
+      error: {
+        ...{ code: "refused", message: "no", hint: words },
+        run: [
+          ["teardown", "--name", "lab", "--region", "us-east-1", "--discard-data"],
+          ["up", "--name", "lab", "--region", "us-east-1"],
+        ],
+      },
     });
   });
 
