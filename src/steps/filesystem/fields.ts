@@ -19,6 +19,8 @@ export interface FilesystemInputs {
   readonly compression: "NONE" | "LZ4";
   /** HDD wants it. */
   readonly driveCache?: "NONE" | "READ" | undefined;
+  /** FSx refuses a PERSISTENT_2 one on 2.15 without it, and none can be given one later. */
+  readonly metadataMode?: "AUTOMATIC" | undefined;
   /** Persistent types only; without it the account's own key for FSx. */
   readonly kmsKeyId?: string | undefined;
 }

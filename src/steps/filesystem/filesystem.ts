@@ -104,9 +104,7 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
           PerUnitStorageThroughput: inputs.throughputPerTiB,
           DataCompressionType: inputs.compression,
           DriveCacheType: inputs.driveCache,
-          // A PERSISTENT_2 file system on 2.15 is made with a metadata configuration, and can never be given one later.
-          ...(inputs.deploymentType === "PERSISTENT_2" &&
-            inputs.lustreVersion === "2.15" && { MetadataConfiguration: { Mode: "AUTOMATIC" } }),
+          ...(inputs.metadataMode && { MetadataConfiguration: { Mode: inputs.metadataMode } }),
         },
       }),
     );

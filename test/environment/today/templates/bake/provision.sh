@@ -1,0 +1,1 @@
+{{sh os}} {{sh packages}} {{sh modules}} {{sh tools}} {{sh nodeFiles}} {{sh logTailLines}}

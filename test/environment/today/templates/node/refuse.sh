@@ -1,0 +1,1 @@
+{{sh region}} {{sh logGroup}}

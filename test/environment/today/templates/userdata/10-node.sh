@@ -1,0 +1,1 @@
+{{sh environment}} {{sh image}} {{sh filesystem.source}} {{sh filesystem.mountPoint}} {{sh filesystem.directories}} {{sh scratch.kind}} {{sh scratch.mountPoint}} {{sh scratch.device}} {{sh scratch.disks}}
