@@ -11,7 +11,8 @@ import { resolveConfig } from "../src/config/resolve.ts";
 import { WORKLOADS_FOLDER } from "../src/config/workloads.ts";
 import { fingerprintOf } from "../src/engine/fingerprint.ts";
 import type { Graph, Node } from "../src/engine/graph.ts";
-import { environment, type Facts } from "../src/environment/index.ts";
+import { environment } from "../src/environment/index.ts";
+import type { Facts } from "../src/environment/scope.ts";
 import { KINDS } from "../src/steps/index.ts";
 import { PROFILE_NODES } from "../src/steps/instance-profile.ts";
 import { ROLE_NODES, type RoleInputs } from "../src/steps/role.ts";
@@ -37,32 +38,33 @@ interface Wish {
   readonly forcedAt?: string;
 }
 
+const C5D = { vcpus: 36, memoryMiB: 73_728, architecture: "x86_64" as const, diskSizesGB: [900], nvme: true };
+
 async function graphOf({ region = REGIONS[0]!, yaml = "", builder = "instance", build = true, forcedAt }: Wish = {}) {
   const file = join(folder, `${createHash("sha256").update(yaml).digest("hex")}.yaml`);
   writeFileSync(file, yaml);
   const loaded = await loadConfig({
     ...{ file, workloadsFolder: WORKLOADS_FOLDER, overrides: { region, name: LONGEST_NAME } },
   });
+  const config = resolveConfig(loaded, region);
   const facts: Facts = {
     ...{ account: "123456789012", partition: partitionOf(region).id },
     ...{ vpcId: "vpc-0123456789abcdef0", subnetId: "subnet-0123456789abcdef0", baseImageId: "ami-0123456789abcdef0" },
-    computeSubnetIds: ["subnet-0123456789abcdef0"],
     forcedAt,
-    instanceTypes: [
-      {
-        instanceType: "c5d.9xlarge",
-        vcpus: 36,
-        memoryMiB: 73_728,
-        architecture: "x86_64",
-        diskSizesGB: [900],
-        nvme: true,
-      },
-    ],
-    build: build
-      ? { builder, files: [], folder: "/unused", digests: { Dockerfile: "0" }, args: [], contextBase64: "AAAA" }
-      : undefined,
+    workloads: Object.fromEntries(
+      config.workloads.map(({ name, compute }) => [
+        name,
+        {
+          computeSubnetIds: ["subnet-0123456789abcdef0"],
+          instanceTypes: compute.instanceTypes.map((instanceType) => ({ ...C5D, instanceType })),
+          build: build
+            ? { builder, files: [], folder: "/unused", digests: { Dockerfile: "0" }, args: [], contextBase64: "AAAA" }
+            : undefined,
+        },
+      ]),
+    ),
   };
-  return environment(resolveConfig(loaded, region), facts);
+  return environment(config, facts);
 }
 
 /** Every form an environment can have. */

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import {
+  type ArnScope,
   answerSystemsManager,
   logGroupArn,
   logNowhereElse,
   managedPolicy,
-  type Place,
   policy,
   pushTo,
   readObject,
@@ -13,8 +13,8 @@ import {
   writeLogs,
 } from "../src/aws/policies.ts";
 
-const VIRGINIA: Place = { partition: "aws", region: "us-east-1", account: "111122223333" };
-const NINGXIA: Place = { partition: "aws-cn", region: "cn-northwest-1", account: "444455556666" };
+const VIRGINIA: ArnScope = { partition: "aws", region: "us-east-1", account: "111122223333" };
+const NINGXIA: ArnScope = { partition: "aws-cn", region: "cn-northwest-1", account: "444455556666" };
 const NOTHING = { read: [], write: [] };
 
 const actions = (statements: readonly { readonly Action: readonly string[] }[]) =>

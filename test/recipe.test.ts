@@ -8,17 +8,16 @@ import { extract } from "tar-stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config, FilesystemConfig } from "../src/config/config.ts";
 import { ConfigError } from "../src/engine/errors.ts";
+import { bakeScript, nodeFiles } from "../src/render/bake-script.ts";
 import {
   type BuildConfig,
-  bakeScript,
   buildArguments,
   buildContext,
   contextDigests,
-  imageScript,
   imageSources,
-  nodeFiles,
   packedContext,
-} from "../src/render/recipe.ts";
+} from "../src/render/build-context.ts";
+import { imageScript } from "../src/render/image-script.ts";
 import type { ContextFile } from "../src/render/templates.ts";
 
 const MACHINE: Config["machineImage"] = {

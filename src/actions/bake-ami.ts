@@ -1,6 +1,6 @@
 import type { Cloud } from "../aws/clients.ts";
 import type { Graph } from "../engine/graph.ts";
-import type { Facts } from "../environment/index.ts";
+import type { Facts } from "../environment/scope.ts";
 import { newestBaseImage, readFacts } from "../facts/read-facts.ts";
 import type { Action } from "./action.ts";
 import type { Options } from "./options.ts";

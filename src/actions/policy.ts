@@ -4,6 +4,7 @@ import { partitionOf } from "../config/partitions.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { ConfigError } from "../engine/errors.ts";
 import { Manifest } from "../engine/manifest/manifest.ts";
+import { usesSpot } from "../environment/compute.ts";
 import type { Action, Host } from "./action.ts";
 import type { Target } from "./options.ts";
 import type { Result } from "./result.ts";
@@ -51,12 +52,12 @@ async function placeOf(host: Host, known: string | undefined, account: string | 
 }
 
 /** What a config says of the one who works with it. */
-export function callerOf({ name, region, iam, compute, container, filesystem }: Config, account: string): Caller {
-  const builder = container.kind === "build" ? container.builder : "instance";
+export function callerOf(config: Config, account: string): Caller {
+  const { name, region, iam, filesystem } = config;
   return {
     ...{ partition: partitionOf(region).id, region, account, name, ...iam },
-    spot: compute.purchase.kind === "spot",
-    pushes: builder !== "instance",
+    spot: usesSpot(config),
+    pushes: config.workloads.some(({ container }) => container.kind === "build" && container.builder !== "instance"),
     kmsKeyId: filesystem?.kmsKeyId,
   };
 }

@@ -1,4 +1,5 @@
 import type { Cloud } from "../aws/clients.ts";
+import { nameFor, nodeFor } from "../aws/tags.ts";
 import type { Plan, Summary } from "../engine/engine.ts";
 import type { Graph } from "../engine/graph.ts";
 import { commandFor, type Target } from "./options.ts";
@@ -20,16 +21,21 @@ export function upResult(
 ): UpResult {
   const { graph, plan, summary } = ended;
   const { outcomes, outputs, failures } = summary;
+  const { name, region } = config;
   return {
     ...{ type: "up", plan, summary, failures, left: [...summary.left, ...ended.left] },
-    ...{ name: config.name, region: config.region, account: identity.account },
+    ...{ name, region, account: identity.account },
     facts: factsOf(outputs),
     next: [
-      [
-        sandbox ? "submit a job (while `bootstrap sandbox` serves this world)" : "submit a job",
-        submitCommand(config, sandbox ? SANDBOX_URL : target.endpointUrl),
-      ],
-      ["stop the costs", commandFor("teardown", { ...target, region: config.region })],
+      ...config.workloads.map(({ name: workload, job }, at): [string, string] => {
+        const what = config.workloads.length > 1 ? `submit a job of ${workload}` : "submit a job";
+        const jobQueue = nameFor({ name, node: nodeFor("job-queue", at === 0 ? undefined : workload) });
+        return [
+          sandbox ? `${what} (while \`bootstrap sandbox\` serves this world)` : what,
+          submitCommand({ name, region, workload, jobQueue, job }, sandbox ? SANDBOX_URL : target.endpointUrl),
+        ];
+      }),
+      ["stop the costs", commandFor("teardown", { ...target, region })],
     ],
     nodes: graph.nodes.flatMap(({ id: node }) => {
       const outcome = outcomes.get(node);

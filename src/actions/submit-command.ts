@@ -1,19 +1,21 @@
-import type { Config } from "../config/config.ts";
+import type { Config, WorkloadConfig } from "../config/config.ts";
 import { typed } from "./options.ts";
 
-type Submitted = Pick<Config, "name" | "region" | "workload"> & {
-  readonly job: Pick<Config["job"], "command" | "parameters" | "environment"> & {
+type Submitted = Pick<Config, "name" | "region"> & {
+  readonly workload: string;
+  readonly jobQueue: string;
+  readonly job: Pick<WorkloadConfig["job"], "command" | "parameters" | "environment"> & {
     readonly buckets: { readonly read: readonly string[] };
   };
 };
 
 /** What to type for a first job; capitals stand for what only the person knows. */
-export function submitCommand({ name, region, workload, job }: Submitted, endpointUrl?: string): string {
+export function submitCommand({ name, region, workload, jobQueue, job }: Submitted, endpointUrl?: string): string {
   const parameters = openParameters(job);
   return [
     `aws batch submit-job --region ${region}`,
     ...(endpointUrl ? [`--endpoint-url ${typed(endpointUrl)}`] : []),
-    `--job-name first --job-queue ${name} --job-definition ${name}-${workload}`,
+    `--job-name first --job-queue ${jobQueue} --job-definition ${name}-${workload}`,
     // In any other form the AWS CLI takes a comma for the end of a value.
     ...(Object.keys(parameters).length > 0 ? [`--parameters ${typed(JSON.stringify(parameters))}`] : []),
   ].join(" ");

@@ -6,7 +6,7 @@ import { BootstrapError, RefusedError } from "../engine/errors.ts";
 import { Graph } from "../engine/graph.ts";
 import { hint } from "../engine/hint.ts";
 import { label, type Unseen } from "../engine/removal.ts";
-import { SERVICE_LINKED_ROLES } from "../environment/index.ts";
+import { SERVICE_LINKED_ROLES } from "../environment/compute.ts";
 import type { Action, Io } from "./action.ts";
 import { demandYes } from "./approve.ts";
 import type { Options } from "./options.ts";

@@ -1,7 +1,8 @@
 import type { Cloud } from "../aws/clients.ts";
 import type { Engine, Plan, Summary } from "../engine/engine.ts";
 import type { Graph } from "../engine/graph.ts";
-import { environment, type Facts } from "../environment/index.ts";
+import { environment } from "../environment/index.ts";
+import type { Facts } from "../environment/scope.ts";
 import { diskKeyWarning } from "../facts/disk-key.ts";
 import { demandMirrors } from "../facts/mirrors.ts";
 import { pinsOf, readFacts } from "../facts/read-facts.ts";

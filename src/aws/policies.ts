@@ -2,7 +2,7 @@ import { logGroupOf } from "./tags.ts";
 
 /** Policy documents, as narrow as the work allows. ARNs carry the partition that STS names: `aws-cn` in China. */
 
-export interface Place {
+export interface ArnScope {
   readonly partition: string;
   readonly region: string;
   readonly account: string;
@@ -28,16 +28,16 @@ interface Denied {
 type Statement = Allowed | Denied;
 
 /** An AWS managed policy, by its name with its path: service-role/AmazonEC2ContainerServiceforEC2Role. */
-export function managedPolicy({ partition }: Place, name: string): string {
+export function managedPolicy({ partition }: ArnScope, name: string): string {
   return `arn:${partition}:iam::aws:policy/${name}`;
 }
 
 /** The environment's own log group. */
-export function logGroupArn({ partition, region, account }: Place, name: string): string {
+export function logGroupArn({ partition, region, account }: ArnScope, name: string): string {
   return `arn:${partition}:logs:${region}:${account}:log-group:${logGroupOf(name)}`;
 }
 
-export function repositoryArn({ partition, region, account }: Place, repositoryName: string): string {
+export function repositoryArn({ partition, region, account }: ArnScope, repositoryName: string): string {
   return `arn:${partition}:ecr:${region}:${account}:repository/${repositoryName}`;
 }
 
@@ -81,7 +81,7 @@ export function answerSystemsManager(): readonly Allowed[] {
  * Takes from AWS's own policy for container instances, which allows writing to every log: what stays is our group, and the
  * one that Batch's jobs write to where their definition names none.
  */
-export function logNowhereElse(place: Place, name: string): readonly Denied[] {
+export function logNowhereElse(place: ArnScope, name: string): readonly Denied[] {
   const groups = [logGroupArn(place, name), logGroupArn(place, name).replace(/[^:]*$/, "/aws/batch/job")];
   const NotResource = groups.flatMap((group) => [group, `${group}:*`]);
   return [{ Effect: "Deny", Action: ["logs:CreateLogStream", "logs:PutLogEvents"], NotResource }];
@@ -110,7 +110,7 @@ export function pushTo(repository: string): readonly Allowed[] {
 
 /** Read from some buckets, read and write in others; nothing where no bucket is named. */
 export function useBuckets(
-  { partition }: Place,
+  { partition }: ArnScope,
   { read, write }: { readonly read: readonly string[]; readonly write: readonly string[] },
 ): readonly Allowed[] {
   const arn = (bucket: string) => `arn:${partition}:s3:::${bucket}`;
@@ -139,7 +139,7 @@ export function useBuckets(
 
 /** Read one object; without s3:ListBucket one that is not there is answered like one that may not be read. */
 export function readObject(
-  { partition }: Place,
+  { partition }: ArnScope,
   { bucket, key }: { readonly bucket: string; readonly key: string },
 ): readonly Allowed[] {
   return [allow(["s3:GetObject"], [`arn:${partition}:s3:::${bucket}/${key}`])];

@@ -101,6 +101,22 @@ export function uniqueName({ name, node, token }: Pick<Maker, "name" | "node" | 
   return `${name}-${node}-${tail(token)}`;
 }
 
+/** The id of a node of which each workload has its own; without a workload, of the first one's. */
+export function nodeFor(node: string, workload: string | undefined): string {
+  return workload === undefined ? node : `${node}.${workload}`;
+}
+
+/** The workload whose own a node is; undefined of the first one's, and of what all share. */
+export function workloadOf(node: string): string | undefined {
+  return node.split(".")[1];
+}
+
+/** What a node's thing goes by in Batch and EC2: no other environment's name has an underscore. */
+export function nameFor({ name, node = "" }: Pick<Seeker, "name" | "node">): string {
+  const workload = workloadOf(node);
+  return workload === undefined ? name : `${name}_${workload}`;
+}
+
 /** The one log group of an environment: builders, jobs, and nodes that are not fit for them write there. */
 export function logGroupOf(name: string): string {
   return `/bootstrap/${name}`;

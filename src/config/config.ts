@@ -1,53 +1,47 @@
 import type { DeploymentType, LustreVersion, StorageType } from "./filesystem-rules.ts";
 import type { Partition } from "./partitions.ts";
+import type { CompleteConfig } from "./schema.ts";
+
+/** The shape that the schema gives it. */
+type Complete = DeepReadonly<CompleteConfig>;
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 
 /** What an environment is to be, with nothing left open but what only the account can tell (VPC, zones, memory). */
 export interface Config {
   readonly name: string;
   readonly region: string;
   readonly partition: Partition;
-  readonly workload: string;
-  readonly network: { readonly vpcId?: string | undefined; readonly subnetId?: string | undefined };
-  /** Undefined: a workload without Lustre. */
+  readonly network: Complete["network"];
+  /** Undefined: an environment without Lustre. */
   readonly filesystem: FilesystemConfig | undefined;
-  readonly scratch: ScratchConfig;
-  readonly machineImage: {
-    readonly os: "al2023" | "al2";
-    readonly packages: readonly string[];
-    readonly builderInstanceType: string;
-    readonly rootGiB?: number | undefined;
-    readonly keep: number;
-    readonly fuseHours: number;
-  };
-  readonly container: ContainerConfig;
-  readonly compute: {
-    readonly instanceTypes: readonly string[];
-    readonly maxVcpus: number;
-    readonly minVcpus: number;
-    readonly purchase: Purchase;
-    /** Undefined: the file system's subnet. */
-    readonly subnetIds?: readonly string[] | undefined;
-    /** Never below `job.timeoutMinutes`, so that an update kills no job. */
-    readonly updateTimeoutMinutes: number;
-  };
-  readonly job: {
-    /** Undefined: what fits the smallest instance type. */
-    readonly vcpus?: number | undefined;
-    readonly memoryMiB?: number | undefined;
-    readonly timeoutMinutes: number;
-    readonly attempts: number;
-    readonly command?: readonly string[] | undefined;
-    readonly parameters: Readonly<Record<string, string>>;
-    readonly environment: Readonly<Record<string, string>>;
-    readonly buckets: { readonly read: readonly string[]; readonly write: readonly string[] };
-    readonly maxRunnableMinutes: number;
-  };
-  readonly iam: { readonly path: string; readonly permissionsBoundary?: string | undefined };
-  readonly logs: { readonly retentionDays: number };
+  readonly machineImage: Complete["machineImage"];
+  readonly iam: Complete["iam"];
+  readonly logs: Complete["logs"];
   /** The user's own, on everything that is made. */
   readonly tags: Readonly<Record<string, string>>;
   /** Chosen for the user, by region; kept in the manifest, so that a later release chooses alike. */
   readonly pins: Readonly<Record<string, string>>;
+  /** The first one's things have the environment's bare name. */
+  readonly workloads: readonly [WorkloadConfig, ...WorkloadConfig[]];
+}
+
+/** One kind of work, with what is its own. */
+export interface WorkloadConfig {
+  /** Its preset's. */
+  readonly name: string;
+  readonly scratch: ScratchConfig;
+  readonly container: ContainerConfig;
+  readonly compute: Omit<Complete["compute"], "purchase" | "bidPercentage"> & {
+    readonly purchase: Purchase;
+    /** Never below `job.timeoutMinutes`, so that an update kills no job. */
+    readonly updateTimeoutMinutes: number;
+  };
+  readonly job: Omit<Complete["job"], "parameters" | "environment" | "buckets"> & {
+    readonly parameters: Readonly<Record<string, string>>;
+    readonly environment: Readonly<Record<string, string>>;
+    readonly buckets: { readonly read: readonly string[]; readonly write: readonly string[] };
+  };
 }
 
 export interface FilesystemConfig {

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Config, ContainerConfig, ProgramPackage, ScratchConfig } from "./config.ts";
+import type { Config, ContainerConfig, ProgramPackage, ScratchConfig, WorkloadConfig } from "./config.ts";
 import { PINNED, type Pins, resolveFilesystem } from "./filesystem.ts";
 import type { LoadedConfig } from "./load.ts";
 import { partitionOf } from "./partitions.ts";
@@ -26,33 +26,16 @@ export function resolveConfig(
   const problems = brokenRules(values, { region, ...(pins && { pins }) });
   if (problems.length > 0) throw refuse(problems);
 
-  const { name, workload, network, machineImage, compute, job, iam, logs, tags = {} } = values;
+  const { name, network, machineImage, iam, logs, tags = {} } = values;
   const filesystem = filesystemOf(values, region, pins ?? {});
   return {
     name,
     region,
     partition,
-    workload,
     network,
     filesystem,
-    scratch: scratchOf(values.scratch),
     machineImage,
-    container: containerOf(values.container, folder),
-    compute: {
-      instanceTypes: compute.instanceTypes,
-      maxVcpus: compute.maxVcpus,
-      minVcpus: compute.minVcpus,
-      purchase:
-        compute.purchase === "spot" ? { kind: "spot", bidPercentage: compute.bidPercentage } : { kind: "on-demand" },
-      subnetIds: compute.subnetIds,
-      updateTimeoutMinutes: compute.updateTimeoutMinutes ?? job.timeoutMinutes,
-    },
-    job: {
-      ...job,
-      parameters: texts(job.parameters),
-      environment: texts(job.environment),
-      buckets: { read: job.buckets.read ?? [], write: job.buckets.write ?? [] },
-    },
+    workloads: [workloadOf(values, folder)],
     iam,
     logs,
     tags: texts(tags),
@@ -69,6 +52,26 @@ function filesystemOf({ filesystem, machineImage }: CompleteConfig, region: stri
   if (!filesystem.enabled) return undefined;
   const resolved = resolveFilesystem(filesystem, { region, os: machineImage.os, pins });
   return "capacityGiB" in resolved ? resolved : undefined;
+}
+
+function workloadOf({ workload, scratch, container, compute, job }: CompleteConfig, folder: string): WorkloadConfig {
+  const { purchase, bidPercentage, ...machines } = compute;
+  return {
+    name: workload,
+    scratch: scratchOf(scratch),
+    container: containerOf(container, folder),
+    compute: {
+      ...machines,
+      purchase: purchase === "spot" ? { kind: purchase, bidPercentage } : { kind: purchase },
+      updateTimeoutMinutes: machines.updateTimeoutMinutes ?? job.timeoutMinutes,
+    },
+    job: {
+      ...job,
+      parameters: texts(job.parameters),
+      environment: texts(job.environment),
+      buckets: { read: job.buckets.read ?? [], write: job.buckets.write ?? [] },
+    },
+  };
 }
 
 function scratchOf({ kind, mountPoint, sizeGiB }: CompleteConfig["scratch"]): ScratchConfig {

@@ -8,8 +8,15 @@ export interface Handle<O> {
   readonly output?: O;
 }
 
-type Handles = Readonly<Record<string, Handle<unknown>>>;
-type Outputs<H extends Handles> = { readonly [K in keyof H]: H[K] extends Handle<infer O> ? O : never };
+/** One that is undefined is not needed, and has no output. */
+type Handles = Readonly<Record<string, Handle<unknown> | undefined>>;
+type Outputs<H extends Handles> = {
+  readonly [K in keyof H]: H[K] extends Handle<infer O>
+    ? O
+    : H[K] extends Handle<infer O> | undefined
+      ? O | undefined
+      : never;
+};
 
 export interface Node<Cloud> {
   readonly id: string;
@@ -25,12 +32,19 @@ export interface Node<Cloud> {
   pins?(inputs: unknown): Pins;
 }
 
-interface Placement<I, N extends Handles, T extends Handles> {
+export interface Placement<I, N extends Handles, T extends Handles> {
   readonly needs?: N;
   inputs(needs: Outputs<N>): I;
   readonly temporary?: T;
   readonly keep?: number;
   pins?(inputs: I): Pins;
+}
+
+/** A placement that is written apart from its node, typed as if it stood there. */
+export function placed<I, N extends Handles = Record<never, never>, T extends Handles = Record<never, never>>(
+  placement: Placement<I, N, T>,
+): Placement<I, N, T> {
+  return placement;
 }
 
 /** The nodes of an environment, in reading order, which is also an order in which they can be made. */
@@ -44,8 +58,8 @@ export class Graph<Cloud> {
     placement: Placement<I, N, TH> & (Outputs<TH> extends T ? unknown : { readonly temporary: never }),
   ): Handle<O> {
     const { inputs, keep = 0, pins } = placement;
-    const needs: Handles = placement.needs ?? {};
-    const temporary: Handles = placement.temporary ?? {};
+    const needs = standing(placement.needs);
+    const temporary = standing(placement.temporary);
     if (this.#nodes.has(id)) throw new Error(`two nodes named ${id}`);
     for (const { id: held } of [...Object.values(needs), ...Object.values(temporary)]) {
       if (!this.#nodes.has(held)) throw new Error(`${id} names ${held}, which is not in this graph`);
@@ -90,4 +104,8 @@ export class Graph<Cloud> {
     }
     return downstream;
   }
+}
+
+function standing(handles: Handles = {}): Readonly<Record<string, Handle<unknown>>> {
+  return Object.fromEntries(Object.entries(handles).flatMap(([as, held]) => (held ? [[as, held]] : [])));
 }

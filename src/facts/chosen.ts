@@ -1,4 +1,5 @@
 import type { Cloud } from "../aws/clients.ts";
+import { nodeFor, workloadOf } from "../aws/tags.ts";
 import { RefusedError } from "../engine/errors.ts";
 import { hint } from "../engine/hint.ts";
 import type { Manifest, Pins } from "../engine/manifest/manifest.ts";
@@ -24,6 +25,13 @@ export async function chosenBefore(place: Place): Promise<Pins> {
   return whole ? pins : { ...(await chosenByWhatLives(place)), ...pins };
 }
 
+/** The pin of where a workload's jobs run; without a workload, of the first one's. */
+export function subnetsPin(workload: string | undefined): string {
+  return nodeFor("computeSubnetIds", workload);
+}
+
+const FIRST = "compute-environment";
+
 async function chosenByWhatLives({ name, region, cloud, manifest }: Place): Promise<Pins> {
   const context = { name, region, cloud };
   const [disks, images, groups, environments] = await Promise.all([
@@ -35,12 +43,17 @@ async function chosenByWhatLives({ name, region, cloud, manifest }: Place): Prom
   const used = usedOf(disks, manifest);
   const disk = newest(used)?.output;
   const image = newest(images)?.output;
-  const computing = newest(environments)?.output?.subnetIds;
+  const computing = newest(environments.filter(({ node }) => node === FIRST))?.output?.subnetIds;
   const subnetId = disk?.subnetId ?? computing?.[0];
   return stated({
     vpcId: newest(groups)?.output?.vpcId ?? disk?.vpcId,
     subnetId,
-    computeSubnetIds: computing?.join() === subnetId ? undefined : computing?.join(),
+    ...Object.fromEntries(
+      environments.filter(isOurs).map(({ node, output }) => {
+        const subnets = output?.subnetIds.join();
+        return [subnetsPin(workloadOf(node)), subnets === subnetId ? undefined : subnets];
+      }),
+    ),
     baseImage: image?.baseImageId,
     forcedAt: image?.forcedAt,
     ...Object.fromEntries(Object.entries(disk?.shape ?? {}).map(([key, value]) => [`filesystem.${key}`, value])),
@@ -69,9 +82,13 @@ function stated(values: Readonly<Record<string, string | number | undefined>>): 
   );
 }
 
+function isOurs({ owned, output }: Found): boolean {
+  return owned && output !== undefined;
+}
+
 function newest<O>(found: readonly Found<O>[]): Found<O> | undefined {
   return found
-    .filter(({ owned, output }) => owned && output !== undefined)
+    .filter(isOurs)
     .sort(
       (a, b) =>
         Number(b.state === "ready") - Number(a.state === "ready") ||

@@ -1,5 +1,6 @@
 import { chosenDiskKey } from "../aws/disk-key.ts";
 import type { PlannedNode } from "../engine/events.ts";
+import { usesSpot } from "../environment/compute.ts";
 import type { Scope } from "./read-facts.ts";
 import { willMake } from "./will-make.ts";
 
@@ -8,7 +9,7 @@ import { willMake } from "./will-make.ts";
  * account's key for disks, and machines start from it only under roles that may use that key.
  */
 export async function diskKeyWarning(
-  { cloud, config: { compute }, identity }: Pick<Scope, "cloud" | "config" | "identity">,
+  { cloud, config, identity }: Pick<Scope, "cloud" | "config" | "identity">,
   { nodes }: { readonly nodes: readonly PlannedNode[] },
 ): Promise<string | undefined> {
   if (!willMake(nodes, "ami")) return undefined;
@@ -17,7 +18,7 @@ export async function diskKeyWarning(
   const own = `arn:${identity.partition}:iam::${identity.account}:role/aws-service-role`;
   const roles = [
     `${own}/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling`,
-    ...(compute.purchase.kind === "spot" ? [`${own}/spot.amazonaws.com/AWSServiceRoleForEC2Spot`] : []),
+    ...(usesSpot(config) ? [`${own}/spot.amazonaws.com/AWSServiceRoleForEC2Spot`] : []),
   ];
   return [
     `this account encrypts disks with ${key} where no other key is named, so the machine image will be encrypted with it.`,

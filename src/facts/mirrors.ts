@@ -1,7 +1,8 @@
-import type { Config } from "../config/config.ts";
+import { nodeFor } from "../aws/tags.ts";
+import type { Config, ContainerConfig } from "../config/config.ts";
 import { ConfigError } from "../engine/errors.ts";
 import type { PlannedNode } from "../engine/events.ts";
-import type { Facts } from "../environment/index.ts";
+import type { Facts } from "../environment/scope.ts";
 import { willMake } from "./will-make.ts";
 
 /**
@@ -9,12 +10,20 @@ import { willMake } from "./will-make.ts";
  * its time is up. What a context of one's own needs, nobody knows, and an image that is there needs none.
  */
 export function demandMirrors(
-  { container, partition }: Pick<Config, "container" | "partition">,
-  { build }: Pick<Facts, "build">,
+  { workloads, partition }: Pick<Config, "workloads" | "partition">,
+  facts: Pick<Facts, "workloads">,
   { nodes }: { readonly nodes: readonly PlannedNode[] },
 ): void {
-  if (partition.id !== "aws-cn" || container.kind === "ready" || build?.builder !== "instance") return;
-  if (!willMake(nodes, "container-image")) return;
+  if (partition.id !== "aws-cn") return;
+  workloads.forEach(({ name, container }, at) => {
+    const isBuilt = facts.workloads[name]?.build?.builder === "instance";
+    const node = nodeFor("container-image", at === 0 ? undefined : name);
+    if (isBuilt && willMake(nodes, node)) demandMirrorsOf(container);
+  });
+}
+
+function demandMirrorsOf(container: ContainerConfig): void {
+  if (container.kind === "ready") return;
   const missing = (["baseImage", "conda"] as const).filter((key) => container.mirrors[key] === undefined);
   if (container.context.kind === "folder" || missing.length === 0) return;
   throw new ConfigError(

@@ -1,12 +1,27 @@
 import type { InstanceTypeFacts } from "../aws/facts.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, WorkloadConfig } from "../config/config.ts";
 import { ConfigError } from "../engine/errors.ts";
 
 /** Memory of a machine that AWS's own example leaves to containers: more than this is never placed. */
 const MOST_OF_MEMORY = 0.97;
 
 /** Refuses what no machine of the chosen types could ever run: such jobs would wait for ever, and nobody would say why. */
-export function demandFit({ compute, scratch, job }: Config, instanceTypes: readonly InstanceTypeFacts[]): void {
+export function demandFit(
+  { workloads }: Pick<Config, "workloads">,
+  facts: Readonly<Record<string, { readonly instanceTypes: readonly InstanceTypeFacts[] }>>,
+): void {
+  const problems = workloads.flatMap((workload) =>
+    misfits(workload, facts[workload.name]!.instanceTypes).map((problem) =>
+      workloads.length > 1 ? `${workload.name}: ${problem}` : problem,
+    ),
+  );
+  if (problems.length > 0) throw new ConfigError(problems.join("\n"));
+}
+
+function misfits(
+  { compute, scratch, job }: WorkloadConfig,
+  instanceTypes: readonly InstanceTypeFacts[],
+): readonly string[] {
   const problems: string[] = [];
   const names = (types: readonly InstanceTypeFacts[]) => types.map(({ instanceType }) => instanceType).join(", ");
   const most = (of: (type: InstanceTypeFacts) => number) => Math.max(...instanceTypes.map(of));
@@ -39,5 +54,5 @@ export function demandFit({ compute, scratch, job }: Config, instanceTypes: read
   if (compute.maxVcpus < fewest) {
     problems.push(`compute.maxVcpus: ${compute.maxVcpus} given; the smallest instance type alone has ${fewest}`);
   }
-  if (problems.length > 0) throw new ConfigError(problems.join("\n"));
+  return problems;
 }

@@ -1,14 +1,27 @@
 import { resolve } from "node:path";
 import type { Cloud } from "../aws/clients.ts";
-import { chooseNetwork, describeInstanceTypes, type Identity, latestBaseImage } from "../aws/facts.ts";
-import type { Config } from "../config/config.ts";
+import {
+  chooseNetwork,
+  describeInstanceTypes,
+  type Identity,
+  type InstanceTypeFacts,
+  latestBaseImage,
+} from "../aws/facts.ts";
+import type { Config, WorkloadConfig } from "../config/config.ts";
 import { addressesOf } from "../config/filesystem-rules.ts";
 import type { Clock } from "../engine/clock.ts";
 import { ConfigError } from "../engine/errors.ts";
 import type { Pins } from "../engine/manifest/manifest.ts";
-import type { Facts } from "../environment/index.ts";
-import { type BuildConfig, buildArguments, buildContext, imageSources, packedContext } from "../render/recipe.ts";
+import type { BuildFacts, Facts, WorkloadFacts } from "../environment/scope.ts";
+import {
+  type BuildConfig,
+  buildArguments,
+  buildContext,
+  imageSources,
+  packedContext,
+} from "../render/build-context.ts";
 import { chooseLocalBuilder, type LocalBuilder } from "../steps/container-image/local-build.ts";
+import { subnetsPin } from "./chosen.ts";
 import { demandFit } from "./preflight.ts";
 
 /** Who asks, of which cloud, for which config. */
@@ -31,19 +44,31 @@ export interface Scope {
 /** Start here: everything that only the account can tell, in as few calls as what is pinned leaves. */
 export async function readFacts(scope: Scope): Promise<Facts> {
   const { config, identity, chosen } = scope;
-  const [network, instanceTypes, baseImageId, build] = await Promise.all([
+  const [network, instanceTypes, baseImageId, builds] = await Promise.all([
     networkOf(scope),
-    describeInstanceTypes(scope.cloud, config.compute.instanceTypes),
+    describeInstanceTypes(scope.cloud, allTypes(config)),
     chosen.baseImage || newestBaseImage(scope),
-    buildOf(scope),
+    Promise.all(config.workloads.map((workload) => buildOf(scope, workload))),
   ]);
-  demandFit(config, instanceTypes);
+  const workloads = config.workloads.map((workload, at): readonly [string, WorkloadFacts] => {
+    const own = instanceTypes.filter(({ instanceType }) => workload.compute.instanceTypes.includes(instanceType));
+    const computeSubnetIds = computeSubnetsOf(scope, workload, network);
+    return [workload.name, { computeSubnetIds, instanceTypes: own.sort(bySize), build: builds[at] }];
+  });
+  demandFit(config, Object.fromEntries(workloads));
   return {
-    ...{ account: identity.account, partition: identity.partition, ...network, baseImageId, build },
-    computeSubnetIds: computeSubnetsOf(scope, network),
+    ...{ account: identity.account, partition: identity.partition, ...network, baseImageId },
     forcedAt: chosen.forcedAt || undefined,
-    instanceTypes: instanceTypes.sort((a, b) => a.vcpus - b.vcpus || a.memoryMiB - b.memoryMiB),
+    workloads: Object.fromEntries(workloads),
   };
+}
+
+function bySize(a: InstanceTypeFacts, b: InstanceTypeFacts): number {
+  return a.vcpus - b.vcpus || a.memoryMiB - b.memoryMiB;
+}
+
+function allTypes({ workloads }: Config): string[] {
+  return [...new Set(workloads.flatMap(({ compute }) => compute.instanceTypes))];
 }
 
 export function newestBaseImage({ cloud, config }: Scope): Promise<string> {
@@ -53,20 +78,20 @@ export function newestBaseImage({ cloud, config }: Scope): Promise<string> {
 /** The choices, as `up` writes them down before it makes anything. */
 export function pinsOf(
   { config }: Pick<Scope, "config">,
-  { vpcId, subnetId, computeSubnetIds, baseImageId, forcedAt }: Facts,
+  { vpcId, subnetId, workloads, baseImageId, forcedAt }: Facts,
 ): Pins {
-  const elsewhere = computeSubnetIds.join() === subnetId ? "" : computeSubnetIds.join();
+  const elsewhere = config.workloads.map(({ name }, at) => {
+    const subnets = workloads[name]!.computeSubnetIds.join();
+    return [subnetsPin(at === 0 ? undefined : name), subnets === subnetId ? "" : subnets] as const;
+  });
   return {
     ...{ ...config.pins, vpcId, subnetId, baseImage: baseImageId, forcedAt: forcedAt ?? "" },
-    computeSubnetIds: elsewhere,
+    ...Object.fromEntries(elsewhere),
   };
 }
 
-/** At most so many stand at once: one for the machine image, one for the container image. */
-const BUILDERS = 2;
-
 async function networkOf({ cloud, config, chosen, note }: Scope) {
-  const { network, compute, filesystem, machineImage } = config;
+  const { network, filesystem, machineImage, workloads } = config;
   const vpcId = network.vpcId ?? chosen.vpcId;
   const subnetId = network.subnetId ?? chosen.subnetId;
   // What was chosen once is not weighed again; what the config names anew is.
@@ -76,9 +101,10 @@ async function networkOf({ cloud, config, chosen, note }: Scope) {
   const open = network.vpcId === undefined && network.subnetId === undefined;
   return chooseNetwork(cloud, {
     ...(open ? { vpcId, subnetId } : network),
-    computeSubnetIds: compute.subnetIds,
-    instanceTypes: [...compute.instanceTypes, machineImage.builderInstanceType],
-    freeIps: BUILDERS + (filesystem ? addressesOf(filesystem) : 0),
+    computeSubnetIds: stated(workloads.flatMap(({ compute }) => compute.subnetIds ?? [])),
+    instanceTypes: [...allTypes(config), machineImage.builderInstanceType],
+    // At most so many builders stand at once: one for the machine image, one for each container image.
+    freeIps: 1 + workloads.length + (filesystem ? addressesOf(filesystem) : 0),
     warn: note,
   });
 }
@@ -86,15 +112,23 @@ async function networkOf({ cloud, config, chosen, note }: Scope) {
 /** Beside the file system, unless the config says otherwise, or said so before. */
 function computeSubnetsOf(
   { config, chosen }: Scope,
+  { name, compute: { subnetIds } }: WorkloadConfig,
   { vpcId, subnetId }: { readonly vpcId: string; readonly subnetId: string },
 ): readonly string[] {
-  const { subnetIds } = config.compute;
   if (subnetIds) return [...subnetIds].sort();
   const stays = vpcId === chosen.vpcId && subnetId === chosen.subnetId;
-  return stays && chosen.computeSubnetIds ? chosen.computeSubnetIds.split(",") : [subnetId];
+  const before = chosen[subnetsPin(name === config.workloads[0].name ? undefined : name)];
+  return stays && before ? before.split(",") : [subnetId];
 }
 
-async function buildOf({ config: { container }, sandbox, endpoint, buildFolder }: Scope): Promise<Facts["build"]> {
+function stated(ids: readonly string[]): readonly string[] | undefined {
+  return ids.length > 0 ? [...new Set(ids)] : undefined;
+}
+
+async function buildOf(
+  { config, sandbox, endpoint, buildFolder }: Scope,
+  { name, container }: WorkloadConfig,
+): Promise<BuildFacts | undefined> {
   if (container.kind === "ready") return undefined;
   const builder =
     container.builder === "auto"
@@ -103,7 +137,7 @@ async function buildOf({ config: { container }, sandbox, endpoint, buildFolder }
   const files = buildContext(container);
   return {
     builder,
-    folder: resolve(buildFolder),
+    folder: config.workloads[0].name === name ? resolve(buildFolder) : resolve(buildFolder, name),
     files,
     digests: imageSources(container, files),
     args: buildArguments(container),

@@ -6,7 +6,13 @@ import { submitCommand } from "../../src/actions/submit-command.ts";
 
 const preset = (workload: string) => {
   const { name, job } = parse(readFileSync(new URL(`../../workloads/${workload}.yaml`, import.meta.url), "utf8"));
-  return { name, region: "us-east-1", workload, job: { ...job, buckets: { read: ["my-runs"], write: [] } } };
+  return {
+    name,
+    region: "us-east-1",
+    workload,
+    jobQueue: name,
+    job: { ...job, buckets: { read: ["my-runs"], write: [] } },
+  };
 };
 
 /** The words as a shell hands them to the AWS CLI. */

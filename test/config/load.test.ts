@@ -45,8 +45,8 @@ async function refusal(yaml: string, region: string | undefined = REGION): Promi
 describe("where values come from", () => {
   test("no file at all gives the preset's environment", async () => {
     const config = resolveConfig(await loadConfig({ workloadsFolder, workingFolder: folder }), REGION);
-    expect(config).toMatchObject({ name: "demux", workload: "bcl2fastq", region: REGION });
-    expect(config.compute.instanceTypes).toEqual(["c5d.9xlarge"]);
+    expect(config).toMatchObject({ name: "demux", workloads: [{ name: "bcl2fastq" }], region: REGION });
+    expect(config.workloads[0].compute.instanceTypes).toEqual(["c5d.9xlarge"]);
   });
 
   test("bootstrap.yaml is read where no file is named", async () => {
@@ -68,41 +68,47 @@ describe("where values come from", () => {
   test("a key with nothing after it asks for the default", async () => {
     const config = await resolved("name:\nfilesystem:\n  # capacityGiB: 2400\ncompute:\n  purchase:\n");
     expect(config.name).toBe("demux");
-    expect(config.compute.purchase).toEqual({ kind: "on-demand" });
+    expect(config.workloads[0].compute.purchase).toEqual({ kind: "on-demand" });
   });
 
   test("numbers and yes/no become the texts that AWS wants", async () => {
-    const { job } = await resolved("job: { environment: { THREADS: 8, KEEP: true }, parameters: { lane: 1 } }");
+    const { workloads } = await resolved("job: { environment: { THREADS: 8, KEEP: true }, parameters: { lane: 1 } }");
+    const [{ job }] = workloads;
     expect(job.environment).toEqual({ THREADS: "8", KEEP: "true" });
     expect(job.parameters).toMatchObject({ lane: "1" });
   });
 
   test("a context with a slash is a folder beside the config file, a bare word one of ours", async () => {
     const own = await resolved("container: { context: ./image }");
-    expect(own.container).toMatchObject({ context: { kind: "folder", path: join(folder, "image") } });
+    expect(own.workloads[0].container).toMatchObject({ context: { kind: "folder", path: join(folder, "image") } });
     const ours = await resolved("{}");
-    expect(ours.container).toMatchObject({ context: { kind: "template", name: "bcl2fastq" } });
+    expect(ours.workloads[0].container).toMatchObject({ context: { kind: "template", name: "bcl2fastq" } });
   });
 
   test("a package is a file beside the config file, or an object in S3", async () => {
     const file = await resolved("container: { package: ./illumina/bcl2fastq2.zip }");
-    expect(file.container).toMatchObject({ package: { kind: "file", path: join(folder, "illumina/bcl2fastq2.zip") } });
+    expect(file.workloads[0].container).toMatchObject({
+      package: { kind: "file", path: join(folder, "illumina/bcl2fastq2.zip") },
+    });
     const object = await resolved("container: { package: s3://my-lab/illumina/bcl-convert-4.2.7-2.el8.x86_64.rpm }");
-    expect(object.container).toMatchObject({
+    expect(object.workloads[0].container).toMatchObject({
       package: { kind: "s3", bucket: "my-lab", key: "illumina/bcl-convert-4.2.7-2.el8.x86_64.rpm" },
     });
-    expect((await resolved("{}")).container).toMatchObject({ package: undefined });
+    expect((await resolved("{}")).workloads[0].container).toMatchObject({ package: undefined });
   });
 
   test("a ready image leaves nothing to build", async () => {
     const image = "registry.example.com/tools/bcl2fastq:2.20";
-    expect((await resolved(`container: { image: "${image}" }`)).container).toEqual({ kind: "ready", image });
+    expect((await resolved(`container: { image: "${image}" }`)).workloads[0].container).toEqual({
+      kind: "ready",
+      image,
+    });
   });
 
   test("an update waits for as long as a job may run, unless told to wait longer", async () => {
-    expect((await resolved("job: { timeoutMinutes: 99 }")).compute.updateTimeoutMinutes).toBe(99);
+    expect((await resolved("job: { timeoutMinutes: 99 }")).workloads[0].compute.updateTimeoutMinutes).toBe(99);
     const longer = await resolved("job: { timeoutMinutes: 99 }\ncompute: { updateTimeoutMinutes: 100 }");
-    expect(longer.compute.updateTimeoutMinutes).toBe(100);
+    expect(longer.workloads[0].compute.updateTimeoutMinutes).toBe(100);
   });
 
   test("a workload without Lustre has no file system", async () => {
@@ -137,11 +143,11 @@ describe("what is refused", () => {
     expect(await refusal("workload: bclconvert")).toMatch(
       /container\.package: name it in your config: bclconvert needs/,
     );
-    const { name, container } = await resolved("{ workload: bclconvert, container: { package: bcl-convert.rpm } }");
+    const { name, workloads } = await resolved("{ workload: bclconvert, container: { package: bcl-convert.rpm } }");
     expect(name).toBe("convert");
-    expect(container).toMatchObject({ args: { PROGRAM: "bcl-convert" } });
+    expect(workloads[0].container).toMatchObject({ args: { PROGRAM: "bcl-convert" } });
     const ready = await resolved("{ workload: bclconvert, container: { image: registry.example.com/convert:1 } }");
-    expect(ready.container.kind).toBe("ready");
+    expect(ready.workloads[0].container.kind).toBe("ready");
   });
 
   test.each([
@@ -278,7 +284,7 @@ filesystem: { mountPoint: /options }
 scratch: { mountPoint: /homes }
 container: { args: { A: "{x}", N: 7 }, mirrors: { conda: "https://example.com/a@b?c=d@e" } }
 job: { environment: { B: "{{x}}" } }`;
-    expect(await resolved(yaml)).toMatchObject({ name: "sgx-lab", scratch: { mountPoint: "/homes" } });
+    expect(await resolved(yaml)).toMatchObject({ name: "sgx-lab", workloads: [{ scratch: { mountPoint: "/homes" } }] });
   });
 
   test("a config without a name", async () => {
@@ -391,7 +397,7 @@ describe("what the region decides", () => {
 
   test("keys that only another choice fits do not matter where nothing is to be made, as by teardown without a journal", async () => {
     const loaded = await load("filesystem: { throughputPerTiB: 200 }", { overrides: { region: REGION } });
-    expect(resolveConfig(loaded, REGION, null)).toMatchObject({ region: REGION, workload: "bcl2fastq" });
+    expect(resolveConfig(loaded, REGION, null)).toMatchObject({ region: REGION, workloads: [{ name: "bcl2fastq" }] });
     const never = await load("filesystem: { deploymentType: SCRATCH_2 }");
     expect(() => resolveConfig(never, "ca-west-1", null)).toThrow(/allowed there: PERSISTENT_2$/);
   });
@@ -445,7 +451,7 @@ describe("what comes with the package", () => {
     expect(names).toContain("guide.yaml");
     for (const name of names) {
       const loaded = await loadConfig({ file: join(root, "examples", name), workloadsFolder });
-      expect(resolveConfig(loaded, loaded.values.region ?? REGION).workload).toBe("bcl2fastq");
+      expect(resolveConfig(loaded, loaded.values.region ?? REGION).workloads[0].name).toBe("bcl2fastq");
     }
   });
 
@@ -456,8 +462,7 @@ describe("what comes with the package", () => {
       region: "cn-northwest-1",
       partition: { id: "aws-cn", dnsSuffix: "amazonaws.com.cn" },
       filesystem: { deploymentType: "PERSISTENT_1", capacityGiB: 12000, throughputPerTiB: 50, lustreVersion: "2.12" },
-      compute: { instanceTypes: ["c5d.9xlarge"] },
-      job: { vcpus: 32, memoryMiB: 64000 },
+      workloads: [{ compute: { instanceTypes: ["c5d.9xlarge"] }, job: { vcpus: 32, memoryMiB: 64000 } }],
     });
   });
 

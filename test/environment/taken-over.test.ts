@@ -2,18 +2,29 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Cloud } from "../../src/aws/clients.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { fingerprintOf } from "../../src/engine/fingerprint.ts";
 import type { Graph, Node } from "../../src/engine/graph.ts";
-import { environment, type Facts } from "../../src/environment/index.ts";
+import type * as page from "../../src/environment/index.ts";
+import type { Facts } from "../../src/environment/scope.ts";
+
+let environment: typeof page.environment;
 
 // Templates and presets as small as they can be, which say every value that they are given and never change: what is
-// held here is the program and not them.
-vi.mock("../../src/package.ts", () => ({ PACKAGE: new URL("./today/", import.meta.url) }));
+// held here is the program and not them. Other tests in this process have their own copy of what reads them.
+beforeAll(async () => {
+  vi.doMock("../../src/package.ts", () => ({ PACKAGE: new URL("./today/", import.meta.url) }));
+  vi.resetModules();
+  ({ environment } = await import("../../src/environment/index.ts"));
+  return () => {
+    vi.doUnmock("../../src/package.ts");
+    vi.resetModules();
+  };
+}, 60_000);
 
 const HOME = fileURLToPath(new URL("today/", import.meta.url));
 
@@ -111,21 +122,23 @@ async function graphOf({ region, yaml, builder, forcedAt }: Case): Promise<Graph
 }
 
 function factsOf(config: Config, builder: "docker" | "instance", forcedAt: string | undefined): Facts {
-  const instanceTypes = config.compute.instanceTypes.map((instanceType, at) => ({
+  const [{ name, compute, container }] = config.workloads;
+  const instanceTypes = compute.instanceTypes.map((instanceType, at) => ({
     ...{ instanceType, vcpus: 36 + at, memoryMiB: 73_728 * (at + 1), diskSizesGB: [900, 900].slice(at % 2) },
     ...{ architecture: "x86_64" as const, nvme: true },
   }));
+  const build =
+    container.kind === "ready"
+      ? undefined
+      : {
+          ...{ builder, folder: "/unused", files: [], digests: { Dockerfile: "644 0" } },
+          ...{ args: [{ name: "PROGRAM", value: "x" }], contextBase64: builder === "instance" ? "AAAA" : "" },
+          packageInS3: container.package?.kind === "s3" ? container.package : undefined,
+        };
   return {
     ...{ account: "123456789012", partition: config.partition.id, vpcId: "vpc-1", subnetId: "subnet-1" },
-    ...{ computeSubnetIds: ["subnet-1", "subnet-2"], baseImageId: "ami-base", forcedAt, instanceTypes },
-    build:
-      config.container.kind === "ready"
-        ? undefined
-        : {
-            ...{ builder, folder: "/unused", files: [], digests: { Dockerfile: "644 0" } },
-            ...{ args: [{ name: "PROGRAM", value: "x" }], contextBase64: builder === "instance" ? "AAAA" : "" },
-            packageInS3: config.container.package?.kind === "s3" ? config.container.package : undefined,
-          },
+    ...{ baseImageId: "ami-base", forcedAt },
+    workloads: { [name]: { computeSubnetIds: ["subnet-1", "subnet-2"], instanceTypes, build } },
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { InstanceTypeFacts } from "../../src/aws/facts.ts";
-import type { Config } from "../../src/config/config.ts";
+import type { WorkloadConfig } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { WORKLOADS_FOLDER } from "../../src/config/workloads.ts";
@@ -26,18 +26,19 @@ const bare: InstanceTypeFacts = {
 };
 const arm: InstanceTypeFacts = { ...fast, instanceType: "c6gd.4xlarge", architecture: "arm64" };
 
-async function config(change: (config: Config) => Partial<Config> = () => ({})): Promise<Config> {
-  const preset = resolveConfig(await loadConfig({ workloadsFolder: WORKLOADS_FOLDER }), "us-east-1");
-  return { ...preset, ...change(preset) };
+type Change = (workload: WorkloadConfig) => Partial<WorkloadConfig>;
+
+async function demand(instanceTypes: readonly InstanceTypeFacts[], change: Change = () => ({})): Promise<void> {
+  const [preset] = resolveConfig(await loadConfig({ workloadsFolder: WORKLOADS_FOLDER }), "us-east-1").workloads;
+  demandFit({ workloads: [{ ...preset, ...change(preset) }] }, { [preset.name]: { instanceTypes } });
 }
 
 describe("what no machine could ever run is refused", () => {
   it("lets the preset pass on its own instance type", async () => {
-    const preset = await config();
-    expect(() => demandFit(preset, [fast])).not.toThrow();
+    await expect(demand([fast])).resolves.toBeUndefined();
   });
 
-  it.each<[string, (config: Config) => Partial<Config>, InstanceTypeFacts[], RegExp]>([
+  it.each<[string, Change, InstanceTypeFacts[], RegExp]>([
     [
       "a type without disks under instance-store scratch",
       () => ({}),
@@ -65,12 +66,10 @@ describe("what no machine could ever run is refused", () => {
       /maxVcpus: 16/,
     ],
   ])("%s", async (_what, change, types, message) => {
-    const wrong = await config(change);
-    expect(() => demandFit(wrong, types)).toThrow(message);
+    await expect(demand(types, change)).rejects.toThrow(message);
   });
 
   it("takes a type without disks when scratch does not need them", async () => {
-    const none = await config(() => ({ scratch: { kind: "none" } }));
-    expect(() => demandFit(none, [bare])).not.toThrow();
+    await expect(demand([bare], () => ({ scratch: { kind: "none" } }))).resolves.toBeUndefined();
   });
 });

@@ -21,7 +21,7 @@ afterEach(() => {
 
 async function builderAt(where: { readonly sandbox: boolean; readonly endpoint?: string }, yaml = "") {
   const session = await new Site().open(yaml);
-  return (await readFacts({ ...session, ...where })).build?.builder;
+  return (await readFacts({ ...session, ...where })).workloads.bcl2fastq?.build?.builder;
 }
 
 describe("the builder that auto chooses", () => {

@@ -15,7 +15,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { resolveConfig } from "../../src/config/resolve.ts";
 import { WORKLOADS_FOLDER } from "../../src/config/workloads.ts";
 import { ConfigError } from "../../src/engine/errors.ts";
-import { bakeScript } from "../../src/render/recipe.ts";
+import { bakeScript } from "../../src/render/bake-script.ts";
 import { formatError } from "../../src/ui/error.ts";
 import { Site } from "../environment/site.ts";
 import { fitting, hostileText, hostileValue, KEYS, type Key, runs } from "./hostile-values.ts";

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Config, FilesystemConfig } from "../../src/config/config.ts";
-import { bakeScript, imageScript } from "../../src/render/recipe.ts";
+import { bakeScript } from "../../src/render/bake-script.ts";
+import { imageScript } from "../../src/render/image-script.ts";
 import { contextFiles, render, templateText } from "../../src/render/templates.ts";
 import { complaints } from "../templates/shell-checks.ts";
 import { BaseImages, BuilderMachine, type Ended, instanceId } from "./bake/builder-machine.ts";

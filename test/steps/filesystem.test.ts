@@ -29,6 +29,7 @@ describe("filesystem", () => {
       capacityGiB: 1200,
       throughputPerTiB: 125,
       lustreVersion: "2.15",
+      metadataMode: "AUTOMATIC",
       compression: "LZ4",
     };
   });
@@ -265,6 +266,7 @@ describe("filesystem", () => {
       deploymentType: "PERSISTENT_1" as const,
       throughputPerTiB: 50,
       lustreVersion: "2.12",
+      metadataMode: undefined,
     });
     const newer = () => contextOf(world, filesystem, { inputs: { ...older(), lustreVersion: "2.15" } });
 

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { buildArguments, buildContext } from "../../../src/render/recipe.ts";
+import { buildArguments, buildContext } from "../../../src/render/build-context.ts";
 import { realBuilder } from "./builder.ts";
 import { baseImage, condaMirror, condaPackages, PYTHON, rpmOf, zipOf } from "./stand-ins.ts";
 

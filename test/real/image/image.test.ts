@@ -6,7 +6,7 @@ import { CreateRepositoryCommand, DescribeImagesCommand, type ECRClient } from "
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { AbortedError, StepError } from "../../../src/engine/errors.ts";
-import { contextDigests } from "../../../src/render/recipe.ts";
+import { contextDigests } from "../../../src/render/build-context.ts";
 import type { ContextFile } from "../../../src/render/templates.ts";
 import { type ContainerImageInputs, containerImage } from "../../../src/steps/container-image/container-image.ts";
 import { Site } from "../../environment/site.ts";

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { nodeFiles } from "../../../src/render/recipe.ts";
+import { nodeFiles } from "../../../src/render/bake-script.ts";
 import { type NodeBoot, nodeUserData } from "../../../src/render/user-data.ts";
 import { builtGuest, Guest } from "./guest.ts";
 

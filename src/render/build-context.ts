@@ -4,10 +4,9 @@ import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
-import { logGroupOf } from "../aws/tags.ts";
-import type { Config, ContainerConfig, ProgramPackage } from "../config/config.ts";
+import type { ContainerConfig, ProgramPackage } from "../config/config.ts";
 import { ConfigError } from "../engine/errors.ts";
-import { type ContextFile, contextFiles, render, templateText } from "./templates.ts";
+import { type ContextFile, contextFiles } from "./templates.ts";
 
 /** SSM takes a command of some 64 KB in all; what an image is built from travels inside it. */
 const LARGEST_CONTEXT_BYTES = 40 * 1024;
@@ -23,37 +22,6 @@ export interface BuildArgument {
 export type PackageInS3 = Extract<ProgramPackage, { readonly kind: "s3" }>;
 
 export type BuildConfig = Extract<ContainerConfig, { readonly kind: "build" }>;
-
-/** The shell that turns a builder into what the AMI is made of; whatever it checks and does not find fails the bake. */
-export function bakeScript({
-  name,
-  region,
-  machineImage: { os, packages },
-  filesystem,
-}: Pick<Config, "name" | "region" | "machineImage" | "filesystem">): string {
-  return render("bake/provision.sh", {
-    os,
-    // The AWS CLI is for the word of a node that is not fit for jobs.
-    packages: ["xfsprogs", "mdadm", os === "al2" ? "awscli" : "awscli-2", ...packages],
-    modules: ["xfs", "raid0", ...(filesystem ? ["lustre"] : [])],
-    tools: ["mkfs.xfs", "mdadm", "iptables", "curl", "aws", ...(filesystem ? ["mount.lustre", "lctl"] : [])],
-    nodeFiles: nodeFiles({ region, logGroup: logGroupOf(name) }).map(
-      ({ mode, path, text }) => `${mode} ${path} ${Buffer.from(text).toString("base64")}`,
-    ),
-    logTailLines: 40,
-  });
-}
-
-/** What of ours is on a node's disk: the scripts, and the units that start them. */
-export function nodeFiles(home: { readonly region: string; readonly logGroup: string }) {
-  return [
-    { mode: "0755", path: "/usr/lib/bootstrap/storage", text: templateText("node/storage.sh") },
-    { mode: "0755", path: "/usr/lib/bootstrap/refuse", text: render("node/refuse.sh", home) },
-    ...contextFiles("node/units").map(({ path, bytes }) => ({
-      ...{ mode: "0644", path: `/etc/systemd/system/${path}`, text: bytes.toString() },
-    })),
-  ];
-}
 
 /** Every file the image is built from, but for a package in S3. */
 export function buildContext({ context, package: program }: BuildConfig): readonly ContextFile[] {
@@ -111,7 +79,7 @@ function packageName(program: ProgramPackage): string {
   return basename(program.kind === "s3" ? program.key : program.path);
 }
 
-function packageUri({ bucket, key }: PackageInS3): string {
+export function packageUri({ bucket, key }: PackageInS3): string {
   return `s3://${bucket}/${key}`;
 }
 
@@ -122,35 +90,6 @@ export function buildArguments({ args, mirrors, package: program }: BuildConfig)
   return Object.entries({ ...mirrored, ...own, ...args })
     .flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-export interface RemoteBuild {
-  readonly region: string;
-  readonly repositoryName: string;
-  readonly repositoryUri: string;
-  readonly tag: string;
-  readonly buildArgs: readonly BuildArgument[];
-  readonly contextBase64: string;
-  /** What the instance adds to the context itself, with its own role. */
-  readonly packageInS3?: PackageInS3 | undefined;
-}
-
-/** The shell that builds and pushes an image on an instance of its own. */
-export function imageScript({
-  region,
-  repositoryName,
-  repositoryUri,
-  tag,
-  buildArgs,
-  contextBase64,
-  packageInS3,
-}: RemoteBuild): string {
-  return render("bake/image.sh", {
-    ...{ region, repository: repositoryName, buildArgs, contextBase64, platform: "linux/amd64" },
-    registry: repositoryUri.slice(0, repositoryUri.indexOf("/")),
-    image: `${repositoryUri}:${tag}`,
-    packageUri: packageInS3 ? packageUri(packageInS3) : "",
-  });
 }
 
 /** The files as a base64 tar.gz, the same for the same files. Throws ConfigError when it does not fit into a command. */
