@@ -17,8 +17,9 @@ const DATA = "awscli/awscli/botocore/data";
 const LEFT_OUT = new Set([
   // New ones come every few weeks, and the sandbox has a list of its own.
   "InstanceType",
-  // EC2 has a code of its own for a name that is not one.
+  // EC2 has codes of its own for names that are none.
   "LaunchTemplateName",
+  "ImageNameRequest",
 ]);
 
 /** A service model as botocore keeps it, as far as it is read here. */

@@ -161,6 +161,7 @@ describe("a baked image", () => {
     await create(lab, { InstanceId });
     expect(await codeOf(create(lab, { InstanceId }))).toBe("InvalidAMIName.Duplicate");
     expect(await codeOf(create(lab, { InstanceId, Name: "a*b" }))).toBe("InvalidAMIName.Malformed");
+    expect(await codeOf(create(lab, { InstanceId, Name: "ab" }))).toBe("InvalidAMIName.Malformed");
   });
 
   it("is made only of an instance that runs or is stopped, with the tags such a call can give", async () => {
