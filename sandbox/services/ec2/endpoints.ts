@@ -1,15 +1,12 @@
 import type { VpcEndpoint as ShownEndpoint, State } from "@aws-sdk/client-ec2";
+import { lifecycle, MINUTE_MS } from "../../lifecycle.ts";
 import { type Call, Refusal } from "../../service.ts";
-import { groupMissing } from "./group-lookup.ts";
 import { attachInterfaces, releaseInterfaces } from "./interfaces.ts";
-import { chosen, dateOf, filtered, notFound, paged } from "./listing.ts";
-import { mustFindSubnet } from "./network.ts";
+import { endpoints, namedGroups, routeTables, securityGroups, subnets, vpcs } from "./kinds.ts";
+import { dateOf, listed, notFound } from "./listing.ts";
 import { type ServiceName, serviceOf } from "./service-names.ts";
 import { type Ec2Operations, ec2Slice, type VpcEndpoint } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
-
-const STARTING_MS = [60_000, 180_000] as const;
-const DELETING_MS = [20_000, 60_000] as const;
 
 /** By the kind of endpoint that a service has; S3 has both. */
 const SERVICES: Readonly<Record<VpcEndpoint["type"], readonly string[]>> = {
@@ -20,110 +17,106 @@ const SERVICES: Readonly<Record<VpcEndpoint["type"], readonly string[]>> = {
   ],
 };
 
+const life = lifecycle<VpcEndpoint, "state">("state", {
+  pending: { takesMs: [MINUTE_MS, 3 * MINUTE_MS], to: "available" },
+  deleting: { takesMs: [20_000, MINUTE_MS] },
+});
+
 export function settleEndpoints(call: Call): void {
-  const { endpoints, tags } = ec2Slice(call);
-  for (const endpoint of Object.values(endpoints)) {
-    if (endpoint.nextAt === undefined || endpoint.nextAt > call.now) continue;
-    endpoint.nextAt = undefined;
-    if (endpoint.state === "pending") {
-      endpoint.state = "available";
-    } else {
-      releaseInterfaces(call, endpoint.interfaceIds);
-      delete endpoints[endpoint.id];
-      delete tags[endpoint.id];
-    }
-  }
+  life.settle(call, ec2Slice(call).endpoints, ({ id, interfaceIds }, state) => {
+    if (state !== undefined) return;
+    releaseInterfaces(call, interfaceIds);
+    endpoints.remove(call, id);
+  });
 }
 
 export const endpointOperations = {
   DescribeVpcEndpoints(input, call) {
-    const all = chosen(Object.values(ec2Slice(call).endpoints), input.VpcEndpointIds, missing);
-    const matching = filtered(call, all, input.Filters, {
-      "service-name": ({ service }) => service,
-      "vpc-endpoint-id": ({ id }) => id,
-      "vpc-endpoint-state": ({ state }) => state,
-      "vpc-endpoint-type": ({ type }) => type,
-      "vpc-id": ({ vpcId }) => vpcId,
-    });
-    const { items, nextToken } = paged(call, matching, input, [1, 1000]);
+    const all = endpoints.chosen(call, input.VpcEndpointIds);
+    const { items, nextToken } = listed(
+      call,
+      input,
+      all,
+      {
+        "service-name": ({ service }) => service,
+        "vpc-endpoint-id": ({ id }) => id,
+        "vpc-endpoint-state": ({ state }) => state,
+        "vpc-endpoint-type": ({ type }) => type,
+        "vpc-id": ({ vpcId }) => vpcId,
+      },
+      [1, 1000],
+    );
     return { VpcEndpoints: items.map((endpoint) => shown(call, endpoint)), NextToken: nextToken };
   },
 
   CreateVpcEndpoint(input, call) {
-    const slice = ec2Slice(call);
     const { VpcId: vpcId = "", ServiceName: service = "", VpcEndpointType: type = "Gateway" } = input;
-    if (!(vpcId in slice.vpcs)) throw missingVpc([vpcId]);
+    if (vpcs.find(call, vpcId) === undefined) throw missingVpc([vpcId]);
     if ((type !== "Gateway" && type !== "Interface") || !SERVICES[type].includes(serviceOf(call, service) ?? "")) {
       throw new Refusal("InvalidServiceName", `The Vpc Endpoint Service '${service}' does not exist`);
     }
     const tags = specifiedTags(input.TagSpecifications, ["vpc-endpoint"])("vpc-endpoint");
     const privateDns = type === "Interface" && (input.PrivateDnsEnabled ?? true);
-    const others = Object.values(slice.endpoints).filter((each) => each.vpcId === vpcId && each.service === service);
+    const others = endpoints.all(call).filter((each) => each.vpcId === vpcId && each.service === service);
     if (privateDns && others.some((each) => each.privateDns)) {
       const words = `private-dns-enabled cannot be set because there is already a conflicting DNS domain for ${service}`;
       throw new Refusal("InvalidParameter", `${words} in the VPC ${vpcId}`);
     }
     const routeTableIds = type === "Gateway" ? (input.RouteTableIds ?? []) : [];
     for (const id of routeTableIds) {
-      if (slice.routeTables[id]?.vpcId !== vpcId) throw missingTable([id]);
+      if (routeTables.find(call, id)?.vpcId !== vpcId) throw missingTable([id]);
       if (!others.some((each) => each.routeTableIds.includes(id))) continue;
       throw new Refusal("RouteAlreadyExists", `route table ${id} already has a route with destination-prefix-list-id`);
     }
     const subnetIds = type === "Interface" ? (input.SubnetIds ?? []) : [];
-    for (const id of subnetIds) if (mustFindSubnet(call, id).vpcId !== vpcId) throw missingSubnet([id]);
+    for (const id of subnetIds) if (subnets.get(call, id).vpcId !== vpcId) throw missingSubnet([id]);
     const groupIds = type === "Interface" ? groupsFor(call, vpcId, input.SecurityGroupIds) : [];
     const id = call.id("vpce-");
     const description = `VPC Endpoint Interface ${id}`;
     const interfaceIds = subnetIds.flatMap((subnetId) =>
       attachInterfaces(call, { subnetId, groupIds, description, requester: call.account, type: "vpc_endpoint" }),
     );
-    const endpoint: VpcEndpoint = {
+    const endpoint = endpoints.add(call, id, {
       ...{ id, vpcId, type, service, privateDns, subnetIds, groupIds, routeTableIds },
       interfaceIds: interfaceIds.map((each) => each.id),
       createdAt: call.now,
-      state: type === "Gateway" ? "available" : "pending",
-      nextAt: type === "Gateway" ? undefined : call.now + call.between(...STARTING_MS),
-    };
-    slice.endpoints[id] = endpoint;
+      ...(type === "Gateway" ? { state: "available" } : life.entering(call, "pending")),
+    });
     setTags(call, id, tags);
     return { VpcEndpoint: shown(call, endpoint) };
   },
 
   DeleteVpcEndpoints({ VpcEndpointIds = [] }, call) {
-    const { endpoints } = ec2Slice(call);
-    const lost = VpcEndpointIds.filter((id) => !(id in endpoints));
+    const lost = VpcEndpointIds.filter((id) => endpoints.find(call, id) === undefined);
     for (const id of VpcEndpointIds) {
-      const endpoint = endpoints[id];
+      const endpoint = endpoints.find(call, id);
       if (endpoint === undefined || endpoint.state === "deleting") continue;
-      endpoint.state = "deleting";
-      endpoint.nextAt = call.now + call.between(...DELETING_MS);
+      Object.assign(endpoint, life.entering(call, "deleting"));
     }
     return {
       Unsuccessful: lost.map((ResourceId) => {
-        const { code, message } = missing([ResourceId]);
+        const { code, message } = endpoints.missing([ResourceId]);
         return { ResourceId, Error: { Code: code, Message: message } };
       }),
     };
   },
 } satisfies Ec2Operations;
 
-const missing = notFound("InvalidVpcEndpointId.NotFound", "Vpc Endpoint Id");
 const missingVpc = notFound("InvalidVpcId.NotFound", "VPC ID");
 const missingTable = notFound("InvalidRouteTableId.NotFound", "route table ID");
 const missingSubnet = notFound("InvalidSubnetId.NotFound", "subnet ID");
 
 function groupsFor(call: Call, vpcId: string, ids: readonly string[] | undefined): readonly string[] {
-  const { groups } = ec2Slice(call);
   if (!ids?.length) {
-    return Object.values(groups).flatMap(({ id, name, vpcId: at }) => (at === vpcId && name === "default" ? [id] : []));
+    const defaults = securityGroups.all(call).filter((group) => group.vpcId === vpcId && group.name === "default");
+    return defaults.map(({ id }) => id);
   }
-  const lost = ids.find((id) => groups[id]?.vpcId !== vpcId);
-  if (lost !== undefined) throw groupMissing([lost]);
+  const lost = ids.find((id) => securityGroups.find(call, id)?.vpcId !== vpcId);
+  if (lost !== undefined) throw securityGroups.missing([lost]);
   return ids;
 }
 
 function shown(call: Call, endpoint: VpcEndpoint): ShownEndpoint {
-  const { groups } = ec2Slice(call);
   return {
     VpcEndpointId: endpoint.id,
     VpcEndpointType: endpoint.type,
@@ -135,7 +128,7 @@ function shown(call: Call, endpoint: VpcEndpoint): ShownEndpoint {
     RequesterManaged: false,
     RouteTableIds: [...endpoint.routeTableIds],
     SubnetIds: [...endpoint.subnetIds],
-    Groups: endpoint.groupIds.map((GroupId) => ({ GroupId, GroupName: groups[GroupId]?.name })),
+    Groups: namedGroups(call, endpoint.groupIds),
     NetworkInterfaceIds: [...endpoint.interfaceIds],
     CreationTimestamp: dateOf(endpoint.createdAt),
     OwnerId: call.account,

@@ -1,55 +1,51 @@
 import type { InternetGateway as ShownInternetGateway } from "@aws-sdk/client-ec2";
+import { HOUR_MS, lifecycle } from "../../lifecycle.ts";
 import { type Call, Refusal } from "../../service.ts";
 import { releaseInterfaces } from "./interfaces.ts";
-import { chosen, dateOf, filtered, notFound, paged } from "./listing.ts";
-import { type Ec2Operations, ec2Slice, type InternetGateway } from "./slice.ts";
+import { interfaces, internetGateways, natGateways, subnets, vpcs } from "./kinds.ts";
+import { dateOf, listed } from "./listing.ts";
+import { type Ec2Operations, ec2Slice, type InternetGateway, type NatGateway } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 
 /** A NAT gateway that is gone can be seen for an hour. */
-const SEEN_MS = 3600_000;
+const SEEN_MS = HOUR_MS;
+
+const natLife = lifecycle<NatGateway, "state">("state", {
+  deleting: { takesMs: [30_000, 90_000], to: "deleted" },
+  deleted: { takesMs: [SEEN_MS, SEEN_MS] },
+});
 
 export function settleGateways(call: Call): void {
-  const { natGateways, tags } = ec2Slice(call);
-  for (const gateway of Object.values(natGateways)) {
-    if (gateway.nextAt === undefined || gateway.nextAt > call.now) continue;
-    if (gateway.state === "deleting") {
-      releaseInterfaces(call, [gateway.interfaceId]);
-      gateway.state = "deleted";
-      gateway.nextAt += SEEN_MS;
-    } else {
-      delete natGateways[gateway.id];
-      delete tags[gateway.id];
-    }
-  }
+  natLife.settle(call, ec2Slice(call).natGateways, ({ id, interfaceId }, state) => {
+    if (state === "deleted") releaseInterfaces(call, [interfaceId]);
+    else natGateways.remove(call, id);
+  });
 }
 
 export const gatewayOperations = {
   DescribeInternetGateways(input, call) {
-    const all = chosen(Object.values(ec2Slice(call).internetGateways), input.InternetGatewayIds, missing);
-    const matching = filtered(call, all, input.Filters, {
+    const all = internetGateways.chosen(call, input.InternetGatewayIds);
+    const { items, nextToken } = listed(call, input, all, {
       "attachment.state": ({ vpcId }) => vpcId && "available",
       "attachment.vpc-id": ({ vpcId }) => vpcId,
       "internet-gateway-id": ({ id }) => id,
       "owner-id": () => call.account,
     });
-    const { items, nextToken } = paged(call, matching, input);
     return { InternetGateways: items.map((each) => shown(call, each)), NextToken: nextToken };
   },
 
   CreateInternetGateway(input, call) {
-    const { internetGateways } = ec2Slice(call);
     const tags = specifiedTags(input.TagSpecifications, ["internet-gateway"])("internet-gateway");
     const id = call.id("igw-");
-    internetGateways[id] = { id };
+    const gateway = internetGateways.add(call, id, { id });
     setTags(call, id, tags);
-    return { InternetGateway: shown(call, internetGateways[id]) };
+    return { InternetGateway: shown(call, gateway) };
   },
 
   AttachInternetGateway({ InternetGatewayId, VpcId = "" }, call) {
-    const { internetGateways, vpcs } = ec2Slice(call);
-    const gateway = mustFind(call, InternetGatewayId);
-    if (!(VpcId in vpcs)) throw notFound("InvalidVpcID.NotFound", "vpc ID")([VpcId]);
-    const there = Object.values(internetGateways).find((each) => each.vpcId === VpcId);
+    const gateway = internetGateways.get(call, InternetGatewayId);
+    vpcs.get(call, VpcId);
+    const there = internetGateways.all(call).find((each) => each.vpcId === VpcId);
     if (gateway.vpcId !== undefined || there !== undefined) {
       const words = `resource ${gateway.id} is already attached to network ${gateway.vpcId ?? VpcId}`;
       throw new Refusal("Resource.AlreadyAssociated", words);
@@ -58,14 +54,13 @@ export const gatewayOperations = {
   },
 
   DetachInternetGateway({ InternetGatewayId, VpcId = "" }, call) {
-    const { interfaces, subnets } = ec2Slice(call);
-    const gateway = mustFind(call, InternetGatewayId);
+    const gateway = internetGateways.get(call, InternetGatewayId);
     if (gateway.vpcId !== VpcId) {
       throw new Refusal("Gateway.NotAttached", `resource ${gateway.id} is not attached to network ${VpcId}`);
     }
     const mapped = ({ subnetId, publicIp }: { subnetId: string; publicIp?: string | undefined }) =>
-      publicIp !== undefined && subnets[subnetId]?.vpcId === VpcId;
-    if (Object.values(interfaces).some(mapped)) {
+      publicIp !== undefined && subnets.find(call, subnetId)?.vpcId === VpcId;
+    if (interfaces.all(call).some(mapped)) {
       const words =
         `Network ${VpcId} has some mapped public address(es). ` +
         "Please unmap those public address(es) before detaching the gateway.";
@@ -75,25 +70,21 @@ export const gatewayOperations = {
   },
 
   DeleteInternetGateway({ InternetGatewayId }, call) {
-    const { internetGateways, tags } = ec2Slice(call);
-    const { id, vpcId } = mustFind(call, InternetGatewayId);
+    const { id, vpcId } = internetGateways.get(call, InternetGatewayId);
     if (vpcId !== undefined) {
       throw new Refusal("DependencyViolation", `The internetGateway '${id}' has dependencies and cannot be deleted.`);
     }
-    delete internetGateways[id];
-    delete tags[id];
+    internetGateways.remove(call, id);
   },
 
   DescribeNatGateways(input, call) {
-    const { interfaces, natGateways } = ec2Slice(call);
-    const all = chosen(Object.values(natGateways), input.NatGatewayIds, ([id]) => natMissing(id));
-    const matching = filtered(call, all, input.Filter, {
+    const all = natGateways.chosen(call, input.NatGatewayIds);
+    const { items, nextToken } = listed(call, { ...input, Filters: input.Filter }, all, {
       "nat-gateway-id": ({ id }) => id,
       state: ({ state }) => state,
       "subnet-id": ({ subnetId }) => subnetId,
       "vpc-id": ({ vpcId }) => vpcId,
     });
-    const { items, nextToken } = paged(call, matching, input);
     return {
       NatGateways: items.map(({ id, vpcId, subnetId, state, createdAt, interfaceId }) => ({
         NatGatewayId: id,
@@ -105,8 +96,8 @@ export const gatewayOperations = {
         NatGatewayAddresses: [
           {
             NetworkInterfaceId: interfaceId,
-            PrivateIp: interfaces[interfaceId]?.privateIp,
-            PublicIp: interfaces[interfaceId]?.publicIp,
+            PrivateIp: interfaces.find(call, interfaceId)?.privateIp,
+            PublicIp: interfaces.find(call, interfaceId)?.publicIp,
             IsPrimary: true,
             Status: "succeeded",
           },
@@ -118,27 +109,11 @@ export const gatewayOperations = {
   },
 
   DeleteNatGateway({ NatGatewayId = "" }, call) {
-    const gateway = ec2Slice(call).natGateways[NatGatewayId];
-    if (gateway === undefined) throw natMissing(NatGatewayId);
-    if (gateway.state === "available") {
-      gateway.state = "deleting";
-      gateway.nextAt = call.now + call.between(30_000, 90_000);
-    }
+    const gateway = natGateways.get(call, NatGatewayId);
+    if (gateway.state === "available") Object.assign(gateway, natLife.entering(call, "deleting"));
     return { NatGatewayId };
   },
 } satisfies Ec2Operations;
-
-const missing = notFound("InvalidInternetGatewayID.NotFound", "internetGateway ID");
-
-function mustFind(call: Call, id = ""): InternetGateway {
-  const gateway = ec2Slice(call).internetGateways[id];
-  if (gateway === undefined) throw missing([id]);
-  return gateway;
-}
-
-function natMissing(id = ""): Refusal {
-  return new Refusal("NatGatewayNotFound", `NatGateway ${id} was not found`);
-}
 
 function shown(call: Call, { id, vpcId }: InternetGateway): ShownInternetGateway {
   return {

@@ -1,14 +1,18 @@
 import type { EbsBlockDevice, Image, ImageState, VolumeType } from "@aws-sdk/client-ec2";
+import { doomOf, HOUR_MS, lifecycle, MINUTE_MS } from "../../lifecycle.ts";
 import { type Call, Refusal } from "../../service.ts";
 import { type BaseImage, ecsImages } from "./base-images.ts";
-import { chosen, dateOf, filtered, paged, soon, visible } from "./listing.ts";
+import { images } from "./kinds.ts";
+import { chosen, dateOf, listed, soon } from "./listing.ts";
 import { type BlockDevice, type Ec2Operations, ec2Slice, type OwnImage } from "./slice.ts";
 import { deleteSnapshot, startSnapshot } from "./snapshots.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 
-const READY_MS = [3 * 60_000, 8 * 60_000] as const;
-/** How long a deregistered image is "no longer available" before it was never there. */
-const REMEMBERED_MS = 3600_000;
+const life = lifecycle<OwnImage, "state">("state", {
+  pending: { takesMs: [3 * MINUTE_MS, 8 * MINUTE_MS], to: "available", failed: "failed" },
+  // It is "no longer available" so long, and then was never there.
+  deregistered: { takesMs: [HOUR_MS, HOUR_MS] },
+});
 
 /** One of the account's own images, or a public one. */
 export interface AnyImage {
@@ -28,7 +32,7 @@ export interface AnyImage {
 
 /** Undefined when no such image was ever seen here; look at its state before using it. */
 export function image(call: Call, id: string): AnyImage | undefined {
-  const own = ec2Slice(call).images[id];
+  const own = images.find(call, id);
   if (own !== undefined) return fromOwn(call, own);
   const base = ecsImages(call).find((each) => each.id === id);
   return base && fromBase(base);
@@ -40,7 +44,7 @@ export function launchableImage(call: Call, id: string): AnyImage {
     throw new Refusal("InvalidAMIID.Malformed", `Invalid id: "${id}" (expecting "ami-...")`);
   }
   const found = image(call, id);
-  if (found === undefined) throw missing([id]);
+  if (found === undefined) throw images.missing([id]);
   if (found.state === "deregistered") throw unavailable(id);
   if (found.state !== "available") {
     throw new Refusal("InvalidAMIID.Unavailable", `The image ID '${id}' is not available: its state is ${found.state}`);
@@ -50,22 +54,16 @@ export function launchableImage(call: Call, id: string): AnyImage {
 
 export function settleImages(call: Call): void {
   const { images, snapshots } = ec2Slice(call);
-  for (const own of Object.values(images)) {
-    if (own.nextAt === undefined || own.nextAt > call.now) continue;
-    if (own.state === "deregistered") {
-      delete images[own.id];
-      continue;
-    }
-    own.state = own.doom === undefined ? "available" : "failed";
+  life.settle(call, images, (own, state, at) => {
+    if (state === undefined) return;
     own.reason = own.doom;
     for (const { snapshotId } of own.devices) {
       const snapshot = snapshots[snapshotId];
       if (snapshot?.state !== "pending") continue;
-      snapshot.state = own.doom === undefined ? "completed" : "error";
-      snapshot.completedAt = own.nextAt;
+      snapshot.state = state === "available" ? "completed" : "error";
+      snapshot.completedAt = at;
     }
-    own.nextAt = undefined;
-  }
+  });
 }
 
 /** A disk that is to be empty at each launch. */
@@ -96,7 +94,7 @@ function snapshotsOf({ devices }: OwnImage): string[] {
 
 export const imageOperations = {
   DescribeImages(input, call) {
-    const owns = visible(call, Object.values(ec2Slice(call).images));
+    const owns = images.visible(call);
     const gone = owns.find(({ id, state }) => state === "deregistered" && input.ImageIds?.includes(id));
     if (gone !== undefined) throw unavailable(gone.id);
     const isOwnOnly = input.Owners?.length === 1 && input.Owners[0] === "self";
@@ -105,37 +103,42 @@ export const imageOperations = {
       ...(isOwnOnly ? [] : ecsImages(call).map(fromBase)),
     ];
     const shown = all.filter(({ state }) => input.IncludeDisabled || state !== "disabled");
-    const owned = chosen(shown, input.ImageIds, missing).filter((each) => {
+    const owned = chosen(shown, input.ImageIds, images.missing).filter((each) => {
       return !input.Owners?.length || input.Owners.some((owner) => isOwner(call, each, owner));
     });
-    const matching = filtered(call, owned, input.Filters, {
-      architecture: ({ architecture }) => architecture,
-      "block-device-mapping.delete-on-termination": ({ devices }) => devices.map(({ goesToo }) => goesToo),
-      "block-device-mapping.device-name": ({ devices }) => devices.map(({ name }) => name),
-      "block-device-mapping.encrypted": ({ devices }) => devices.map(({ encrypted }) => encrypted),
-      "block-device-mapping.snapshot-id": ({ devices }) => devices.map(({ snapshotId }) => snapshotId),
-      "block-device-mapping.volume-size": ({ devices }) => devices.map(({ sizeGiB }) => sizeGiB),
-      "block-device-mapping.volume-type": ({ devices }) => devices.map(({ type }) => type),
-      "creation-date": ({ createdAt }) => dateOf(createdAt).toISOString(),
-      description: ({ description }) => description,
-      "ena-support": () => true,
-      hypervisor: () => "xen",
-      "image-id": ({ id }) => id,
-      "image-type": () => "machine",
-      "is-public": ({ publishedByAmazon }) => publishedByAmazon,
-      name: ({ name }) => name,
-      "owner-alias": ({ publishedByAmazon }) => (publishedByAmazon ? "amazon" : undefined),
-      "owner-id": ({ ownerId }) => ownerId,
-      platform: () => undefined,
-      "root-device-name": ({ rootDevice }) => rootDevice,
-      "root-device-type": () => "ebs",
-      "source-instance-id": ({ own }) => own?.sourceInstanceId,
-      state: ({ state }) => state,
-      "state-reason-code": ({ own }) => (own?.reason === undefined ? undefined : "Client.InternalError"),
-      "state-reason-message": ({ own }) => own?.reason,
-      "virtualization-type": () => "hvm",
-    });
-    const { items, nextToken } = paged(call, matching, input, [1, 1000]);
+    const { items, nextToken } = listed(
+      call,
+      input,
+      owned,
+      {
+        architecture: ({ architecture }) => architecture,
+        "block-device-mapping.delete-on-termination": ({ devices }) => devices.map(({ goesToo }) => goesToo),
+        "block-device-mapping.device-name": ({ devices }) => devices.map(({ name }) => name),
+        "block-device-mapping.encrypted": ({ devices }) => devices.map(({ encrypted }) => encrypted),
+        "block-device-mapping.snapshot-id": ({ devices }) => devices.map(({ snapshotId }) => snapshotId),
+        "block-device-mapping.volume-size": ({ devices }) => devices.map(({ sizeGiB }) => sizeGiB),
+        "block-device-mapping.volume-type": ({ devices }) => devices.map(({ type }) => type),
+        "creation-date": ({ createdAt }) => dateOf(createdAt).toISOString(),
+        description: ({ description }) => description,
+        "ena-support": () => true,
+        hypervisor: () => "xen",
+        "image-id": ({ id }) => id,
+        "image-type": () => "machine",
+        "is-public": ({ publishedByAmazon }) => publishedByAmazon,
+        name: ({ name }) => name,
+        "owner-alias": ({ publishedByAmazon }) => (publishedByAmazon ? "amazon" : undefined),
+        "owner-id": ({ ownerId }) => ownerId,
+        platform: () => undefined,
+        "root-device-name": ({ rootDevice }) => rootDevice,
+        "root-device-type": () => "ebs",
+        "source-instance-id": ({ own }) => own?.sourceInstanceId,
+        state: ({ state }) => state,
+        "state-reason-code": ({ own }) => (own?.reason === undefined ? undefined : "Client.InternalError"),
+        "state-reason-message": ({ own }) => own?.reason,
+        "virtualization-type": () => "hvm",
+      },
+      [1, 1000],
+    );
     return { Images: items.map((each) => described(call, each)), NextToken: nextToken };
   },
 
@@ -152,7 +155,7 @@ export const imageOperations = {
         "'(', ')', '.', '-', '/' and '_'";
       throw new Refusal("InvalidAMIName.Malformed", rule);
     }
-    const twin = Object.values(slice.images).find((each) => each.name === name && each.state !== "deregistered");
+    const twin = images.all(call).find((each) => each.name === name && each.state !== "deregistered");
     if (twin !== undefined) {
       throw new Refusal("InvalidAMIName.Duplicate", `AMI name ${name} is already in use by AMI ${twin.id}`);
     }
@@ -187,7 +190,7 @@ export const imageOperations = {
     for (const { name: device } of instance.devices) mappings.delete(device);
     const added = [...mappings].flatMap(([device, { Ebs }]): BlockDevice[] => (Ebs ? [addedDevice(device, Ebs)] : []));
     const source = image(call, instance.imageId);
-    slice.images[id] = {
+    images.add(call, id, {
       id,
       name,
       description,
@@ -199,33 +202,29 @@ export const imageOperations = {
       sourceImageId: instance.imageId,
       createdAt: call.now,
       visibleFrom,
-      state: "pending",
-      nextAt: fate?.kind === "never" ? undefined : call.now + (fate?.ms ?? call.between(...READY_MS)),
-      doom: fate?.kind === "fail" ? (fate.reason ?? "Client.InternalError: Client error on launch") : undefined,
-    };
+      ...life.entering(call, "pending", fate),
+      doom: doomOf(fate, "Client.InternalError: Client error on launch"),
+    });
     setTags(call, id, tagsFor("image"));
     if (!NoReboot && instance.state === "running") instance.rebootedAt = call.now;
     return { ImageId: id };
   },
 
   DisableImage({ ImageId: id = "" }, call) {
-    const own = ec2Slice(call).images[id];
-    if (own === undefined) throw missing([id]);
+    const own = images.get(call, id);
     if (own.state !== "available" && own.state !== "disabled") throw unavailable(id);
     own.state = "disabled";
     return { Return: true };
   },
 
   DeregisterImage({ ImageId: id = "", DeleteAssociatedSnapshots = false }, call) {
-    const { images, tags } = ec2Slice(call);
     const found = image(call, id);
-    if (found === undefined) throw missing([id]);
+    if (found === undefined) throw images.missing([id]);
     if (found.own === undefined) throw new Refusal("AuthFailure", `Not authorized for images: [${id}]`, 403);
     if (found.state === "deregistered") throw unavailable(id);
-    const own = images[id]!;
-    own.state = "deregistered";
-    own.nextAt = call.now + REMEMBERED_MS;
-    delete tags[id];
+    const own = images.get(call, id);
+    Object.assign(own, life.entering(call, "deregistered"));
+    delete ec2Slice(call).tags[id];
     const results = DeleteAssociatedSnapshots
       ? snapshotsOf(own).map((snapshotId) => ({
           SnapshotId: snapshotId,
@@ -290,14 +289,6 @@ function described(call: Call, each: AnyImage): Image {
     SourceImageRegion: each.own && call.region,
     Tags: tagListOf(call, each.id),
   };
-}
-
-function missing(ids: readonly string[]): Refusal {
-  const malformed = ids.find((id) => !/^ami-[0-9a-f]{8,17}$/.test(id));
-  if (malformed !== undefined) {
-    return new Refusal("InvalidAMIID.Malformed", `Invalid id: "${malformed}" (expecting "ami-...")`);
-  }
-  return new Refusal("InvalidAMIID.NotFound", `The image id '[${ids.join(", ")}]' does not exist`);
 }
 
 function unavailable(id: string): Refusal {

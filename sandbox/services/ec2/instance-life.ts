@@ -1,5 +1,6 @@
 import { type Call, Refusal } from "../../service.ts";
 import { publicAddress, releaseInterfaces } from "./interfaces.ts";
+import { instances, subnets } from "./kinds.ts";
 import { ec2Slice, type Instance } from "./slice.ts";
 import { releaseVolumes } from "./volumes.ts";
 
@@ -93,14 +94,13 @@ export function stop(call: Call, ids: readonly string[]): void {
 }
 
 export function start(call: Call, ids: readonly string[]): void {
-  const { subnets } = ec2Slice(call);
   for (const instance of found(call, ids)) {
     if (instance.state === "running" || instance.state === "pending") continue;
     if (instance.state !== "stopped") throw wrongState(instance, "started");
     instance.reason = undefined;
     instance.state = "pending";
     instance.launchedAt = call.now;
-    if (subnets[instance.subnetId]?.mapsPublicIp) instance.publicIp = publicAddress(call);
+    if (subnets.find(call, instance.subnetId)?.mapsPublicIp) instance.publicIp = publicAddress(call);
     instance.nextAt = call.now + call.between(...STARTING_MS);
   }
 }
@@ -114,17 +114,12 @@ export function reboot(call: Call, ids: readonly string[]): void {
 
 /** The instances, all or none: one unknown id refuses the whole request. */
 export function found(call: Call, ids: readonly string[]): Instance[] {
-  const { instances } = ec2Slice(call);
-  const lost = ids.filter((id) => instances[id] === undefined || !isSeen(call, instances[id]));
-  if (lost.length > 0) throw instanceMissing(lost);
-  return ids.map((id) => instances[id]!);
-}
-
-export function instanceMissing(ids: readonly string[]): Refusal {
-  const malformed = ids.find((id) => !/^i-[0-9a-f]{8,17}$/.test(id));
-  if (malformed !== undefined) return new Refusal("InvalidInstanceID.Malformed", `Invalid id: "${malformed}"`);
-  const words = ids.length === 1 ? `instance ID '${ids[0]}' does` : `instance IDs '${ids.join(", ")}' do`;
-  return new Refusal("InvalidInstanceID.NotFound", `The ${words} not exist`);
+  const lost = ids.filter((id) => {
+    const instance = instances.find(call, id);
+    return instance === undefined || !isSeen(call, instance);
+  });
+  if (lost.length > 0) throw instances.missing(lost);
+  return ids.map((id) => instances.get(call, id));
 }
 
 function wrongState({ id }: Instance, verb: string): Refusal {

@@ -1,7 +1,7 @@
 import type { _InstanceType, ArchitectureType, InstanceTypeInfo } from "@aws-sdk/client-ec2";
 import { isLocalZone, zonesOf } from "../../partition.ts";
 import { Refusal } from "../../service.ts";
-import { chosen, filtered, paged } from "./listing.ts";
+import { chosen, listed } from "./listing.ts";
 import { enabledZones, zoneIdOf } from "./regions.ts";
 import type { Ec2Operations } from "./slice.ts";
 
@@ -201,19 +201,24 @@ export const instanceTypeOperations = {
       const words = `The following supplied instance types do not exist: [${names.join(", ")}]`;
       return new Refusal("InvalidInstanceType", words);
     });
-    const matching = filtered(call, all, input.Filters, {
-      "bare-metal": () => false,
-      "burstable-performance-supported": ({ burstable }) => burstable,
-      "current-generation": ({ family }) => !XEN.has(family),
-      "instance-storage-info.total-size-in-gb": ({ disks }) => disks && disks.count * disks.sizeGB,
-      "instance-storage-supported": ({ disks }) => disks !== undefined,
-      "instance-type": ({ id }) => id,
-      "memory-info.size-in-mib": ({ memoryMiB }) => memoryMiB,
-      "processor-info.supported-architecture": ({ architecture }) => architecture,
-      "supported-usage-class": () => ["on-demand", "spot"],
-      "vcpu-info.default-vcpus": ({ vCpus }) => vCpus,
-    });
-    const { items, nextToken } = paged(call, matching, input, [5, 100]);
+    const { items, nextToken } = listed(
+      call,
+      input,
+      all,
+      {
+        "bare-metal": () => false,
+        "burstable-performance-supported": ({ burstable }) => burstable,
+        "current-generation": ({ family }) => !XEN.has(family),
+        "instance-storage-info.total-size-in-gb": ({ disks }) => disks && disks.count * disks.sizeGB,
+        "instance-storage-supported": ({ disks }) => disks !== undefined,
+        "instance-type": ({ id }) => id,
+        "memory-info.size-in-mib": ({ memoryMiB }) => memoryMiB,
+        "processor-info.supported-architecture": ({ architecture }) => architecture,
+        "supported-usage-class": () => ["on-demand", "spot"],
+        "vcpu-info.default-vcpus": ({ vCpus }) => vCpus,
+      },
+      [5, 100],
+    );
     return { InstanceTypes: items.map(described), NextToken: nextToken };
   },
 
@@ -226,11 +231,10 @@ export const instanceTypeOperations = {
       return where.map((zone) => ({ type, location: locationType === "availability-zone-id" ? zoneIdOf(zone) : zone }));
     });
     const all = offered.map((offering) => ({ ...offering, id: `${offering.type} ${offering.location}` }));
-    const matching = filtered(call, all, input.Filters, {
+    const { items, nextToken } = listed(call, input, all, {
       "instance-type": ({ type }) => type,
       location: ({ location }) => location,
     });
-    const { items, nextToken } = paged(call, matching, input);
     return {
       InstanceTypeOfferings: items.map(({ type, location }) => ({
         InstanceType: type as _InstanceType,

@@ -3,9 +3,10 @@ import type { Instance as DescribedInstance } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { consoleOutput } from "./console-output.ts";
 import { image } from "./images.ts";
-import { found, instanceMissing, isSeen, reboot, start, stop, terminate } from "./instance-life.ts";
+import { found, isSeen, reboot, start, stop, terminate } from "./instance-life.ts";
+import { instances, namedGroups, volumes } from "./kinds.ts";
 import { runInstances } from "./launch.ts";
-import { chosen, dateOf, filtered, paged } from "./listing.ts";
+import { chosen, dateOf, listed } from "./listing.ts";
 import { zoneIdOf } from "./regions.ts";
 import { type Ec2Operations, ec2Slice, type Instance, type InstanceState } from "./slice.ts";
 import { tagListOf } from "./tags.ts";
@@ -34,8 +35,7 @@ export const instanceOperations = {
     const ids = onceForToken(call, "RunInstances", input, () => {
       return runInstances(call, input, input.DryRun ? undefined : call.fate).map(({ id }) => id);
     });
-    const { instances } = ec2Slice(call);
-    const made = ids.flatMap((id) => instances[id] ?? []);
+    const made = ids.flatMap((id) => instances.find(call, id) ?? []);
     return {
       ReservationId: made[0]?.reservationId,
       OwnerId: call.account,
@@ -49,8 +49,7 @@ export const instanceOperations = {
       const words = "The parameter instancesSet cannot be used with the parameter maxResults";
       throw new Refusal("InvalidParameterCombination", words);
     }
-    const { groups } = ec2Slice(call);
-    const matching = filtered(call, seen(call, input.InstanceIds), input.Filters, {
+    const { items, nextToken } = listed(call, input, seen(call, input.InstanceIds), {
       architecture: ({ architecture }) => architecture,
       "availability-zone": ({ zone }) => zone,
       "block-device-mapping.volume-id": ({ devices }) => devices.map(({ volumeId }) => volumeId),
@@ -63,7 +62,7 @@ export const instanceOperations = {
       "instance-state-name": ({ state }) => state,
       "instance-type": ({ type }) => type,
       "instance.group-id": ({ groupIds }) => groupIds,
-      "instance.group-name": ({ groupIds }) => groupIds.map((id) => groups[id]?.name),
+      "instance.group-name": ({ groupIds }) => namedGroups(call, groupIds).map(({ GroupName }) => GroupName),
       "launch-time": ({ launchedAt }) => dateOf(launchedAt).toISOString(),
       "network-interface.subnet-id": ({ subnetId }) => subnetId,
       "owner-id": () => call.account,
@@ -73,17 +72,16 @@ export const instanceOperations = {
       "subnet-id": ({ subnetId }) => subnetId,
       "vpc-id": ({ vpcId }) => vpcId,
     });
-    const { items, nextToken } = paged(call, matching, input);
     const byReservation = new Map<string, Instance[]>();
     for (const instance of items) {
       byReservation.set(instance.reservationId, [...(byReservation.get(instance.reservationId) ?? []), instance]);
     }
     return {
-      Reservations: [...byReservation].map(([ReservationId, instances]) => ({
+      Reservations: [...byReservation].map(([ReservationId, launched]) => ({
         ReservationId,
         OwnerId: call.account,
         Groups: [],
-        Instances: instances.map((instance) => described(call, instance)),
+        Instances: launched.map((instance) => described(call, instance)),
       })),
       NextToken: nextToken,
     };
@@ -93,14 +91,13 @@ export const instanceOperations = {
     const shown = seen(call, input.InstanceIds).filter(({ state }) => {
       return input.IncludeAllInstances || state === "running";
     });
-    const matching = filtered(call, shown, input.Filters, {
+    const { items, nextToken } = listed(call, input, shown, {
       "availability-zone": ({ zone }) => zone,
       "instance-state-code": ({ state }) => CODES[state],
       "instance-state-name": ({ state }) => state,
       "instance-status.status": (instance) => checksOf(call, instance),
       "system-status.status": (instance) => checksOf(call, instance),
     });
-    const { items, nextToken } = paged(call, matching, input);
     return {
       InstanceStatuses: items.map((instance) => {
         const Status = checksOf(call, instance);
@@ -204,8 +201,8 @@ function behaviorOf(value: string): Instance["shutdownBehavior"] {
 }
 
 function seen(call: Call, ids: readonly string[] | undefined): Instance[] {
-  const all = Object.values(ec2Slice(call).instances).filter((instance) => isSeen(call, instance));
-  return chosen(all, ids, instanceMissing);
+  const all = instances.all(call).filter((instance) => isSeen(call, instance));
+  return chosen(all, ids, instances.missing);
 }
 
 function changes(call: Call, ids: readonly string[], change: () => void) {
@@ -228,10 +225,9 @@ function checksOf({ now }: Call, { state, runningAt = now }: Instance): "ok" | "
 }
 
 function described(call: Call, instance: Instance): DescribedInstance {
-  const { groups, volumes } = ec2Slice(call);
   const { id, privateIp, publicIp, reason, profileArn } = instance;
   const ended = instance.state === "terminated";
-  const groupList = instance.groupIds.map((GroupId) => ({ GroupId, GroupName: groups[GroupId]?.name }));
+  const groupList = namedGroups(call, instance.groupIds);
   const domain = call.region === "us-east-1" ? "ec2" : `${call.region}.compute`;
   const hostname = `ip-${privateIp.replaceAll(".", "-")}.${domain}.internal`;
   const stamp = dateOf(instance.terminatedAt ?? call.now)
@@ -297,7 +293,7 @@ function described(call: Call, instance: Instance): DescribedInstance {
           Ebs: {
             VolumeId: volumeId,
             Status: "attached",
-            AttachTime: dateOf(volumes[volumeId]?.createdAt ?? instance.launchedAt),
+            AttachTime: dateOf(volumes.find(call, volumeId)?.createdAt ?? instance.launchedAt),
             DeleteOnTermination: goesToo,
           },
         })),

@@ -1,8 +1,9 @@
 import type { NetworkInterfaceType } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { addressIn, sizeOf } from "./cidr.ts";
-import { chosen, dateOf, filtered, notFound, paged } from "./listing.ts";
-import { type Ec2Operations, ec2Slice, type Interface } from "./slice.ts";
+import { interfaces, namedGroups, subnets } from "./kinds.ts";
+import { dateOf, listed } from "./listing.ts";
+import type { Ec2Operations, Interface } from "./slice.ts";
 import { tagListOf } from "./tags.ts";
 
 /** The first four addresses of a subnet and its last are AWS's. */
@@ -22,10 +23,9 @@ export interface NewInterface {
 
 /** Puts network interfaces into a subnet, each with an address of its own; their groups cannot be deleted meanwhile. */
 export function attachInterfaces(call: Call, wanted: NewInterface, count = 1): readonly Interface[] {
-  const { interfaces } = ec2Slice(call);
   return Array.from({ length: count }, () => {
     const id = call.id("eni-");
-    const made: Interface = {
+    return interfaces.add(call, id, {
       id,
       subnetId: wanted.subnetId,
       groupIds: wanted.groupIds,
@@ -36,18 +36,12 @@ export function attachInterfaces(call: Call, wanted: NewInterface, count = 1): r
       requester: wanted.requester,
       type: wanted.type,
       createdAt: call.now,
-    };
-    interfaces[id] = made;
-    return made;
+    });
   });
 }
 
 export function releaseInterfaces(call: Call, ids: readonly string[]): void {
-  const { interfaces, tags } = ec2Slice(call);
-  for (const id of ids) {
-    delete interfaces[id];
-    delete tags[id];
-  }
+  for (const id of ids) interfaces.remove(call, id);
 }
 
 export function publicAddress(call: Call): string {
@@ -55,9 +49,8 @@ export function publicAddress(call: Call): string {
 }
 
 function freeAddress(call: Call, subnetId: string): string {
-  const { interfaces, subnets } = ec2Slice(call);
-  const { cidr } = subnets[subnetId]!;
-  const taken = new Set(Object.values(interfaces).map(({ privateIp }) => privateIp));
+  const { cidr } = subnets.get(call, subnetId);
+  const taken = new Set(interfaces.all(call).map(({ privateIp }) => privateIp));
   const size = sizeOf(cidr);
   const start = call.between(FIRST_HOST, size - 2);
   for (let step = 0; step < size; step++) {
@@ -71,12 +64,11 @@ function freeAddress(call: Call, subnetId: string): string {
 
 export const interfaceOperations = {
   DescribeNetworkInterfaces(input, call) {
-    const { interfaces, subnets, groups } = ec2Slice(call);
-    const missing = notFound("InvalidNetworkInterfaceID.NotFound", "networkInterface ID");
-    const all = chosen(Object.values(interfaces), input.NetworkInterfaceIds, missing);
-    const matching = filtered(call, all, input.Filters, {
+    const all = interfaces.chosen(call, input.NetworkInterfaceIds);
+    const subnetOf = ({ subnetId }: Interface) => subnets.get(call, subnetId);
+    const { items, nextToken } = listed(call, input, all, {
       "attachment.instance-id": ({ instanceId }) => instanceId,
-      "availability-zone": ({ subnetId }) => subnets[subnetId]?.zone,
+      "availability-zone": (each) => subnetOf(each).zone,
       description: ({ description }) => description,
       "group-id": ({ groupIds }) => groupIds,
       "interface-type": ({ type }) => type ?? "interface",
@@ -87,12 +79,11 @@ export const interfaceOperations = {
       "requester-managed": ({ requester }) => requester !== undefined,
       status: () => "in-use",
       "subnet-id": ({ subnetId }) => subnetId,
-      "vpc-id": ({ subnetId }) => subnets[subnetId]?.vpcId,
+      "vpc-id": (each) => subnetOf(each).vpcId,
     });
-    const { items, nextToken } = paged(call, matching, input);
     return {
       NetworkInterfaces: items.map((each) => {
-        const { zone, vpcId } = subnets[each.subnetId]!;
+        const { zone, vpcId } = subnetOf(each);
         return {
           NetworkInterfaceId: each.id,
           SubnetId: each.subnetId,
@@ -108,7 +99,7 @@ export const interfaceOperations = {
           RequesterId: each.requester,
           PrivateIpAddress: each.privateIp,
           PrivateIpAddresses: [{ Primary: true, PrivateIpAddress: each.privateIp }],
-          Groups: each.groupIds.map((GroupId) => ({ GroupId, GroupName: groups[GroupId]?.name })),
+          Groups: namedGroups(call, each.groupIds),
           Attachment: {
             AttachmentId: `eni-attach-${each.id.slice("eni-".length)}`,
             AttachTime: dateOf(each.createdAt),

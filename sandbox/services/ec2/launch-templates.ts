@@ -6,9 +6,11 @@ import type {
   RequestLaunchTemplateData,
   ResponseLaunchTemplateData,
 } from "@aws-sdk/client-ec2";
+import { isVisible } from "../../collection.ts";
 import { type Call, Refusal } from "../../service.ts";
-import { chosen, dateOf, filtered, paged, soon, visible } from "./listing.ts";
-import { type Ec2Operations, ec2Slice, type LaunchTemplate, type TemplateVersion } from "./slice.ts";
+import { launchTemplates } from "./kinds.ts";
+import { dateOf, listed, soon } from "./listing.ts";
+import type { Ec2Operations, LaunchTemplate, TemplateVersion } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 import { onceForToken } from "./tokens.ts";
 import { checkUserData } from "./user-data.ts";
@@ -26,7 +28,6 @@ export function launchTemplateVersion(
 export const launchTemplateOperations = {
   CreateLaunchTemplate(input, call) {
     const { LaunchTemplateName: name = "", VersionDescription, LaunchTemplateData: data = {} } = input;
-    const slice = ec2Slice(call);
     const tags = specifiedTags(input.TagSpecifications, ["launch-template"])("launch-template");
     const [id = ""] = onceForToken(call, "CreateLaunchTemplate", input, () => {
       if (!/^[a-zA-Z0-9().\-/_]{3,128}$/.test(name)) {
@@ -35,12 +36,12 @@ export const launchTemplateOperations = {
           "and ( ) . - / _";
         throw new Refusal("InvalidLaunchTemplateName.MalformedException", words);
       }
-      if (Object.values(slice.templates).some((template) => template.name === name)) {
+      if (launchTemplates.all(call).some((template) => template.name === name)) {
         throw new Refusal("InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use.");
       }
       checkData(data);
       const made = call.id("lt-");
-      slice.templates[made] = {
+      launchTemplates.add(call, made, {
         id: made,
         name,
         createdAt: call.now,
@@ -48,7 +49,7 @@ export const launchTemplateOperations = {
         defaultVersion: 1,
         lastNumber: 1,
         versions: [{ number: 1, description: VersionDescription, createdAt: call.now, data }],
-      };
+      });
       setTags(call, made, tags);
       return [made];
     });
@@ -82,16 +83,20 @@ export const launchTemplateOperations = {
   },
 
   DescribeLaunchTemplates(input, call) {
-    const all = visible(call, Object.values(ec2Slice(call).templates));
-    const byId = chosen(all, input.LaunchTemplateIds, ([id]) => idMissing(id));
+    const byId = launchTemplates.chosen(call, input.LaunchTemplateIds);
     const lost = input.LaunchTemplateNames?.find((name) => !byId.some((template) => template.name === name));
     if (lost !== undefined) throw nameMissing(lost);
     const named = byId.filter(({ name }) => !input.LaunchTemplateNames || input.LaunchTemplateNames.includes(name));
-    const matching = filtered(call, named, input.Filters, {
-      "create-time": ({ createdAt }) => dateOf(createdAt).toISOString(),
-      "launch-template-name": ({ name }) => name,
-    });
-    const { items, nextToken } = paged(call, matching, input, [1, 200]);
+    const { items, nextToken } = listed(
+      call,
+      input,
+      named,
+      {
+        "create-time": ({ createdAt }) => dateOf(createdAt).toISOString(),
+        "launch-template-name": ({ name }) => name,
+      },
+      [1, 200],
+    );
     return { LaunchTemplates: items.map((template) => described(call, template)), NextToken: nextToken };
   },
 
@@ -102,27 +107,32 @@ export const launchTemplateOperations = {
       const words = "A launch template ID or name is required unless only $Latest and $Default versions are asked for";
       throw new Refusal("MissingParameter", words);
     }
-    const templates = ofAll
-      ? visible(call, Object.values(ec2Slice(call).templates))
-      : [mustFind(call, LaunchTemplateId, LaunchTemplateName)];
+    const templates = ofAll ? launchTemplates.visible(call) : [mustFind(call, LaunchTemplateId, LaunchTemplateName)];
     const all = templates.flatMap((template) => {
       const wanted = Versions?.length
         ? [...new Set(Versions.map((version) => versionOf(template, version)))]
         : template.versions.filter(
-            ({ number, visibleFrom = call.now }) =>
-              visibleFrom <= call.now && number >= Number(MinVersion ?? 0) && number <= Number(MaxVersion ?? Infinity),
+            (version) =>
+              isVisible(call, version) &&
+              version.number >= Number(MinVersion ?? 0) &&
+              version.number <= Number(MaxVersion ?? Infinity),
           );
       return wanted.map((version) => ({ id: `${template.id} ${versionKey(version.number)}`, template, version }));
     });
-    const matching = filtered(call, all, input.Filters, {
-      "create-time": ({ version }) => dateOf(version.createdAt).toISOString(),
-      "iam-instance-profile": ({ version }) =>
-        version.data.IamInstanceProfile?.Arn ?? version.data.IamInstanceProfile?.Name,
-      "image-id": ({ version }) => version.data.ImageId,
-      "instance-type": ({ version }) => version.data.InstanceType,
-      "is-default-version": ({ template, version }) => template.defaultVersion === version.number,
-    });
-    const { items, nextToken } = paged(call, matching, input, [1, 200]);
+    const { items, nextToken } = listed(
+      call,
+      input,
+      all,
+      {
+        "create-time": ({ version }) => dateOf(version.createdAt).toISOString(),
+        "iam-instance-profile": ({ version }) =>
+          version.data.IamInstanceProfile?.Arn ?? version.data.IamInstanceProfile?.Name,
+        "image-id": ({ version }) => version.data.ImageId,
+        "instance-type": ({ version }) => version.data.InstanceType,
+        "is-default-version": ({ template, version }) => template.defaultVersion === version.number,
+      },
+      [1, 200],
+    );
     return {
       LaunchTemplateVersions: items.map(({ template, version }) => describedVersion(call, template, version)),
       NextToken: nextToken,
@@ -130,11 +140,9 @@ export const launchTemplateOperations = {
   },
 
   DeleteLaunchTemplate(input, call) {
-    const slice = ec2Slice(call);
     const template = mustFind(call, input.LaunchTemplateId, input.LaunchTemplateName);
     const answer = { LaunchTemplate: described(call, template) };
-    delete slice.templates[template.id];
-    delete slice.tags[template.id];
+    launchTemplates.remove(call, template.id);
     return answer;
   },
 
@@ -168,27 +176,14 @@ export const launchTemplateOperations = {
 } satisfies Ec2Operations;
 
 function mustFind(call: Call, id: string | undefined, name: string | undefined): LaunchTemplate {
-  const { templates } = ec2Slice(call);
   if ((id === undefined) === (name === undefined)) {
     const words = "You must specify either a launch template ID or a launch template name, but not both.";
     throw new Refusal("InvalidParameterCombination", words);
   }
-  if (id !== undefined) {
-    const template = templates[id];
-    if (template === undefined) throw idMissing(id);
-    return template;
-  }
-  const template = Object.values(templates).find((each) => each.name === name);
+  if (id !== undefined) return launchTemplates.get(call, id);
+  const template = launchTemplates.all(call).find((each) => each.name === name);
   if (template === undefined) throw nameMissing(name);
   return template;
-}
-
-function idMissing(id = ""): Refusal {
-  if (!/^lt-[0-9a-f]{8,17}$/.test(id)) {
-    return new Refusal("InvalidLaunchTemplateId.Malformed", `Invalid id: "${id}" (expecting "lt-...")`);
-  }
-  const words = `The specified launch template, with template ID ${id}, does not exist.`;
-  return new Refusal("InvalidLaunchTemplateId.NotFound", words);
 }
 
 function nameMissing(name = ""): Refusal {

@@ -2,10 +2,10 @@ import type { RunInstancesCommandInput, TagSpecification } from "@aws-sdk/client
 import { zonesOf } from "../../partition.ts";
 import { type Call, type Fate, Refusal } from "../../service.ts";
 import { findInstanceProfile } from "../iam.ts";
-import { groupMissing } from "./group-lookup.ts";
 import { type AnyImage, launchableImage } from "./images.ts";
 import { type InstanceTypeFacts, instanceType, isOffered } from "./instance-types.ts";
 import { attachInterfaces } from "./interfaces.ts";
+import { securityGroups } from "./kinds.ts";
 import { launchTemplateVersion } from "./launch-templates.ts";
 import { soon } from "./listing.ts";
 import { defaultSubnet, subnet } from "./network.ts";
@@ -168,7 +168,7 @@ function groupsFor(
   if (wanted === undefined) return [byName("default")!];
   return wanted.map((idOrName) => {
     const group = ids?.length ? groups[idOrName] : byName(idOrName);
-    if (group === undefined) throw groupMissing([idOrName]);
+    if (group === undefined) throw securityGroups.missing([idOrName]);
     if (group.vpcId !== vpcId) {
       const words = `Security group ${group.id} and subnet ${subnetId} belong to different networks.`;
       throw new Refusal("InvalidParameter", words);

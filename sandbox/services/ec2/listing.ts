@@ -1,4 +1,5 @@
 import type { Filter } from "@aws-sdk/client-ec2";
+import { pages } from "../../collection.ts";
 import { type Call, Refusal } from "../../service.ts";
 import { ec2Slice } from "./slice.ts";
 
@@ -59,7 +60,7 @@ function wildcards(value: string): RegExp {
 }
 
 /** One page, in an order that AWS does not promise; pages follow each other by id. */
-export function paged<T extends { readonly id: string }>(
+function paged<T extends { readonly id: string }>(
   call: Call,
   items: readonly T[],
   { MaxResults, NextToken }: ListInput,
@@ -70,19 +71,24 @@ export function paged<T extends { readonly id: string }>(
     const words = `Value ( ${MaxResults} ) for parameter maxResults is invalid. Expecting a value ${expecting}.`;
     throw new Refusal("InvalidParameterValue", words);
   }
-  const after = NextToken === undefined ? "" : afterOf(NextToken);
-  const rest = items.filter(({ id }) => id > after).sort((a, b) => (a.id < b.id ? -1 : 1));
-  const page = rest.slice(0, MaxResults ?? 1000);
-  return {
-    items: call.shuffled(page),
-    nextToken: page.length < rest.length ? Buffer.from(`after ${page.at(-1)!.id}`).toString("base64") : undefined,
-  };
+  const { items: page, next } = pageOf(call, { MaxResults, NextToken }, items, ({ id }) => id);
+  return { items: page, nextToken: next.NextToken };
 }
 
-function afterOf(token: string): string {
-  const [, after] = /^after (.+)$/.exec(Buffer.from(token, "base64").toString("utf8")) ?? [];
-  if (after === undefined) throw new Refusal("InvalidParameterValue", "Unable to parse pagination token");
-  return after;
+const pageOf = pages({
+  ...{ token: "NextToken", size: "MaxResults", usual: 1000 },
+  badToken: () => new Refusal("InvalidParameterValue", "Unable to parse pagination token"),
+});
+
+/** One page of what passes the request's filters. */
+export function listed<T extends { readonly id: string }>(
+  call: Call,
+  input: ListInput,
+  items: readonly T[],
+  fields: Fields<T>,
+  sizes?: readonly [number, number],
+): Page<T> {
+  return paged(call, filtered(call, items, input.Filters, fields), input, sizes);
 }
 
 /** Those with the given ids, or all when none are given; an id that is not there is refused. */
@@ -97,11 +103,6 @@ export function chosen<T extends { readonly id: string }>(
   const absent = [...wanted].filter((id) => !found.some((item) => item.id === id));
   if (absent.length > 0) throw missing(absent);
   return found;
-}
-
-/** What Describe shows of things that are not visible everywhere at once. */
-export function visible<T extends { readonly visibleFrom: number }>({ now }: Call, items: Iterable<T>): T[] {
-  return [...items].filter(({ visibleFrom }) => visibleFrom <= now);
 }
 
 /** When a thing made now will be seen by everyone. */

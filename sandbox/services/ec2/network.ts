@@ -3,22 +3,23 @@ import { type Call, Refusal } from "../../service.ts";
 import { arnOf } from "./arn.ts";
 import { contains, isCidr, sizeOf } from "./cidr.ts";
 import { RESERVED } from "./interfaces.ts";
-import { chosen, filtered, notFound, paged } from "./listing.ts";
+import { interfaces, routeTables, subnets, vpcs } from "./kinds.ts";
+import { listed } from "./listing.ts";
 import { enabledZones, zoneIdOf } from "./regions.ts";
-import { type Ec2Operations, ec2Slice, type Subnet } from "./slice.ts";
+import type { Ec2Operations, Subnet } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 
 export function subnet(call: Call, id: string): Subnet | undefined {
-  return ec2Slice(call).subnets[id];
+  return subnets.find(call, id);
 }
 
 /** The default VPC's subnet in a zone, or in the first zone that `suits`. */
 export function defaultSubnet(call: Call, suits: (zone: string) => boolean): Subnet | undefined {
-  return Object.values(ec2Slice(call).subnets).find(({ isDefault, zone }) => isDefault && suits(zone));
+  return subnets.all(call).find(({ isDefault, zone }) => isDefault && suits(zone));
 }
 
 function freeCount(call: Call, { id, cidr }: Subnet): number {
-  const taken = Object.values(ec2Slice(call).interfaces).filter(({ subnetId }) => subnetId === id).length;
+  const taken = interfaces.all(call).filter(({ subnetId }) => subnetId === id).length;
   return sizeOf(cidr) - RESERVED - taken;
 }
 
@@ -30,8 +31,8 @@ const ATTRIBUTES: Readonly<Record<VpcAttributeName, keyof DescribeVpcAttributeCo
 
 export const networkOperations = {
   DescribeVpcs(input, call) {
-    const all = chosen(Object.values(ec2Slice(call).vpcs), input.VpcIds, notFound("InvalidVpcID.NotFound", "vpc ID"));
-    const matching = filtered(call, all, input.Filters, {
+    const all = vpcs.chosen(call, input.VpcIds);
+    const { items, nextToken } = listed(call, input, all, {
       cidr: ({ cidr }) => cidr,
       "cidr-block": ({ cidr }) => cidr,
       "is-default": ({ isDefault }) => isDefault,
@@ -40,7 +41,6 @@ export const networkOperations = {
       state: () => "available",
       "vpc-id": ({ id }) => id,
     });
-    const { items, nextToken } = paged(call, matching, input);
     return {
       Vpcs: items.map(({ id, cidr, isDefault }) => ({
         VpcId: id,
@@ -64,7 +64,7 @@ export const networkOperations = {
   },
 
   DescribeVpcAttribute({ VpcId = "", Attribute }, call) {
-    if (!(VpcId in ec2Slice(call).vpcs)) throw notFound("InvalidVpcID.NotFound", "vpc ID")([VpcId]);
+    vpcs.get(call, VpcId);
     const member = Attribute && ATTRIBUTES[Attribute];
     if (member === undefined) {
       throw new Refusal("InvalidParameterValue", `Value (${Attribute}) for parameter attribute is invalid.`);
@@ -73,9 +73,8 @@ export const networkOperations = {
   },
 
   DescribeSubnets(input, call) {
-    const missing = notFound("InvalidSubnetID.NotFound", "subnet ID");
-    const all = chosen(Object.values(ec2Slice(call).subnets), input.SubnetIds, missing);
-    const matching = filtered(call, all, input.Filters, {
+    const all = subnets.chosen(call, input.SubnetIds);
+    const { items, nextToken } = listed(call, input, all, {
       "availability-zone": ({ zone }) => zone,
       availabilityZone: ({ zone }) => zone,
       "availability-zone-id": ({ zone }) => zoneIdOf(zone),
@@ -88,7 +87,6 @@ export const networkOperations = {
       "subnet-id": ({ id }) => id,
       "vpc-id": ({ vpcId }) => vpcId,
     });
-    const { items, nextToken } = paged(call, matching, input);
     return {
       Subnets: items.map((each) => shownSubnet(call, each)),
       NextToken: nextToken,
@@ -96,14 +94,12 @@ export const networkOperations = {
   },
 
   CreateSubnet(input, call) {
-    const slice = ec2Slice(call);
-    const { VpcId: vpcId = "", CidrBlock: cidr = "" } = input;
-    const vpc = slice.vpcs[vpcId];
-    if (vpc === undefined) throw notFound("InvalidVpcID.NotFound", "vpc ID")([vpcId]);
+    const { CidrBlock: cidr = "" } = input;
+    const vpc = vpcs.get(call, input.VpcId);
     if (!isCidr(cidr) || !contains(vpc.cidr, cidr) || sizeOf(cidr) < 16) {
       throw new Refusal("InvalidSubnet.Range", `The CIDR '${cidr}' is invalid.`);
     }
-    const others = Object.values(slice.subnets).filter((each) => each.vpcId === vpcId);
+    const others = subnets.all(call).filter(({ vpcId }) => vpcId === vpc.id);
     if (others.some((other) => contains(other.cidr, cidr) || contains(cidr, other.cidr))) {
       throw new Refusal("InvalidSubnet.Conflict", `The CIDR '${cidr}' conflicts with another subnet`);
     }
@@ -118,38 +114,29 @@ export const networkOperations = {
     }
     const tags = specifiedTags(input.TagSpecifications, ["subnet"])("subnet");
     const id = call.id("subnet-");
-    const made: Subnet = { id, vpcId, zone, cidr, isDefault: false, mapsPublicIp: false };
-    slice.subnets[id] = made;
+    const made = subnets.add(call, id, { id, vpcId: vpc.id, zone, cidr, isDefault: false, mapsPublicIp: false });
     setTags(call, id, tags);
     return { Subnet: shownSubnet(call, made) };
   },
 
   DeleteSubnet({ SubnetId = "" }, call) {
-    const { interfaces, routeTables, subnets, tags } = ec2Slice(call);
-    mustFindSubnet(call, SubnetId);
-    if (Object.values(interfaces).some(({ subnetId }) => subnetId === SubnetId)) {
+    subnets.get(call, SubnetId);
+    if (interfaces.all(call).some(({ subnetId }) => subnetId === SubnetId)) {
       const words = `The subnet '${SubnetId}' has dependencies and cannot be deleted.`;
       throw new Refusal("DependencyViolation", words);
     }
-    for (const { associations } of Object.values(routeTables)) delete associations[SubnetId];
-    delete subnets[SubnetId];
-    delete tags[SubnetId];
+    for (const { associations } of routeTables.all(call)) delete associations[SubnetId];
+    subnets.remove(call, SubnetId);
   },
 
   ModifySubnetAttribute({ SubnetId = "", MapPublicIpOnLaunch }, call) {
-    const found = mustFindSubnet(call, SubnetId);
+    const found = subnets.get(call, SubnetId);
     if (MapPublicIpOnLaunch === undefined) {
       throw new Refusal("MissingParameter", "The request must contain the parameter mapPublicIpOnLaunch");
     }
     found.mapsPublicIp = MapPublicIpOnLaunch.Value ?? false;
   },
 } satisfies Ec2Operations;
-
-export function mustFindSubnet(call: Call, id: string): Subnet {
-  const found = subnet(call, id);
-  if (found === undefined) throw notFound("InvalidSubnetID.NotFound", "subnet ID")([id]);
-  return found;
-}
 
 function shownSubnet(call: Call, each: Subnet): ShownSubnet {
   return {

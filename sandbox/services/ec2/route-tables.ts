@@ -6,32 +6,29 @@ import type {
 } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { isCidr } from "./cidr.ts";
-import { chosen, filtered, notFound, paged } from "./listing.ts";
-import { mustFindSubnet } from "./network.ts";
+import { endpoints, internetGateways, natGateways, routeTables, subnets, vpcs } from "./kinds.ts";
+import { listed, notFound } from "./listing.ts";
 import { prefixListId, serviceOf } from "./service-names.ts";
-import { type Ec2Operations, ec2Slice, type RouteTable, type Subnet } from "./slice.ts";
+import type { Ec2Operations, RouteTable, Subnet } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 
 /** The table that says where a subnet's traffic goes. */
 export function routeTableOf(call: Call, { id, vpcId }: Subnet): RouteTable {
-  const tables = Object.values(ec2Slice(call).routeTables).filter((table) => table.vpcId === vpcId);
+  const tables = routeTables.all(call).filter((table) => table.vpcId === vpcId);
   return tables.find(({ associations }) => id in associations) ?? tables.find(({ main }) => main)!;
 }
 
 /** Whether traffic sent there is dropped: its gateway is gone. */
 export function isBlackhole(call: Call, { vpcId }: RouteTable, target: string): boolean {
-  const { internetGateways, natGateways } = ec2Slice(call);
-  if (target.startsWith("igw-")) return internetGateways[target]?.vpcId !== vpcId;
-  return target.startsWith("nat-") && natGateways[target]?.state !== "available";
+  if (target.startsWith("igw-")) return internetGateways.find(call, target)?.vpcId !== vpcId;
+  return target.startsWith("nat-") && natGateways.find(call, target)?.state !== "available";
 }
 
 export const routeTableOperations = {
   DescribeRouteTables(input, call) {
-    const { routeTables } = ec2Slice(call);
-    const missing = notFound("InvalidRouteTableID.NotFound", "routeTable ID");
-    const all = chosen(Object.values(routeTables), input.RouteTableIds, missing);
+    const all = routeTables.chosen(call, input.RouteTableIds);
     const routed = (table: RouteTable, member: keyof Route) => routesOf(call, table).map((route) => route[member]);
-    const matching = filtered(call, all, input.Filters, {
+    const { items, nextToken } = listed(call, input, all, {
       "association.main": (table) => associationsOf(table).map(({ Main }) => Main),
       "association.route-table-association-id": (table) =>
         associationsOf(table).map(({ RouteTableAssociationId }) => RouteTableAssociationId),
@@ -46,39 +43,34 @@ export const routeTableOperations = {
       "route.transit-gateway-id": (table) => routed(table, "TransitGatewayId"),
       "vpc-id": ({ vpcId }) => vpcId,
     });
-    const { items, nextToken } = paged(call, matching, input);
     return { RouteTables: items.map((table) => shown(call, table)), NextToken: nextToken };
   },
 
   CreateRouteTable(input, call) {
-    const { vpcs, routeTables } = ec2Slice(call);
-    const { VpcId: vpcId = "" } = input;
-    if (!(vpcId in vpcs)) throw notFound("InvalidVpcID.NotFound", "vpc ID")([vpcId]);
+    const { id: vpcId } = vpcs.get(call, input.VpcId);
     const tags = specifiedTags(input.TagSpecifications, ["route-table"])("route-table");
     const id = call.id("rtb-");
-    routeTables[id] = { id, vpcId, main: false, associations: {}, routes: {} };
+    const table = routeTables.add(call, id, { id, vpcId, main: false, associations: {}, routes: {} });
     setTags(call, id, tags);
-    return { RouteTable: shown(call, routeTables[id]) };
+    return { RouteTable: shown(call, table) };
   },
 
   DeleteRouteTable({ RouteTableId }, call) {
-    const { routeTables, tags } = ec2Slice(call);
-    const { id, main, associations } = mustFind(call, RouteTableId);
+    const { id, main, associations } = routeTables.get(call, RouteTableId);
     if (main || Object.keys(associations).length > 0) {
       throw new Refusal("DependencyViolation", `The routeTable '${id}' has dependencies and cannot be deleted.`);
     }
-    delete routeTables[id];
-    delete tags[id];
+    routeTables.remove(call, id);
   },
 
   AssociateRouteTable({ RouteTableId, SubnetId = "" }, call) {
-    const table = mustFind(call, RouteTableId);
-    const { vpcId } = mustFindSubnet(call, SubnetId);
+    const table = routeTables.get(call, RouteTableId);
+    const { vpcId } = subnets.get(call, SubnetId);
     if (vpcId !== table.vpcId) {
       const words = `Route table ${table.id} and subnet ${SubnetId} belong to different networks`;
       throw new Refusal("InvalidParameterValue", words);
     }
-    if (Object.values(ec2Slice(call).routeTables).some(({ associations }) => SubnetId in associations)) {
+    if (routeTables.all(call).some(({ associations }) => SubnetId in associations)) {
       const words = `the specified association for route table ${table.id} conflicts with an existing association`;
       throw new Refusal("Resource.AlreadyAssociated", words);
     }
@@ -88,7 +80,7 @@ export const routeTableOperations = {
   },
 
   DisassociateRouteTable({ AssociationId = "" }, call) {
-    for (const table of Object.values(ec2Slice(call).routeTables)) {
+    for (const table of routeTables.all(call)) {
       const [subnetId] = Object.entries(table.associations).find(([, id]) => id === AssociationId) ?? [];
       if (subnetId !== undefined) {
         delete table.associations[subnetId];
@@ -103,9 +95,9 @@ export const routeTableOperations = {
   },
 
   CreateRoute(input, call) {
-    const table = mustFind(call, input.RouteTableId);
+    const table = routeTables.get(call, input.RouteTableId);
     const destination = destinationOf(input.DestinationCidrBlock);
-    if (destination in table.routes || destination === ec2Slice(call).vpcs[table.vpcId]?.cidr) {
+    if (destination in table.routes || destination === vpcs.find(call, table.vpcId)?.cidr) {
       throw new Refusal("RouteAlreadyExists", `The route identified by ${destination} already exists.`);
     }
     table.routes[destination] = targetOf(call, table, input);
@@ -113,25 +105,19 @@ export const routeTableOperations = {
   },
 
   ReplaceRoute(input, call) {
-    const table = mustFind(call, input.RouteTableId);
+    const table = routeTables.get(call, input.RouteTableId);
     const destination = destinationOf(input.DestinationCidrBlock);
     mustRoute(table, destination);
     table.routes[destination] = targetOf(call, table, input);
   },
 
   DeleteRoute(input, call) {
-    const table = mustFind(call, input.RouteTableId);
+    const table = routeTables.get(call, input.RouteTableId);
     const destination = destinationOf(input.DestinationCidrBlock);
     mustRoute(table, destination);
     delete table.routes[destination];
   },
 } satisfies Ec2Operations;
-
-function mustFind(call: Call, id = ""): RouteTable {
-  const table = ec2Slice(call).routeTables[id];
-  if (table === undefined) throw notFound("InvalidRouteTableID.NotFound", "routeTable ID")([id]);
-  return table;
-}
 
 function mustRoute({ id, routes }: RouteTable, destination: string): void {
   if (destination in routes) return;
@@ -152,18 +138,15 @@ function destinationOf(cidr: string | undefined): string {
 const FOREIGN = ["TransitGatewayId", "NetworkInterfaceId", "VpcPeeringConnectionId", "VpcEndpointId"] as const;
 
 function targetOf(call: Call, { id, vpcId }: RouteTable, input: CreateRouteCommandInput): string {
-  const { internetGateways, natGateways } = ec2Slice(call);
   const { GatewayId, NatGatewayId } = input;
   if (GatewayId?.startsWith("vgw-")) return GatewayId;
   if (GatewayId !== undefined) {
-    const gateway = internetGateways[GatewayId];
-    if (gateway === undefined) throw notFound("InvalidInternetGatewayID.NotFound", "internetGateway ID")([GatewayId]);
-    if (gateway.vpcId === vpcId) return GatewayId;
+    if (internetGateways.get(call, GatewayId).vpcId === vpcId) return GatewayId;
     const words = `route table ${id} and network gateway ${GatewayId} belong to different networks`;
     throw new Refusal("InvalidParameterValue", words);
   }
   if (NatGatewayId !== undefined) {
-    if (natGateways[NatGatewayId]?.state === "available") return NatGatewayId;
+    if (natGateways.find(call, NatGatewayId)?.state === "available") return NatGatewayId;
     throw notFound("InvalidNatGatewayID.NotFound", "natGateway ID")([NatGatewayId]);
   }
   const foreign = FOREIGN.map((member) => input[member]).find((target) => target !== undefined);
@@ -179,9 +162,8 @@ const MEMBERS: Readonly<Record<string, keyof Route>> = {
 };
 
 function routesOf(call: Call, table: RouteTable): Route[] {
-  const { endpoints, vpcs } = ec2Slice(call);
-  const local = vpcs[table.vpcId]!.cidr;
-  const services = Object.values(endpoints).filter(({ routeTableIds }) => routeTableIds.includes(table.id));
+  const local = vpcs.get(call, table.vpcId).cidr;
+  const services = endpoints.all(call).filter(({ routeTableIds }) => routeTableIds.includes(table.id));
   return [
     { DestinationCidrBlock: local, GatewayId: "local", Origin: "CreateRouteTable", State: "active" },
     ...Object.entries(table.routes).map(([destination, target]): Route => {

@@ -2,7 +2,8 @@ import type { AuthorizeSecurityGroupIngressCommandInput, IpPermission, SecurityG
 import { type Call, Refusal } from "../../service.ts";
 import { arnOf } from "./arn.ts";
 import { mustFindGroup } from "./group-lookup.ts";
-import { ec2Slice, type Rule } from "./slice.ts";
+import { rules } from "./kinds.ts";
+import type { Rule } from "./slice.ts";
 import { tagListOf } from "./tags.ts";
 
 /** How long other services may take to see a new rule. */
@@ -12,21 +13,13 @@ type WantedRule = Pick<Rule, "protocol" | "from" | "to" | "peer" | "description"
 
 /** A group's rules; `visibleFrom` says when FSx's validator sees them. Ports are -1 for every port. */
 export function rulesOf(call: Call, groupId: string): readonly Rule[] {
-  return Object.values(ec2Slice(call).rules).filter((rule) => rule.groupId === groupId);
+  return rules.all(call).filter((rule) => rule.groupId === groupId);
 }
 
 export function addRule(call: Call, groupId: string, egress: boolean, wanted: WantedRule): Rule {
   const id = call.id("sgr-");
   const visibleFrom = call.now + call.between(...RULE_SEEN_MS);
-  const rule: Rule = { id, groupId, egress, ...wanted, addedAt: call.now, visibleFrom };
-  ec2Slice(call).rules[id] = rule;
-  return rule;
-}
-
-export function removeRule(call: Call, id: string): void {
-  const { rules, tags } = ec2Slice(call);
-  delete rules[id];
-  delete tags[id];
+  return rules.add(call, id, { id, groupId, egress, ...wanted, addedAt: call.now, visibleFrom });
 }
 
 /** One rule for each peer, from IpPermissions or from the older members beside them. */
@@ -44,9 +37,10 @@ export function wantedRules(input: AuthorizeSecurityGroupIngressCommandInput, ca
             UserIdGroupPairs: SourceSecurityGroupName === undefined ? [] : [{ GroupName: SourceSecurityGroupName }],
           },
         ];
-  const rules = [...(input.IpPermissions ?? []), ...plain].flatMap((permission) => expand(permission, call));
-  if (rules.length === 0) throw new Refusal("MissingParameter", "The request must contain the parameter ipPermissions");
-  return rules;
+  const wanted = [...(input.IpPermissions ?? []), ...plain].flatMap((permission) => expand(permission, call));
+  if (wanted.length === 0)
+    throw new Refusal("MissingParameter", "The request must contain the parameter ipPermissions");
+  return wanted;
 }
 
 const PROTOCOLS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6" };

@@ -4,26 +4,16 @@ import type {
 } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { arnOf } from "./arn.ts";
-import { groupMissing, mustFindGroup } from "./group-lookup.ts";
-import { chosen, filtered, paged, soon, visible } from "./listing.ts";
-import {
-  addRule,
-  describedRule,
-  permissionsOf,
-  removeRule,
-  rulesOf,
-  ruleWords,
-  sameRule,
-  wantedRules,
-} from "./rules.ts";
-import { type Ec2Operations, ec2Slice, type Rule, type SecurityGroup } from "./slice.ts";
+import { mustFindGroup } from "./group-lookup.ts";
+import { interfaces, rules, securityGroups, vpcs } from "./kinds.ts";
+import { chosen, listed, soon } from "./listing.ts";
+import { addRule, describedRule, permissionsOf, rulesOf, ruleWords, sameRule, wantedRules } from "./rules.ts";
+import type { Ec2Operations, Rule, SecurityGroup } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 
 export const securityGroupOperations = {
   CreateSecurityGroup({ GroupName: name = "", Description: description = "", VpcId, TagSpecifications }, call) {
-    const slice = ec2Slice(call);
-    const vpc = VpcId === undefined ? Object.values(slice.vpcs).find(({ isDefault }) => isDefault) : slice.vpcs[VpcId];
-    if (vpc === undefined) throw new Refusal("InvalidVpcID.NotFound", `The vpc ID '${VpcId}' does not exist`);
+    const vpc = vpcs.get(call, VpcId ?? vpcs.all(call).find(({ isDefault }) => isDefault)?.id);
     checkText("GroupName", name);
     checkText("GroupDescription", description);
     if (/^sg-/i.test(name)) {
@@ -31,13 +21,13 @@ export const securityGroupOperations = {
       throw new Refusal("InvalidParameterValue", words);
     }
     const sameName = (group: SecurityGroup) => group.name.toLowerCase() === name.toLowerCase();
-    if (Object.values(slice.groups).some((group) => group.vpcId === vpc.id && sameName(group))) {
+    if (securityGroups.all(call).some((group) => group.vpcId === vpc.id && sameName(group))) {
       const words = `The security group '${name}' already exists for VPC '${vpc.id}'`;
       throw new Refusal("InvalidGroup.Duplicate", words);
     }
     const tags = specifiedTags(TagSpecifications, ["security-group"])("security-group");
     const id = call.id("sg-");
-    slice.groups[id] = { id, name, description, vpcId: vpc.id, visibleFrom: soon(call) };
+    securityGroups.add(call, id, { id, name, description, vpcId: vpc.id, visibleFrom: soon(call) });
     addRule(call, id, true, { protocol: "-1", from: -1, to: -1, peer: { kind: "cidr", value: "0.0.0.0/0" } });
     setTags(call, id, tags);
     return {
@@ -48,17 +38,15 @@ export const securityGroupOperations = {
   },
 
   DescribeSecurityGroups(input, call) {
-    const slice = ec2Slice(call);
-    const byId = chosen(visible(call, Object.values(slice.groups)), input.GroupIds, groupMissing);
-    const named = byId.filter(({ name, vpcId }) => {
-      return !input.GroupNames?.length || (slice.vpcs[vpcId]?.isDefault && input.GroupNames.includes(name));
+    const named = securityGroups.chosen(call, input.GroupIds).filter(({ name, vpcId }) => {
+      return !input.GroupNames?.length || (vpcs.get(call, vpcId).isDefault && input.GroupNames.includes(name));
     });
     const lost = input.GroupNames?.find((name) => !named.some((group) => group.name === name));
-    if (lost !== undefined) throw new Refusal("InvalidGroup.NotFound", `The security group '${lost}' does not exist`);
+    if (lost !== undefined) throw securityGroups.absent([lost]);
     const rulesIn = (id: string, egress: boolean) => rulesOf(call, id).filter((rule) => rule.egress === egress);
     const peers = (id: string, egress: boolean, kind: Rule["peer"]["kind"]) =>
       rulesIn(id, egress).flatMap(({ peer }) => (peer.kind === kind ? [peer.value] : []));
-    const matching = filtered(call, named, input.Filters, {
+    const { items, nextToken } = listed(call, input, named, {
       description: ({ description }) => description,
       "egress.ip-permission.cidr": ({ id }) => peers(id, true, "cidr"),
       "egress.ip-permission.group-id": ({ id }) => peers(id, true, "group"),
@@ -72,7 +60,6 @@ export const securityGroupOperations = {
       "owner-id": () => call.account,
       "vpc-id": ({ vpcId }) => vpcId,
     });
-    const { items, nextToken } = paged(call, matching, input);
     return {
       SecurityGroups: items.map(({ id, name, description, vpcId }) => ({
         GroupId: id,
@@ -90,14 +77,12 @@ export const securityGroupOperations = {
   },
 
   DescribeSecurityGroupRules(input, call) {
-    const all = chosen(Object.values(ec2Slice(call).rules), input.SecurityGroupRuleIds, ([id]) => {
-      return new Refusal("InvalidSecurityGroupRuleId.NotFound", `The security group rule ID '${id}' does not exist`);
-    });
-    const matching = filtered(call, all, input.Filters, {
+    // EC2 itself sees a rule at once.
+    const all = chosen(rules.all(call), input.SecurityGroupRuleIds, rules.missing);
+    const { items, nextToken } = listed(call, input, all, {
       "group-id": ({ groupId }) => groupId,
       "security-group-rule-id": ({ id }) => id,
     });
-    const { items, nextToken } = paged(call, matching, input);
     return { SecurityGroupRules: items.map((rule) => describedRule(call, rule)), NextToken: nextToken };
   },
 
@@ -107,19 +92,17 @@ export const securityGroupOperations = {
   RevokeSecurityGroupEgress: (input, call) => revoke(input, call, true),
 
   DeleteSecurityGroup({ GroupId, GroupName }, call) {
-    const slice = ec2Slice(call);
     const { id, name } = mustFindGroup(call, GroupId, GroupName);
     if (name === "default") {
       throw new Refusal("CannotDelete", `the specified group: "${id}" name: "default" cannot be deleted by a user`);
     }
-    const used = Object.values(slice.interfaces).some(({ groupIds }) => groupIds.includes(id));
-    const referred = Object.values(slice.rules).some(
-      ({ groupId, peer }) => groupId !== id && peer.kind === "group" && peer.value === id,
-    );
+    const used = interfaces.all(call).some(({ groupIds }) => groupIds.includes(id));
+    const referred = rules
+      .all(call)
+      .some(({ groupId, peer }) => groupId !== id && peer.kind === "group" && peer.value === id);
     if (used || referred) throw new Refusal("DependencyViolation", `resource ${id} has a dependent object`);
-    for (const rule of rulesOf(call, id)) removeRule(call, rule.id);
-    delete slice.groups[id];
-    delete slice.tags[id];
+    for (const rule of rulesOf(call, id)) rules.remove(call, rule.id);
+    securityGroups.remove(call, id);
     return { Return: true, GroupId: id };
   },
 } satisfies Ec2Operations;
@@ -144,7 +127,7 @@ function revoke(input: RevokeSecurityGroupIngressCommandInput, call: Call, egres
   const byId = (input.SecurityGroupRuleIds ?? []).map((id) => {
     const rule = mine.find((each) => each.id === id);
     if (rule !== undefined) return rule;
-    throw new Refusal("InvalidSecurityGroupRuleId.NotFound", `The security group rule ID '${id}' does not exist`);
+    throw rules.missing([id]);
   });
   const wanted = byId.length > 0 && !input.IpPermissions ? [] : wantedRules(input, call);
   const byShape = wanted.map((want) => {
@@ -152,7 +135,7 @@ function revoke(input: RevokeSecurityGroupIngressCommandInput, call: Call, egres
     if (rule !== undefined) return rule;
     throw new Refusal("InvalidPermission.NotFound", "The specified rule does not exist in this security group.");
   });
-  for (const { id } of [...byId, ...byShape]) removeRule(call, id);
+  for (const { id } of [...byId, ...byShape]) rules.remove(call, id);
   return { Return: true };
 }
 

@@ -1,7 +1,8 @@
 import { type Call, Refusal } from "../../service.ts";
 import { ecsImages } from "./base-images.ts";
-import { chosen, dateOf, filtered, paged, visible } from "./listing.ts";
-import { type Ec2Operations, ec2Slice, type Snapshot, type Volume } from "./slice.ts";
+import { images, snapshots } from "./kinds.ts";
+import { chosen, dateOf, listed } from "./listing.ts";
+import type { Ec2Operations, Snapshot, Volume } from "./slice.ts";
 import { setTags, tagListOf } from "./tags.ts";
 
 /** A snapshot that is pending until the image it belongs to says otherwise. */
@@ -13,7 +14,7 @@ export function startSnapshot(
   tags: Readonly<Record<string, string>>,
 ): string {
   const id = call.id("snap-");
-  ec2Slice(call).snapshots[id] = {
+  snapshots.add(call, id, {
     id,
     volumeId: volume.id,
     sizeGiB: volume.sizeGiB,
@@ -22,38 +23,39 @@ export function startSnapshot(
     startedAt: call.now,
     visibleFrom,
     state: "pending",
-  };
+  });
   setTags(call, id, tags);
   return id;
 }
 
 /** False when an image still needs it. */
 export function deleteSnapshot(call: Call, id: string): boolean {
-  const { snapshots, tags } = ec2Slice(call);
   if (imageOf(call, id) !== undefined) return false;
-  delete snapshots[id];
-  delete tags[id];
+  snapshots.remove(call, id);
   return true;
 }
 
 function imageOf(call: Call, snapshotId: string): string | undefined {
-  return Object.values(ec2Slice(call).images).find(
-    ({ state, devices }) => state !== "deregistered" && devices.some((device) => device.snapshotId === snapshotId),
-  )?.id;
+  return images
+    .all(call)
+    .find(
+      ({ state, devices }) => state !== "deregistered" && devices.some((device) => device.snapshotId === snapshotId),
+    )?.id;
 }
 
 export const snapshotOperations = {
   DescribeSnapshots(input, call) {
-    const own = visible(call, Object.values(ec2Slice(call).snapshots));
-    const all = [...own.map((snapshot) => ({ ...snapshot, ownerId: call.account })), ...baseSnapshots(call)];
-    const owned = chosen(all, input.SnapshotIds, ([id]) => missing(id)).filter(({ ownerId }) => {
-      const isOwner = (owner: string) =>
-        owner === ownerId ||
-        (owner === "self" && ownerId === call.account) ||
-        (owner === "amazon" && ownerId !== call.account);
-      return !input.OwnerIds?.length || input.OwnerIds.some(isOwner);
-    });
-    const matching = filtered(call, owned, input.Filters, {
+    const own = snapshots.visible(call).map((snapshot) => ({ ...snapshot, ownerId: call.account }));
+    const owned = chosen([...own, ...baseSnapshots(call)], input.SnapshotIds, snapshots.missing).filter(
+      ({ ownerId }) => {
+        const isOwner = (owner: string) =>
+          owner === ownerId ||
+          (owner === "self" && ownerId === call.account) ||
+          (owner === "amazon" && ownerId !== call.account);
+        return !input.OwnerIds?.length || input.OwnerIds.some(isOwner);
+      },
+    );
+    const { items, nextToken } = listed(call, input, owned, {
       description: ({ description }) => description,
       encrypted: ({ encrypted }) => encrypted,
       "owner-id": ({ ownerId }) => ownerId,
@@ -63,7 +65,6 @@ export const snapshotOperations = {
       "volume-id": ({ volumeId }) => volumeId,
       "volume-size": ({ sizeGiB }) => sizeGiB,
     });
-    const { items, nextToken } = paged(call, matching, input);
     return {
       Snapshots: items.map((snapshot) => ({
         SnapshotId: snapshot.id,
@@ -84,7 +85,7 @@ export const snapshotOperations = {
   },
 
   DeleteSnapshot({ SnapshotId: id = "" }, call) {
-    if (!(id in ec2Slice(call).snapshots)) throw missing(id);
+    snapshots.get(call, id);
     if (deleteSnapshot(call, id)) return;
     throw new Refusal("InvalidSnapshot.InUse", `The snapshot ${id} is currently in use by ${imageOf(call, id)}`);
   },
@@ -105,14 +106,4 @@ function baseSnapshots(call: Call): (Snapshot & { readonly ownerId: string })[] 
       ownerId,
     })),
   );
-}
-
-function missing(id = ""): Refusal {
-  if (!/^snap-[0-9a-f]{8,17}$/.test(id)) {
-    return new Refusal(
-      "InvalidParameterValue",
-      `Value (${id}) for parameter snapshotId is invalid. Expected: 'snap-...'.`,
-    );
-  }
-  return new Refusal("InvalidSnapshot.NotFound", `The snapshot '${id}' does not exist.`);
 }

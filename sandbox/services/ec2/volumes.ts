@@ -2,8 +2,9 @@ import type { BlockDeviceMapping, VolumeType } from "@aws-sdk/client-ec2";
 import { type Call, Refusal } from "../../service.ts";
 import { diskKeyOf } from "./disk-key.ts";
 import type { AnyImage } from "./images.ts";
-import { chosen, dateOf, filtered, paged } from "./listing.ts";
-import { type BlockDevice, type Ec2Operations, ec2Slice, type Instance, type Volume } from "./slice.ts";
+import { volumes } from "./kinds.ts";
+import { dateOf, listed } from "./listing.ts";
+import type { BlockDevice, Ec2Operations, Instance, Volume } from "./slice.ts";
 import { setTags, tagListOf } from "./tags.ts";
 
 /** gp3's floor comes free; every other type has none of its own. */
@@ -97,11 +98,11 @@ export function attachVolumes(
   wanted: readonly WantedVolume[],
   tags: Readonly<Record<string, string>>,
 ): Instance["devices"] {
-  const { volumes } = ec2Slice(call);
   return wanted.map(({ device, goesToo, ...rest }) => {
     const id = call.id("vol-");
     const kmsKeyId = rest.encrypted ? (rest.kmsKeyId ?? diskKeyOf(call)) : undefined;
-    volumes[id] = { id, zone, createdAt: call.now, attachedTo: { instanceId, device, goesToo }, ...rest, kmsKeyId };
+    const attachedTo = { instanceId, device, goesToo };
+    volumes.add(call, id, { id, zone, createdAt: call.now, attachedTo, ...rest, kmsKeyId });
     setTags(call, id, tags);
     return { name: device, volumeId: id, goesToo };
   });
@@ -109,21 +110,17 @@ export function attachVolumes(
 
 /** What becomes of a terminated instance's volumes. */
 export function releaseVolumes(call: Call, { devices }: Instance): void {
-  const { volumes, tags } = ec2Slice(call);
   for (const { volumeId, goesToo } of devices) {
-    const volume = volumes[volumeId];
-    if (volume === undefined) continue;
-    if (goesToo) {
-      delete volumes[volumeId];
-      delete tags[volumeId];
-    } else volume.attachedTo = undefined;
+    const volume = volumes.find(call, volumeId);
+    if (goesToo) volumes.remove(call, volumeId);
+    else if (volume !== undefined) volume.attachedTo = undefined;
   }
 }
 
 export const volumeOperations = {
   DescribeVolumes(input, call) {
-    const all = chosen(Object.values(ec2Slice(call).volumes), input.VolumeIds, ([id]) => missing(id));
-    const matching = filtered(call, all, input.Filters, {
+    const all = volumes.chosen(call, input.VolumeIds);
+    const { items, nextToken } = listed(call, input, all, {
       "attachment.delete-on-termination": ({ attachedTo }) => attachedTo?.goesToo,
       "attachment.device": ({ attachedTo }) => attachedTo?.device,
       "attachment.instance-id": ({ attachedTo }) => attachedTo?.instanceId,
@@ -136,7 +133,6 @@ export const volumeOperations = {
       "volume-id": ({ id }) => id,
       "volume-type": ({ type }) => type,
     });
-    const { items, nextToken } = paged(call, matching, input);
     return {
       Volumes: items.map((volume) => ({
         VolumeId: volume.id,
@@ -170,24 +166,14 @@ export const volumeOperations = {
   },
 
   DeleteVolume({ VolumeId: id = "" }, call) {
-    const { volumes, tags } = ec2Slice(call);
-    const volume = volumes[id];
-    if (volume === undefined) throw missing(id);
+    const volume = volumes.get(call, id);
     if (volume.attachedTo !== undefined) {
       throw new Refusal("VolumeInUse", `Volume ${id} is currently attached to ${volume.attachedTo.instanceId}`);
     }
-    delete volumes[id];
-    delete tags[id];
+    volumes.remove(call, id);
   },
 } satisfies Ec2Operations;
 
 function stateOf({ attachedTo }: Volume): "in-use" | "available" {
   return attachedTo === undefined ? "available" : "in-use";
-}
-
-function missing(id = ""): Refusal {
-  if (!/^vol-[0-9a-f]{8,17}$/.test(id)) {
-    return new Refusal("InvalidVolumeID.Malformed", `Invalid id: "${id}" (expecting "vol-...")`);
-  }
-  return new Refusal("InvalidVolume.NotFound", `The volume '${id}' does not exist.`);
 }
