@@ -167,6 +167,14 @@ export async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** Where one may not look, nothing is told. */
+export async function unlessDenied<T>(answer: Promise<T>): Promise<T | undefined> {
+  return answer.catch((error: unknown) => {
+    if (isDenied(error)) return undefined;
+    throw error;
+  });
+}
+
 /** For `.catch`: swallows one kind of trouble, throws every other. */
 export function unless(expected: Trouble): (error: unknown) => undefined {
   return (error) => {

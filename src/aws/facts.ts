@@ -1,7 +1,6 @@
 import {
   DescribeAvailabilityZonesCommand,
   DescribeVpcAttributeCommand,
-  type InstanceTypeInfo,
   paginateDescribeInstanceTypeOfferings,
   paginateDescribeInstanceTypes,
   paginateDescribeSubnets,
@@ -14,6 +13,7 @@ import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import { BootstrapError, ConfigError } from "../engine/errors.ts";
 import type { Cloud } from "./clients.ts";
 import { orNothing } from "./errors.ts";
+import { listed } from "./pages.ts";
 import { demandWayOut, hasWayOut, routesIn } from "./way-out.ts";
 
 export interface Identity {
@@ -35,8 +35,11 @@ export async function whoAmI(cloud: Cloud): Promise<Identity> {
   return { account: Account, arn: Arn, partition };
 }
 
+/** AWS's family of ECS-optimized images for each. */
+const FAMILY = { al2023: "amazon-linux-2023", al2: "amazon-linux-2" } as const;
+
 export interface BaseImageWish {
-  readonly os: "al2023" | "al2";
+  readonly os: keyof typeof FAMILY;
   readonly architecture: Architecture;
 }
 
@@ -44,9 +47,8 @@ export type Architecture = "x86_64" | "arm64";
 
 /** The newest ECS-optimized image, as AWS publishes it. */
 export async function latestBaseImage(cloud: Cloud, { os, architecture }: BaseImageWish): Promise<string> {
-  const family = { al2023: "amazon-linux-2023", al2: "amazon-linux-2" }[os];
   const variant = architecture === "arm64" ? "/arm64" : "";
-  const Name = `/aws/service/ecs/optimized-ami/${family}${variant}/recommended/image_id`;
+  const Name = `/aws/service/ecs/optimized-ami/${FAMILY[os]}${variant}/recommended/image_id`;
   const answer = await orNothing(cloud.ssm.send(new GetParameterCommand({ Name })));
   const imageId = answer?.Parameter?.Value;
   if (imageId !== undefined) return imageId;
@@ -69,14 +71,12 @@ export interface InstanceTypeFacts {
 /** What the given types have, in the order asked. Throws ConfigError for one that this region does not offer. */
 export async function describeInstanceTypes(cloud: Cloud, types: readonly string[]): Promise<InstanceTypeFacts[]> {
   if (types.length === 0) return [];
-  const known = new Map<string | undefined, InstanceTypeInfo>();
   // A filter leaves out what it does not know; a list of names fails as a whole.
   const asked = { Filters: [{ Name: "instance-type", Values: [...types] }] };
-  for await (const page of paginateDescribeInstanceTypes({ client: cloud.ec2 }, asked)) {
-    for (const info of page.InstanceTypes ?? []) known.set(info.InstanceType, info);
-  }
+  const pages = paginateDescribeInstanceTypes({ client: cloud.ec2 }, asked);
+  const known = await listed(pages, ({ InstanceTypes }) => InstanceTypes);
   return types.map((type) => {
-    const info = known.get(type);
+    const info = known.find(({ InstanceType }) => InstanceType === type);
     if (!info) throw notOffered(type);
     return {
       instanceType: type,
@@ -176,18 +176,12 @@ type ZonesOf = ReadonlyMap<string, ReadonlySet<string>>;
 async function vpcsFor(cloud: Cloud, { vpcId, subnetId, computeSubnetIds }: NetworkWish): Promise<Vpc[]> {
   if (vpcId === undefined && (subnetId !== undefined || computeSubnetIds?.length)) return [];
   const filter = vpcId === undefined ? { Name: "is-default", Values: ["true"] } : { Name: "vpc-id", Values: [vpcId] };
-  const all: Vpc[] = [];
-  for await (const page of paginateDescribeVpcs({ client: cloud.ec2 }, { Filters: [filter] })) {
-    all.push(...(page.Vpcs ?? []));
-  }
-  return all;
+  return listed(paginateDescribeVpcs({ client: cloud.ec2 }, { Filters: [filter] }), ({ Vpcs }) => Vpcs);
 }
 
-async function subnetsOf(cloud: Cloud): Promise<Subnet[]> {
-  const all: Subnet[] = [];
+function subnetsOf({ ec2 }: Cloud): Promise<Subnet[]> {
   const asked = { Filters: [{ Name: "state", Values: ["available"] }] };
-  for await (const page of paginateDescribeSubnets({ client: cloud.ec2 }, asked)) all.push(...(page.Subnets ?? []));
-  return all;
+  return listed(paginateDescribeSubnets({ client: ec2 }, asked), ({ Subnets }) => Subnets);
 }
 
 async function zonesOffering(cloud: Cloud, types: readonly string[]): Promise<ZonesOf> {
@@ -195,10 +189,9 @@ async function zonesOffering(cloud: Cloud, types: readonly string[]): Promise<Zo
   if (types.length === 0) return zones;
   const Filters = [{ Name: "instance-type", Values: [...types] }];
   const asked = { LocationType: "availability-zone", Filters } as const;
-  for await (const page of paginateDescribeInstanceTypeOfferings({ client: cloud.ec2 }, asked)) {
-    for (const { InstanceType = "", Location = "" } of page.InstanceTypeOfferings ?? []) {
-      zones.get(InstanceType)?.add(Location);
-    }
+  const pages = paginateDescribeInstanceTypeOfferings({ client: cloud.ec2 }, asked);
+  for (const { InstanceType = "", Location = "" } of await listed(pages, (page) => page.InstanceTypeOfferings)) {
+    zones.get(InstanceType)?.add(Location);
   }
   for (const [type, offering] of zones) if (offering.size === 0) throw notOffered(type);
   return zones;

@@ -2,6 +2,7 @@ import { DescribeJobQueuesCommand, type JobStatus, paginateListJobs } from "@aws
 import { paginateDescribeInstances } from "@aws-sdk/client-ec2";
 import type { Cloud } from "./clients.ts";
 import { orNothing } from "./errors.ts";
+import { listed } from "./pages.ts";
 import { ENV_TAG, NODE_TAG, tagRecord } from "./tags.ts";
 
 /** Asked for no status, Batch would answer only the running ones. */
@@ -22,11 +23,8 @@ export async function countJobs(
   const { jobQueues } = await batch.send(new DescribeJobQueuesCommand({ jobQueues: [jobQueue] }));
   if (!jobQueues?.some(({ status }) => status !== "DELETED")) return 0;
   const counts = statuses.map(async (jobStatus) => {
-    let jobs = 0;
-    for await (const page of paginateListJobs({ client: batch }, { jobQueue, jobStatus })) {
-      jobs += page.jobSummaryList?.length ?? 0;
-    }
-    return jobs;
+    const pages = paginateListJobs({ client: batch }, { jobQueue, jobStatus });
+    return (await listed(pages, ({ jobSummaryList }) => jobSummaryList)).length;
   });
   return ((await orNothing(Promise.all(counts))) ?? []).reduce((sum, count) => sum + count, 0);
 }
@@ -37,11 +35,11 @@ export async function liveNodes({ ec2 }: Cloud, name: string): Promise<string[]>
     { Name: `tag:${ENV_TAG}`, Values: [name] },
     { Name: "instance-state-name", Values: ["pending", "running", "stopping", "shutting-down"] },
   ];
-  const nodes: string[] = [];
-  for await (const { Reservations = [] } of paginateDescribeInstances({ client: ec2 }, { Filters })) {
-    for (const { InstanceId, Tags } of Reservations.flatMap(({ Instances = [] }) => Instances)) {
-      if (tagRecord(Tags)[NODE_TAG] === undefined) nodes.push(InstanceId!);
-    }
-  }
-  return nodes.sort();
+  const pages = paginateDescribeInstances({ client: ec2 }, { Filters });
+  const reservations = await listed(pages, ({ Reservations }) => Reservations);
+  return reservations
+    .flatMap(({ Instances = [] }) => Instances)
+    .filter(({ Tags }) => tagRecord(Tags)[NODE_TAG] === undefined)
+    .map(({ InstanceId }) => InstanceId!)
+    .sort();
 }

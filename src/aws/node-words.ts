@@ -1,6 +1,7 @@
-import { type FilteredLogEvent, paginateFilterLogEvents } from "@aws-sdk/client-cloudwatch-logs";
+import { paginateFilterLogEvents } from "@aws-sdk/client-cloudwatch-logs";
 import type { Cloud } from "./clients.ts";
-import { isDenied, orNothing } from "./errors.ts";
+import { orNothing, unlessDenied } from "./errors.ts";
+import { listed } from "./pages.ts";
 
 /** Why a node took no job, as it said itself before it ended. */
 export interface NodeWord {
@@ -15,17 +16,8 @@ const STREAMS = "node/";
 /** What nodes that did not come up said since then, the latest last; nothing where nobody may look, or there is no log yet. */
 export async function nodeWords(cloud: Cloud, logGroupName: string, since: Date): Promise<readonly NodeWord[]> {
   const asked = { logGroupName, logStreamNamePrefix: STREAMS, startTime: since.getTime() };
-  const all = async () => {
-    const events: FilteredLogEvent[] = [];
-    // A page may be empty and not the last one.
-    for await (const page of paginateFilterLogEvents({ client: cloud.logs }, asked))
-      events.push(...(page.events ?? []));
-    return events;
-  };
-  const events = await orNothing(all()).catch((error: unknown) => {
-    if (isDenied(error)) return undefined;
-    throw error;
-  });
+  const pages = paginateFilterLogEvents({ client: cloud.logs }, asked);
+  const events = await unlessDenied(orNothing(listed(pages, (page) => page.events)));
   return (events ?? [])
     .map(({ logStreamName = "", timestamp = 0, message = "" }) => ({
       instanceId: logStreamName.slice(STREAMS.length),

@@ -8,22 +8,15 @@ import {
 } from "@aws-sdk/client-ec2";
 import { ConfigError } from "../engine/errors.ts";
 import type { Cloud } from "./clients.ts";
-import { isDenied } from "./errors.ts";
+import { unlessDenied } from "./errors.ts";
+import { listed } from "./pages.ts";
 
 /** How machines in a VPC's subnets reach what lies outside; undefined where one may not look. */
 export type Routes = readonly RouteTable[] | undefined;
 
-export async function routesIn({ ec2 }: Cloud, vpcId: string): Promise<Routes> {
-  const tables: RouteTable[] = [];
-  try {
-    const asked = { Filters: [{ Name: "vpc-id", Values: [vpcId] }] };
-    for await (const page of paginateDescribeRouteTables({ client: ec2 }, asked))
-      tables.push(...(page.RouteTables ?? []));
-  } catch (error) {
-    if (isDenied(error)) return undefined;
-    throw error;
-  }
-  return tables;
+export function routesIn({ ec2 }: Cloud, vpcId: string): Promise<Routes> {
+  const pages = paginateDescribeRouteTables({ client: ec2 }, inVpc(vpcId));
+  return unlessDenied(listed(pages, ({ RouteTables }) => RouteTables));
 }
 
 export function hasWayOut(routes: Routes, subnet: Subnet): boolean {
@@ -111,15 +104,11 @@ function tableOf(routes: readonly RouteTable[], { SubnetId, VpcId }: Subnet): Ro
   );
 }
 
-async function endpointsOf({ ec2 }: Cloud, vpcId: string): Promise<VpcEndpoint[] | undefined> {
-  const endpoints: VpcEndpoint[] = [];
-  try {
-    const asked = { Filters: [{ Name: "vpc-id", Values: [vpcId] }] };
-    for await (const page of paginateDescribeVpcEndpoints({ client: ec2 }, asked))
-      endpoints.push(...(page.VpcEndpoints ?? []));
-  } catch (error) {
-    if (isDenied(error)) return undefined;
-    throw error;
-  }
-  return endpoints;
+function endpointsOf({ ec2 }: Cloud, vpcId: string): Promise<VpcEndpoint[] | undefined> {
+  const pages = paginateDescribeVpcEndpoints({ client: ec2 }, inVpc(vpcId));
+  return unlessDenied(listed(pages, ({ VpcEndpoints }) => VpcEndpoints));
+}
+
+function inVpc(vpcId: string) {
+  return { Filters: [{ Name: "vpc-id", Values: [vpcId] }] };
 }

@@ -14,6 +14,7 @@ import {
 } from "@aws-sdk/client-ec2";
 import type { Cloud } from "../aws/clients.ts";
 import { isUnsupported, NotYet, orNothing } from "../aws/errors.ts";
+import { listed } from "../aws/pages.ts";
 import { stateFrom } from "../aws/state.ts";
 import {
   BASE_IMAGE_TAG,
@@ -120,13 +121,9 @@ async function demandStopped({ ec2 }: Cloud, id: string): Promise<void> {
   if (word === "running" || word === "stopping") throw new NotYet(`${id} is being stopped before it is imaged`);
 }
 
-async function ownImages(context: Seeker): Promise<Image[]> {
-  const all: Image[] = [];
+function ownImages(context: Seeker): Promise<Image[]> {
   const asked = { Owners: ["self"], IncludeDisabled: true, Filters: tagFilters(context) };
-  for await (const page of paginateDescribeImages({ client: context.cloud.ec2 }, asked)) {
-    all.push(...(page.Images ?? []));
-  }
-  return all;
+  return listed(paginateDescribeImages({ client: context.cloud.ec2 }, asked), ({ Images }) => Images);
 }
 
 async function snapshotsOf({ ec2 }: Cloud, imageId: string): Promise<string[]> {
@@ -136,13 +133,9 @@ async function snapshotsOf({ ec2 }: Cloud, imageId: string): Promise<string[]> {
   );
 }
 
-async function ownSnapshots(context: Seeker): Promise<Snapshot[]> {
-  const all: Snapshot[] = [];
+function ownSnapshots(context: Seeker): Promise<Snapshot[]> {
   const asked = { OwnerIds: ["self"], Filters: tagFilters(context) };
-  for await (const page of paginateDescribeSnapshots({ client: context.cloud.ec2 }, asked)) {
-    all.push(...(page.Snapshots ?? []));
-  }
-  return all;
+  return listed(paginateDescribeSnapshots({ client: context.cloud.ec2 }, asked), ({ Snapshots }) => Snapshots);
 }
 
 /** By the attempt that made both, because an image that is still pending does not name its snapshots yet. */

@@ -9,6 +9,7 @@ import {
 } from "@aws-sdk/client-ssm";
 import type { Cloud } from "../aws/clients.ts";
 import { classify, isNotFound, orNothing, unless } from "../aws/errors.ts";
+import { listed } from "../aws/pages.ts";
 import { sentOnce } from "../aws/retry.ts";
 import { stateFrom } from "../aws/state.ts";
 import { tail as tokenTail } from "../aws/tags.ts";
@@ -121,17 +122,10 @@ const STATE: Readonly<Record<CommandInvocationStatus, State>> = {
   TimedOut: "failed",
 };
 
-async function commandsOn(cloud: Cloud, InstanceId: string): Promise<Command[]> {
-  const all: Command[] = [];
-  try {
-    for await (const page of paginateListCommands({ client: cloud.ssm }, { InstanceId })) {
-      all.push(...(page.Commands ?? []));
-    }
-  } catch (error) {
-    // An instance that SSM has not met yet has had no commands.
-    unless("notPropagated")(error);
-  }
-  return all;
+async function commandsOn({ ssm }: Cloud, InstanceId: string): Promise<Command[]> {
+  const pages = paginateListCommands({ client: ssm }, { InstanceId });
+  // An instance that SSM has not met yet has had no commands.
+  return (await listed(pages, ({ Commands }) => Commands).catch(unless("notPropagated"))) ?? [];
 }
 
 function fromComment(comment = "") {

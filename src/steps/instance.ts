@@ -9,9 +9,10 @@ import {
   type Tag,
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
-import { type InstanceInformation, paginateDescribeInstanceInformation } from "@aws-sdk/client-ssm";
+import { paginateDescribeInstanceInformation } from "@aws-sdk/client-ssm";
 import type { Cloud } from "../aws/clients.ts";
 import { orNothing, unless } from "../aws/errors.ts";
+import { listed } from "../aws/pages.ts";
 import { stateFrom } from "../aws/state.ts";
 import { fromTags, tagFilters, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
 import type { Found, State, Step } from "../engine/step.ts";
@@ -48,15 +49,14 @@ export const instance: Step<InstanceInputs, InstanceOutput, unknown, Cloud> = {
 
   async find(context) {
     const { cloud, node } = context;
-    const live: Instance[] = [];
-    for await (const page of paginateDescribeInstances({ client: cloud.ec2 }, { Filters: tagFilters(context) })) {
-      for (const { Instances = [] } of page.Reservations ?? []) {
-        // AWS shows a terminated one for another hour, but it is gone.
-        live.push(...Instances.filter(({ State }) => State?.Name !== "terminated"));
-      }
-    }
+    const pages = paginateDescribeInstances({ client: cloud.ec2 }, { Filters: tagFilters(context) });
+    const reservations = await listed(pages, ({ Reservations }) => Reservations);
+    const live = reservations
+      .flatMap(({ Instances = [] }) => Instances)
+      // AWS shows a terminated one for another hour, but it is gone.
+      .filter(({ State }) => State?.Name !== "terminated");
     const running = live.filter(({ State }) => State?.Name === "running").map(({ InstanceId }) => InstanceId!);
-    // Who asks for the whole kind wants to know what is there, not whether it can be worked on.
+    // Whether SSM hears of one matters to the node that works on it, and not to a list of what there is.
     const reachable = node === undefined ? running : await online(cloud, running);
     return live.map((one): Found<InstanceOutput> => {
       const instanceId = one.InstanceId!;
@@ -151,16 +151,12 @@ function condition(
 
 async function online(cloud: Cloud, instanceIds: string[]): Promise<string[]> {
   if (instanceIds.length === 0) return [];
-  const heardOf: InstanceInformation[] = [];
   const asked = { Filters: [{ Key: "InstanceIds", Values: instanceIds }] };
-  try {
-    for await (const page of paginateDescribeInstanceInformation({ client: cloud.ssm }, asked)) {
-      heardOf.push(...(page.InstanceInformationList ?? []));
-    }
-  } catch (error) {
-    unless("notPropagated")(error);
-  }
-  return heardOf.filter(({ PingStatus }) => PingStatus === "Online").map(({ InstanceId }) => InstanceId!);
+  const pages = paginateDescribeInstanceInformation({ client: cloud.ssm }, asked);
+  const heardOf = await listed(pages, ({ InstanceInformationList }) => InstanceInformationList).catch(
+    unless("notPropagated"),
+  );
+  return (heardOf ?? []).filter(({ PingStatus }) => PingStatus === "Online").map(({ InstanceId }) => InstanceId!);
 }
 
 async function rootDeviceName(cloud: Cloud, imageId: string): Promise<string | undefined> {

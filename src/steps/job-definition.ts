@@ -6,6 +6,7 @@ import {
 } from "@aws-sdk/client-batch";
 import type { Cloud } from "../aws/clients.ts";
 import { orNothing } from "../aws/errors.ts";
+import { listed } from "../aws/pages.ts";
 import { sentOnce } from "../aws/retry.ts";
 import { fromTags, tagsOf } from "../aws/tags.ts";
 import type { FindContext, Step } from "../engine/step.ts";
@@ -145,11 +146,7 @@ function namesOf({ node, known = {} }: FindContext<JobDefinitionInputs, Cloud>):
 }
 
 /** Of this name, or of every name. */
-async function activeRevisions({ batch }: Cloud, jobDefinitionName: string | undefined): Promise<JobDefinition[]> {
-  const all: JobDefinition[] = [];
+function activeRevisions({ batch }: Cloud, jobDefinitionName: string | undefined): Promise<JobDefinition[]> {
   const asked = { status: "ACTIVE", ...(jobDefinitionName !== undefined && { jobDefinitionName }) };
-  for await (const page of paginateDescribeJobDefinitions({ client: batch }, asked)) {
-    all.push(...(page.jobDefinitions ?? []));
-  }
-  return all;
+  return listed(paginateDescribeJobDefinitions({ client: batch }, asked), ({ jobDefinitions }) => jobDefinitions);
 }

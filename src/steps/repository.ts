@@ -14,6 +14,7 @@ import {
 import type { Cloud } from "../aws/clients.ts";
 import { orNothing } from "../aws/errors.ts";
 import { driftOf, type Fields, repair } from "../aws/fields.ts";
+import { listed } from "../aws/pages.ts";
 import { fingerprintTags, fromTags, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
 import type { FindContext, Found, Step } from "../engine/step.ts";
 
@@ -157,11 +158,8 @@ async function repositoriesOf({
     const found = await Promise.all(names.map((one) => repositoryNamed(cloud, one)));
     return found.filter((one) => one !== undefined);
   }
-  const all: Repository[] = [];
-  for await (const page of paginateDescribeRepositories({ client: cloud.ecr }, {})) {
-    all.push(...(page.repositories ?? []).filter(({ repositoryName }) => repositoryName!.startsWith(`${name}/`)));
-  }
-  return all;
+  const all = await listed(paginateDescribeRepositories({ client: cloud.ecr }, {}), (page) => page.repositories);
+  return all.filter(({ repositoryName }) => repositoryName!.startsWith(`${name}/`));
 }
 
 async function lifecyclePolicyOf({ ecr }: Cloud, repositoryName: string): Promise<unknown> {

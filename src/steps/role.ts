@@ -22,22 +22,10 @@ import type { Cloud } from "../aws/clients.ts";
 import { orNothing } from "../aws/errors.ts";
 import { driftOf, type Fields, repair } from "../aws/fields.ts";
 import { findByIamName } from "../aws/iam-names.ts";
+import { listed } from "../aws/pages.ts";
+import type { PolicyDocument } from "../aws/policies.ts";
 import { fingerprintTags, fromTags, iamName, tagList, tagRecord, tagsOf } from "../aws/tags.ts";
 import type { FindContext, Found, Step } from "../engine/step.ts";
-
-export interface PolicyStatement {
-  readonly Sid?: string;
-  readonly Effect: "Allow" | "Deny";
-  readonly Action: string | readonly string[];
-  readonly Resource?: string | readonly string[];
-  readonly NotResource?: string | readonly string[];
-  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
-}
-
-export interface PolicyDocument {
-  readonly Version: "2012-10-17";
-  readonly Statement: readonly PolicyStatement[];
-}
 
 export interface RoleInputs {
   /** Who may assume it: ec2.amazonaws.com, in China too. */
@@ -257,28 +245,19 @@ async function ownPolicy(cloud: Cloud, RoleName: string): Promise<unknown> {
   return decoded(answer?.PolicyDocument);
 }
 
-function attachedTo({ iam }: Cloud, RoleName: string): Promise<string[]> {
-  return listed(paginateListAttachedRolePolicies({ client: iam }, { RoleName }), ({ AttachedPolicies }) =>
-    (AttachedPolicies ?? []).map(({ PolicyArn }) => PolicyArn!),
-  );
+async function attachedTo({ iam }: Cloud, RoleName: string): Promise<string[]> {
+  const pages = paginateListAttachedRolePolicies({ client: iam }, { RoleName });
+  const all = await orNothing(listed(pages, ({ AttachedPolicies }) => AttachedPolicies));
+  return (all ?? []).map(({ PolicyArn }) => PolicyArn!);
 }
 
-function inlineOf({ iam }: Cloud, RoleName: string): Promise<string[]> {
-  return listed(paginateListRolePolicies({ client: iam }, { RoleName }), ({ PolicyNames }) => PolicyNames ?? []);
+async function inlineOf({ iam }: Cloud, RoleName: string): Promise<string[]> {
+  const pages = paginateListRolePolicies({ client: iam }, { RoleName });
+  return (await orNothing(listed(pages, ({ PolicyNames }) => PolicyNames))) ?? [];
 }
 
-function profilesWith({ iam }: Cloud, RoleName: string): Promise<string[]> {
-  return listed(paginateListInstanceProfilesForRole({ client: iam }, { RoleName }), ({ InstanceProfiles }) =>
-    (InstanceProfiles ?? []).map(({ InstanceProfileName }) => InstanceProfileName!),
-  );
-}
-
-/** Nothing where the role itself is not there. */
-async function listed<P>(pages: AsyncIterable<P>, itemsOf: (page: P) => readonly string[]): Promise<string[]> {
-  const all = async () => {
-    const items: string[] = [];
-    for await (const page of pages) items.push(...itemsOf(page));
-    return items;
-  };
-  return (await orNothing(all())) ?? [];
+async function profilesWith({ iam }: Cloud, RoleName: string): Promise<string[]> {
+  const pages = paginateListInstanceProfilesForRole({ client: iam }, { RoleName });
+  const all = await orNothing(listed(pages, ({ InstanceProfiles }) => InstanceProfiles));
+  return (all ?? []).map(({ InstanceProfileName }) => InstanceProfileName!);
 }

@@ -29,12 +29,10 @@ async function reached(listener: RequestListener): Promise<Cloud> {
 
 describe("a network that is silent", () => {
   it("is given up on after some tries, as an answer that was lost", async () => {
-    let asked = 0;
-    const cloud = await reached(() => asked++);
+    const cloud = await reached(() => {});
     const error = await cloud.sts.send(new GetCallerIdentityCommand({})).catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ name: "TimeoutError" });
+    expect(error).toMatchObject({ name: "TimeoutError", $metadata: { attempts: 8 } });
     expect(classify(error)).toBe("unknown");
-    expect(asked).toBe(8);
   });
 
   it("is gone on with when it comes back, also when it fell silent in the middle of an answer", async () => {

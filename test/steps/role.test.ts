@@ -27,8 +27,8 @@ describe("role", () => {
     inlinePolicy: {
       Version: "2012-10-17",
       Statement: [
-        { Effect: "Allow", Action: ["logs:PutLogEvents", "logs:CreateLogStream"], Resource: "*" },
-        { Effect: "Allow", Action: "s3:GetObject", Resource: ["arn:aws:s3:::runs/*"] },
+        { Effect: "Allow", Action: ["logs:PutLogEvents", "logs:CreateLogStream"], Resource: ["*"] },
+        { Effect: "Allow", Action: ["s3:GetObject"], Resource: ["arn:aws:s3:::runs/*"] },
       ],
     },
     path: "/",

@@ -1,6 +1,7 @@
 import { GetAuthorizationTokenCommand, type ImageDetail, paginateDescribeImages } from "@aws-sdk/client-ecr";
 import type { Cloud } from "../../aws/clients.ts";
 import { orNothing } from "../../aws/errors.ts";
+import { listed } from "../../aws/pages.ts";
 import type { CreateContext, Found, Step } from "../../engine/step.ts";
 import type { ContextFile } from "../../render/templates.ts";
 import { buildAndPush, type LocalBuilder } from "./local-build.ts";
@@ -75,13 +76,9 @@ function refOf({ repositoryUri }: ContainerImageInputs, tag: string): string {
 }
 
 async function taggedImages({ ecr }: Cloud, repositoryName: string): Promise<ImageDetail[]> {
-  const all: ImageDetail[] = [];
   const asked = { repositoryName, filter: { tagStatus: "TAGGED" }, maxResults: 1000 } as const;
-  const read = async () => {
-    for await (const page of paginateDescribeImages({ client: ecr }, asked)) all.push(...(page.imageDetails ?? []));
-  };
-  await orNothing(read());
-  return all;
+  const pages = paginateDescribeImages({ client: ecr }, asked);
+  return (await orNothing(listed(pages, ({ imageDetails }) => imageDetails))) ?? [];
 }
 
 async function buildHere(
