@@ -5,9 +5,9 @@ import { MINUTE_MS, NEVER } from "../../lifecycle.ts";
 import { type Call, Refusal } from "../../service.ts";
 import { terminate } from "../ec2/instance-life.ts";
 import { type InstanceTypeFacts, isOffered } from "../ec2/instance-types.ts";
+import { subnets } from "../ec2/kinds.ts";
 import { type LaunchRequest, runInstances } from "../ec2/launch.ts";
 import { launchTemplateVersion } from "../ec2/launch-templates.ts";
-import { subnet } from "../ec2/network.ts";
 import { reaches } from "../ec2/reach.ts";
 import { ec2Slice } from "../ec2/slice.ts";
 import { findInstanceProfile, roleAllows } from "../iam.ts";
@@ -128,9 +128,9 @@ function templateData(
 }
 
 /** Any of the environment's subnets whose zone has the type. */
-function subnetFor(call: Call, { subnets = [] }: ComputeResource, { id: type }: InstanceTypeFacts): string {
-  const fit = subnets.filter((id) => isOffered(type, subnet(call, id)?.zone ?? ""));
-  const chosen = call.shuffled(fit)[0] ?? subnets[0];
+function subnetFor(call: Call, { subnets: ids = [] }: ComputeResource, { id: type }: InstanceTypeFacts): string {
+  const fit = ids.filter((id) => isOffered(type, subnets.find(call, id)?.zone ?? ""));
+  const chosen = call.shuffled(fit)[0] ?? ids[0];
   if (chosen === undefined) throw new Refusal("InvalidSubnetID.NotFound", "There is no subnet to launch into.");
   return chosen;
 }

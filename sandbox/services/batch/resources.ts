@@ -1,11 +1,10 @@
 import type { ComputeResource } from "@aws-sdk/client-batch";
 import { type Call, Refusal } from "../../service.ts";
 import { ecsImages } from "../ec2/base-images.ts";
-import { securityGroup } from "../ec2/group-lookup.ts";
 import { image } from "../ec2/images.ts";
 import { type InstanceTypeFacts, instanceType, isOffered, typesOfFamily } from "../ec2/instance-types.ts";
+import { securityGroups, subnets } from "../ec2/kinds.ts";
 import { launchTemplateVersion } from "../ec2/launch-templates.ts";
-import { subnet } from "../ec2/network.ts";
 import { findInstanceProfile, findRole } from "../iam.ts";
 import { checkTagKeys, clientException, executionError } from "./state.ts";
 
@@ -148,7 +147,7 @@ export function userDataTrouble(
 }
 
 function zoneTrouble(call: Call, resources: ComputeResource): string | undefined {
-  const zones = (resources.subnets ?? []).flatMap((id) => subnet(call, id)?.zone ?? []);
+  const zones = (resources.subnets ?? []).flatMap((id) => subnets.find(call, id)?.zone ?? []);
   const types = typesOf(resources);
   if (zones.some((zone) => types.some(({ id }) => isOffered(id, zone)))) return undefined;
   return (
@@ -178,17 +177,17 @@ function checkTypes(call: Call, names: readonly string[]): void {
 
 /** Refuses subnets, groups and templates that are not there. */
 function checkPlaces(call: Call, resources: ComputeResource): void {
-  const { subnets = [], securityGroupIds = [] } = resources;
-  if (subnets.length === 0) throw clientException("computeResources.subnets is required.");
-  const found = subnets.map((id) => {
-    const place = subnet(call, id);
+  const { subnets: subnetIds = [], securityGroupIds = [] } = resources;
+  if (subnetIds.length === 0) throw clientException("computeResources.subnets is required.");
+  const found = subnetIds.map((id) => {
+    const place = subnets.find(call, id);
     if (place === undefined) throw executionError(call, `The subnet ID '${id}' does not exist`);
     return place;
   });
   if (new Set(found.map(({ vpcId }) => vpcId)).size > 1) {
     throw clientException("All subnets of a compute environment must belong to the same VPC.");
   }
-  const lost = securityGroupIds.find((id) => securityGroup(call, id)?.vpcId !== found[0]!.vpcId);
+  const lost = securityGroupIds.find((id) => securityGroups.find(call, id)?.vpcId !== found[0]!.vpcId);
   if (lost !== undefined) throw executionError(call, `The security group '${lost}' does not exist`);
   const data = templateData(call, resources);
   const templateGroups = data?.SecurityGroupIds ?? data?.NetworkInterfaces?.[0]?.Groups ?? [];

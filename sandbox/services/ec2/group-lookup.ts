@@ -2,10 +2,6 @@ import { type Call, Refusal } from "../../service.ts";
 import { securityGroups, vpcs } from "./kinds.ts";
 import type { SecurityGroup } from "./slice.ts";
 
-export function securityGroup(call: Call, id: string): SecurityGroup | undefined {
-  return securityGroups.find(call, id);
-}
-
 /** The group with this id, or of this name in the default VPC. */
 export function mustFindGroup(call: Call, id: string | undefined, name: string | undefined): SecurityGroup {
   if (id === undefined && name === undefined) {

@@ -5,10 +5,10 @@ import { findInstanceProfile } from "../iam.ts";
 import { type AnyImage, launchableImage } from "./images.ts";
 import { type InstanceTypeFacts, instanceType, isOffered } from "./instance-types.ts";
 import { attachInterfaces } from "./interfaces.ts";
-import { securityGroups } from "./kinds.ts";
+import { securityGroups, subnets } from "./kinds.ts";
 import { launchTemplateVersion } from "./launch-templates.ts";
 import { soon } from "./listing.ts";
-import { defaultSubnet, subnet } from "./network.ts";
+import { defaultSubnet } from "./network.ts";
 import { ec2Slice, type Instance, type SecurityGroup, type Subnet } from "./slice.ts";
 import { setTags, specifiedTags } from "./tags.ts";
 import { checkUserData } from "./user-data.ts";
@@ -143,7 +143,7 @@ function subnetFor(
   const place =
     subnetId === undefined
       ? defaultSubnet(call, (each) => (zone === undefined ? isOffered(type, each) : each === zone))
-      : subnet(call, subnetId);
+      : subnets.find(call, subnetId);
   if (place === undefined && subnetId !== undefined) {
     throw new Refusal("InvalidSubnetID.NotFound", `The subnet ID '${subnetId}' does not exist`);
   }

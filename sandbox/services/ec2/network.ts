@@ -9,10 +9,6 @@ import { enabledZones, zoneIdOf } from "./regions.ts";
 import type { Ec2Operations, Subnet } from "./slice.ts";
 import { setTags, specifiedTags, tagListOf } from "./tags.ts";
 
-export function subnet(call: Call, id: string): Subnet | undefined {
-  return subnets.find(call, id);
-}
-
 /** The default VPC's subnet in a zone, or in the first zone that `suits`. */
 export function defaultSubnet(call: Call, suits: (zone: string) => boolean): Subnet | undefined {
   return subnets.all(call).find(({ isDefault, zone }) => isDefault && suits(zone));

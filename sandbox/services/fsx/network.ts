@@ -1,9 +1,8 @@
 import { type Call, Refusal } from "../../service.ts";
 import { contains } from "../ec2/cidr.ts";
-import { securityGroup } from "../ec2/group-lookup.ts";
-import { subnet } from "../ec2/network.ts";
+import { securityGroups, subnets } from "../ec2/kinds.ts";
 import { rulesOf } from "../ec2/rules.ts";
-import { ec2Slice, type Rule, type Subnet } from "../ec2/slice.ts";
+import type { Rule, Subnet } from "../ec2/slice.ts";
 
 /** What Lustre's servers and clients talk on. */
 const LNET_PORTS: readonly (readonly [from: number, to: number])[] = [
@@ -26,13 +25,13 @@ export function placeOf(
   if (subnetIds.length !== 1)
     throw new Refusal("BadRequest", "Exactly one subnet ID must be specified for this file system.");
   const subnetId = subnetIds[0]!;
-  const found = subnet(call, subnetId);
+  const found = subnets.find(call, subnetId);
   if (found === undefined) {
     throw refusal(`The subnet ID '${subnetId}' does not exist`, { InvalidSubnetId: subnetId });
   }
   const groups = groupIds && groupIds.length > 0 ? groupIds : [defaultGroupOf(call, found.vpcId)];
   for (const id of groups) {
-    if (securityGroup(call, id)?.vpcId !== found.vpcId) {
+    if (securityGroups.find(call, id)?.vpcId !== found.vpcId) {
       throw refusal(`The security group ID '${id}' does not exist in VPC '${found.vpcId}'`, {
         InvalidSecurityGroupId: id,
       });
@@ -78,8 +77,7 @@ function reaches({ peer }: Rule, groupIds: readonly string[], { cidr }: Subnet):
 }
 
 function defaultGroupOf(call: Call, vpcId: string): string {
-  const groups = Object.values(ec2Slice(call).groups);
-  return groups.find((group) => group.vpcId === vpcId && group.name === "default")?.id ?? "";
+  return securityGroups.all(call).find((group) => group.vpcId === vpcId && group.name === "default")?.id ?? "";
 }
 
 function refusal(message: string, members: Readonly<Record<string, unknown>>): Refusal {

@@ -1,6 +1,6 @@
 import type { Call } from "../../service.ts";
 import { releaseInterfaces } from "../ec2/interfaces.ts";
-import { ec2Slice } from "../ec2/slice.ts";
+import { instances } from "../ec2/kinds.ts";
 import { releaseServiceLinkedRole } from "../iam.ts";
 import {
   type ActionState,
@@ -66,9 +66,11 @@ function settleAction(call: Call, fileSystem: FileSystemState, action: ActionSta
 
 /** Running instances whose boot mounts it. */
 function clientsOf(call: Call, { id }: FileSystemState): number {
-  return Object.values(ec2Slice(call).instances).filter(
-    ({ state, userData = "" }) => state === "running" && Buffer.from(userData, "base64").toString().includes(id),
-  ).length;
+  return instances
+    .all(call)
+    .filter(
+      ({ state, userData = "" }) => state === "running" && Buffer.from(userData, "base64").toString().includes(id),
+    ).length;
 }
 
 function holdsUp({ type, status }: ActionState): boolean {
