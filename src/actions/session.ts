@@ -44,7 +44,8 @@ export async function withSession<T>(host: Host, opening: Opening, work: (sessio
     done = await inWords(host.signal, async () => work(await open(host, opening, closing)));
   } catch (error) {
     const failures = await closeAll(closing);
-    throw failures.length > 0 ? new AggregateError([error, ...failures]) : error;
+    if (failures.length === 0) throw error;
+    throw new AggregateError([...(error instanceof AggregateError ? error.errors : [error]), ...failures]);
   }
   const failures = await closeAll(closing);
   if (failures.length > 0) throw failures.length === 1 ? failures[0] : new AggregateError(failures);

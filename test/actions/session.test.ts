@@ -37,12 +37,11 @@ it("closes everything, the last opened first, and tells of each that could not b
   });
 });
 
-it("tells first what went wrong in the work itself", async () => {
-  const { closed, errors } = await session(() => Promise.reject(new BootstrapError("aws", "no")));
+it.each([
+  ["one thing", new BootstrapError("aws", "no"), ["no"]],
+  ["several", new AggregateError([new BootstrapError("aws", "no"), new BootstrapError("aws", "nor")]), ["no", "nor"]],
+])("tells first what went wrong in the work itself: %s", async (_what, error, words) => {
+  const { closed, errors } = await session(() => Promise.reject(error));
   expect(closed).toEqual(["lock", "world"]);
-  expect(errors).toEqual([
-    "BootstrapError: no",
-    "BootstrapError: the lock stays",
-    "BootstrapError: the world stays open",
-  ]);
+  expect(errors).toEqual([...words, "the lock stays", "the world stays open"].map((word) => `BootstrapError: ${word}`));
 });
