@@ -2,6 +2,7 @@ import type { Cloud } from "../aws/clients.ts";
 import type { Graph } from "../engine/graph.ts";
 import type { Facts } from "../environment/scope.ts";
 import { newestBaseImage, readFacts } from "../facts/read-facts.ts";
+import { type AmiInputs, ami } from "../steps/ami.ts";
 import type { Action } from "./action.ts";
 import type { Options } from "./options.ts";
 import { type Session, withSession } from "./session.ts";
@@ -15,7 +16,8 @@ export const bakeAmi: Action = (host, options, io) =>
 
 /** The image, and everything that follows it. */
 export function bakeTargets(graph: Graph<Cloud>): ReadonlySet<string> {
-  return new Set(["ami", ...graph.downstreamOf("ami")]);
+  const images = graph.nodes.filter(({ step }) => step.kind === ami.kind);
+  return new Set(images.flatMap(({ id }) => [id, ...graph.downstreamOf(id)]));
 }
 
 /** The newest base image in place of the pinned one; when told to, another image even of the same. */
@@ -31,8 +33,9 @@ export async function factsForBake(session: Session, { force }: Options): Promis
 
 /** A forced bake that was stopped halfway is gone on with, not begun anew. */
 function begunForce({ manifest }: Session, baseImageId: string): string | undefined {
-  const record = manifest.get("ami");
+  const [, record] = manifest.records.find(([, { kind }]) => kind === ami.kind) ?? [];
   if (record?.phase !== "creating") return undefined;
-  const begun = record.inputs as { readonly baseImageId?: string; readonly forcedAt?: string };
+  // Of an earlier version any of them may be missing.
+  const begun = record.inputs as Partial<AmiInputs>;
   return begun.baseImageId === baseImageId ? begun.forcedAt : undefined;
 }

@@ -24,7 +24,7 @@ export interface Connection {
   sleep(ms: number): Promise<void>;
 }
 
-/** Until when a silent network is believed; in milliseconds, of the wall. */
+/** How long a connection, and an answer, are waited for; in milliseconds of real time. */
 export interface Patience {
   readonly connectMs: number;
   /** From the request to the answer, and between two parts of it. */
@@ -63,7 +63,7 @@ export function connect({
   },
   ...given
 }: Connection): Cloud {
-  // A client takes a key that is there for a choice, also when nothing stands under it.
+  // A client takes a key whose value is undefined for a choice.
   const chosen = Object.entries(given).filter(([, value]) => value !== undefined);
   const config = {
     ...{ retryStrategy: retryOn(sleep), requestHandler, ...Object.fromEntries(chosen) },
@@ -91,7 +91,7 @@ export function connect({
   return cloud as Cloud;
 }
 
-/** What is no answer of AWS's is told by who was asked for what; the SDK speaks of its own hidden fields. */
+/** An answer that cannot be parsed is told as: service, operation, status, first characters; the SDK's words name its own fields. */
 function namingUnreadable<A, O>(next: (args: A) => Promise<O>, { clientName, commandName }: HandlerExecutionContext) {
   return async (args: A): Promise<O> => {
     try {

@@ -6,7 +6,7 @@ import type {
   RetryToken,
 } from "@smithy/types";
 
-/** What the SDK takes for throttling or a broken server, and is neither: said at once, so that somebody hears of it. */
+/** Quotas and lack of capacity, which the SDK takes for throttling or a server's fault: not tried again. */
 const CLEAR_NO: ReadonlySet<string> = new Set([
   "LimitExceededException",
   "LimitExceeded",

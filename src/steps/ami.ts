@@ -34,7 +34,7 @@ export interface AmiInputs {
   /** Fingerprint of what ran on the builder. */
   readonly recipe: string;
   readonly os: string;
-  /** When somebody asked for a bake that nothing else asked for. */
+  /** When a bake was forced although neither base image nor recipe had changed. */
   readonly forcedAt?: string | undefined;
 }
 
@@ -77,7 +77,7 @@ export const ami: Step<AmiInputs, AmiOutput, AmiTemporaries, Cloud> = {
       new CreateImageCommand({
         InstanceId: temporaries.builder.instanceId,
         Name: uniqueName(context),
-        // Of one that runs all the same AWS would make its file systems whole by a reboot.
+        // If it runs all the same, AWS reboots it, so that its file systems are consistent.
         NoReboot: false,
         TagSpecifications: [
           { ResourceType: "image", Tags },
@@ -99,7 +99,7 @@ export const ami: Step<AmiInputs, AmiOutput, AmiTemporaries, Cloud> = {
       if (!isUnsupported(error)) throw error;
       const snapshots = await snapshotsOf(cloud, ref);
       await orNothing(cloud.ec2.send(new DeregisterImageCommand({ ImageId: ref })));
-      // One that stays all the same is found by its own tags.
+      // A snapshot that could not be deleted is found again by its own tags.
       for (const SnapshotId of snapshots) {
         await orNothing(cloud.ec2.send(new DeleteSnapshotCommand({ SnapshotId })));
       }

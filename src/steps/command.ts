@@ -35,7 +35,7 @@ export const command: Step<CommandInputs, CommandOutput, unknown, Cloud> = {
   unrepeatable: true,
   pace: { expectMs: 0, everyMs: 3_000, timeoutMs: 60 * 60_000 },
 
-  // Whatever comes of it, SSM says so by then.
+  // SSM ends a command that was not delivered, or that runs too long; the rest is for hearing of it.
   timeoutMs: ({ timeoutSeconds }) => (DELIVERY_SECONDS + timeoutSeconds) * 1_000 + 5 * 60_000,
 
   async find({ cloud, inputs, name, node }) {
@@ -49,7 +49,7 @@ export const command: Step<CommandInputs, CommandOutput, unknown, Cloud> = {
     const commandId = run.CommandId!;
     const { state, detail, unsure } = stateFrom(STATE, run.Status);
     const asked = state === "pending" ? undefined : await invocationOf(cloud, commandId, inputs.instanceId);
-    // The list knows of the end before the invocation tells of it.
+    // ListCommands shows the end before GetCommandInvocation does.
     const invocation = asked && stateFrom(STATE, asked.Status).state !== "pending" ? asked : undefined;
     const lastLines = invocation ? await lastWords(cloud, inputs, commandId, invocation) : [];
     return [
@@ -108,7 +108,7 @@ export const command: Step<CommandInputs, CommandOutput, unknown, Cloud> = {
 /** How long SSM tries to hand the command to an instance that was online a moment ago. */
 const DELIVERY_SECONDS = 600;
 
-/** Stands in the place of a cursor from then on. */
+/** The cursor of a log that may not be read: it is not asked for again. */
 const LOGS_REFUSED = "refused";
 
 const STATE: Readonly<Record<CommandInvocationStatus, State>> = {
@@ -141,7 +141,7 @@ function invocationOf(cloud: Cloud, CommandId: string, InstanceId: string) {
   return orNothing(cloud.ssm.send(new GetCommandInvocationCommand({ CommandId, InstanceId })));
 }
 
-/** AWS keeps the first so many characters of each; what matters stands at the end. */
+/** GetCommandInvocation returns the first so many characters of each; a failure stands at the end. */
 const KEPT_STDOUT = 24_000;
 const KEPT_STDERR = 8_000;
 const LAST_LINES = 8;

@@ -107,10 +107,10 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
     const ask = (change: Omit<UpdateComputeEnvironmentRequest, "computeEnvironment">) =>
       cloud.batch
         .send(new UpdateComputeEnvironmentCommand({ computeEnvironment: ref, ...change }))
-        // This very change, not to be seen yet, or another one: it may take hours, and is waited for by looking.
+        // A change is under way already, this one or another; it may take hours, and `find` tells when it is done.
         .catch(unless("busy"));
     const accepted = await ask({
-      // An invalid one of which nothing differs is looked at again when it is told its state.
+      // Batch checks an invalid one again when its state is set, also to what it is.
       ...((state || drift.length === 0) && { state: "ENABLED" }),
       ...(changes && { computeResources: computeResources as ComputeResourceUpdate }),
       ...(replaces && {
@@ -139,7 +139,7 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
   },
 };
 
-/** In words of Batch's that name the role, or what it cannot do without it. */
+/** Whether Batch's reason names its own service-linked role, or that it may not assume one. */
 function lacksItsRole(statusReason = ""): boolean {
   return /sts:AssumeRole|AWSServiceRoleForBatch/.test(statusReason);
 }

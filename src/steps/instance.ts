@@ -112,7 +112,7 @@ export const instance: Step<InstanceInputs, InstanceOutput, unknown, Cloud> = {
     return one?.State?.Name === "terminated" ? (one.StateReason?.Message ?? "terminated") : undefined;
   },
 
-  /** An agent that starts anew asks again at once. The fuse is lit at each boot. */
+  /** A reboot starts the agent, which asks for credentials at once; the builder's own time limit starts again at each boot. */
   async wake({ cloud }, { ref, detail = "" }) {
     if (!detail.startsWith(WAITING)) return undefined;
     await cloud.ec2.send(new RebootInstancesCommand({ InstanceIds: [ref] }));

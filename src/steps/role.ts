@@ -30,7 +30,7 @@ import type { FindContext, Found, Step } from "../engine/step.ts";
 export interface RoleInputs {
   /** Who may assume it: ec2.amazonaws.com, in China too. */
   readonly service: string;
-  /** In whose name alone the service may act, where it says in whose name it does. */
+  /** The only account for which the service may assume it; asked of a service that says for which account it acts. */
   readonly sourceAccount?: string | undefined;
   /** ARNs; any other that is attached is taken off. */
   readonly managedPolicies: readonly string[];
@@ -202,7 +202,7 @@ function unwanted(inline: readonly string[], { inlinePolicy }: RoleInputs): stri
   return inline.filter((policyName) => !inlinePolicy || policyName !== INLINE).sort();
 }
 
-/** ECS says for whom it acts, and other services, or it in another partition, may not: then nothing is asked of it. */
+/** ECS sends aws:SourceAccount; where a service sends none, the condition (IfExists) does not apply. */
 function trustOf({ service, sourceAccount }: RoleInputs) {
   const Condition = sourceAccount && { StringEqualsIfExists: { "aws:SourceAccount": sourceAccount } };
   return {

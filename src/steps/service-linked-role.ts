@@ -25,7 +25,7 @@ export const serviceLinkedRole: Step<ServiceLinkedRoleInputs, ServiceLinkedRoleO
   async find(context) {
     const { cloud, inputs, known = {} } = context;
     if (!inputs) return [];
-    // AWS may have called it by another name than on its page, and has said so.
+    // The name on record is the one that AWS answered when it was made.
     const [roleName = inputs.roleName] = Object.keys(known);
     const answer = await orNothing(cloud.iam.send(new GetRoleCommand({ RoleName: roleName })));
     const live = answer?.Role;
@@ -43,7 +43,7 @@ export const serviceLinkedRole: Step<ServiceLinkedRoleInputs, ServiceLinkedRoleO
   },
 
   async create({ cloud, inputs }) {
-    // It can be made neither with a name nor with tags of ours; whoever made it, it is the one.
+    // CreateServiceLinkedRole takes neither a name nor tags, and an account has one for each service.
     const answer = await cloud.iam
       .send(new CreateServiceLinkedRoleCommand({ AWSServiceName: inputs.service }))
       .catch(unless("exists"));

@@ -1,6 +1,8 @@
 import type {
   AdministrativeAction,
   FileSystem,
+  LustreDeploymentType,
+  StorageType,
   UpdateFileSystemLustreConfiguration,
   UpdateFileSystemRequest,
 } from "@aws-sdk/client-fsx";
@@ -10,8 +12,8 @@ import type { Drift } from "../../engine/step.ts";
 export interface FilesystemInputs {
   readonly subnetId: string;
   readonly securityGroupIds: readonly string[];
-  readonly deploymentType: "SCRATCH_2" | "PERSISTENT_1" | "PERSISTENT_2";
-  readonly storageType: "SSD" | "HDD";
+  readonly deploymentType: LustreDeploymentType;
+  readonly storageType: StorageType;
   readonly capacityGiB: number;
   /** MB/s for each TiB; the persistent types want it, scratch has none. */
   readonly throughputPerTiB?: number | undefined;

@@ -125,7 +125,7 @@ export const filesystem: Step<FilesystemInputs, FilesystemOutput, unknown, Cloud
       : { StorageCapacity, ...(Object.keys(LustreConfiguration).length > 0 && { LustreConfiguration }) };
     await cloud.fsx
       .send(new UpdateFileSystemCommand({ FileSystemId: found.ref, ...change }))
-      // This very change, not to be seen yet, or another one: it may take an hour, and is waited for by looking.
+      // A change is under way already, this one or another; it may take an hour, and `find` tells when it is done.
       .catch(unless("busy"));
   },
 
@@ -195,7 +195,7 @@ function condition(live: FileSystem, drift: readonly Drift[] | undefined): Pick<
   const [balancing] = running;
   if (balancing) {
     const { AdministrativeActionType, ProgressPercent = 0 } = balancing;
-    // It keeps nobody from the data, only from the next change.
+    // The data can be used meanwhile; only the next change has to wait.
     return { state: drift?.length ? "pending" : "ready", detail: `${AdministrativeActionType} ${ProgressPercent}%` };
   }
   const [last] = updates(live);
