@@ -1,15 +1,18 @@
 import { randomUUID } from "node:crypto";
-import { type Brought, bring, GRACE_MS, type Look, look, verdictOf } from "./bring.ts";
 import { Calls, type CloudErrors } from "./calls.ts";
 import type { Clock } from "./clock.ts";
-import { best, wantedOne } from "./decide.ts";
+import { GRACE_MS, type Move } from "./decide/situation.ts";
+import { best, wantedOne } from "./decide/things.ts";
 import { AbortedError, BootstrapError, StepError } from "./errors.ts";
 import type { Listener, Outcome, PlannedNode } from "./events.ts";
 import type { Graph, Node } from "./graph.ts";
 import { hint } from "./hint.ts";
 import { JournalError, type Manifest, type Pins, type StepRecord } from "./manifest/manifest.ts";
+import { type Observation, observe } from "./observe.ts";
+import { firstMove, type Reconciled, reconcile } from "./reconcile.ts";
 import {
   cameBack,
+  failureOf,
   isHidden,
   label,
   lateArrivals,
@@ -42,7 +45,7 @@ export interface EngineOptions<Cloud> {
 /** One node of a plan: what is to be done, and what it was decided on. */
 interface PlannedStep {
   readonly planned: PlannedNode;
-  readonly look?: Look;
+  readonly seen?: Observation;
   /** Known when the node stands as it is. */
   readonly output?: unknown;
 }
@@ -102,7 +105,7 @@ export class Engine<Cloud> {
     ]);
     const nodes = steps.map(({ planned: node }) => withLeftover(node, leftovers.things));
     const busy = new Set(nodes.filter(({ verdict }) => !isStanding(verdict)).map(({ node }) => node));
-    const stale = steps.flatMap(({ planned: { node }, look: seen }) =>
+    const stale = steps.flatMap(({ planned: { node }, seen }) =>
       seen && !busy.has(node) ? this.#stale(graph.node(node)!, seen.found, seen) : [],
     );
     const unused = [
@@ -150,33 +153,21 @@ export class Engine<Cloud> {
       };
     }
     const needs = await all(node.needs.map(planned));
-    const waitsFor = node.needs.find((_need, at) => !isStanding(needs[at]!.planned.verdict));
-    const moved = node.needs.find((_need, at) => needs[at]!.planned.verdict === "replace");
-    const record = run.manifest.get(id);
-    if (step.protect && moved && record?.ref && record.phase !== "creating") {
-      const reason = `${record.ref} holds data, and ${moved}, which it stands on, would be replaced`;
-      return { planned: { ...about, verdict: "refuse", reason, ref: record.ref, hint: "take the change back" } };
+    const unsettled = node.needs.find((_need, at) => !isStanding(needs[at]!.planned.verdict));
+    if (unsettled !== undefined) {
+      const replaced = node.needs.find((_need, at) => needs[at]!.planned.verdict === "replace");
+      return { planned: shown(node, firstMove(run, node, NOT_LOOKED, { needs: { replaced, unsettled } })) };
     }
-    if (waitsFor) return { planned: { ...about, verdict: "follows", reason: `follows ${waitsFor}` } };
     const outputs = new Map(node.needs.map((need, at) => [need, needs[at]!.output]));
-    const seen = await look(run, node, outputs).catch((error: unknown) => {
+    const seen = await observe(run, node, outputs).catch((error: unknown) => {
       if (isAborted(error)) throw error;
       if (!run.errors.denied(error)) throw stepError(run, node, "looking for", error);
       return { reason: run.errors.words(error), hint: run.errors.hint(error) };
     });
     if ("reason" in seen) return { planned: { ...about, verdict: "unseen", ...seen } };
-    if (targets && !targets.has(id)) {
-      const { ref, state, detail, output } = this.#asItIs(node, seen.found);
-      return { planned: { ...about, verdict: "use", reason: "used as it is", ref, state, detail }, look: seen, output };
-    }
-    const verdict = verdictOf(run, node, seen);
-    const found = "found" in verdict ? verdict.found : undefined;
-    const what = { ref: found?.ref, state: found?.state, detail: found?.detail, drift: found?.drift };
-    // A failed thing that goes first is nothing that anybody used.
-    const word = verdict.do === "clear" ? "create" : verdict.do;
-    const hint = verdict.do === "refuse" ? verdict.hint : undefined;
-    const said = { ...about, verdict: word, reason: verdict.reason, ...what, hint };
-    return { planned: said, look: seen, output: found?.output };
+    const move = firstMove(run, node, seen, { asItIs: targets !== undefined && !targets.has(id) });
+    if (move.do === "fail") throw failureOf(id, move);
+    return { planned: shown(node, move), seen, output: move.found?.output };
   }
 
   /**
@@ -189,7 +180,7 @@ export class Engine<Cloud> {
     const failures: BootstrapError[] = [];
     const outcomes = new Map<string, Outcome>();
     const outputs = new Map<string, unknown>();
-    const done = new Map<string, Brought & { readonly look: Look }>();
+    const done = new Map<string, Reconciled>();
     const { things: strangers } = manifest.fresh ? await this.#survey() : NOTHING;
     const doubtUntil = strangers.length > 0 ? clock.elapsed() + GRACE_MS : 0;
     if (pins || strangers.length > 0) await manifest.putAll(this.#recordsOf(strangers), pins);
@@ -265,42 +256,26 @@ export class Engine<Cloud> {
     outcomes: ReadonlyMap<string, Outcome>,
     brought: (id: string) => Promise<void>,
     doubtUntil: number,
-  ): Promise<Brought & { readonly look: Look }> {
+  ): Promise<Reconciled> {
     const run = this.#run;
     const { id, needs, temporaries } = node;
     const changed = needs.some((need) => !["kept", "adopted"].includes(outcomes.get(need) ?? ""));
     const planned = steps.get(id);
-    const seen = changed || !planned?.look ? await look(run, node, outputs) : planned.look;
-    if (targets && !targets.has(id) && !run.graph.ownerOf(id)) {
-      const { output, ref } = this.#asItIs(node, seen.found);
-      return { output, ref, outcome: "kept", found: [], look: seen };
-    }
-    const result = await bring(run, node, seen, {
+    const seen = changed || !planned?.seen ? await observe(run, node, outputs) : planned.seen;
+    return reconcile(run, node, seen, {
       doubtUntil,
+      asItIs: targets !== undefined && !targets.has(id) && run.graph.ownerOf(id) === undefined,
       temporaries: async () => {
         await all([...temporaries.values()].map(brought));
         return Object.fromEntries([...temporaries].map(([as, held]) => [as, outputs.get(held)]));
       },
-    });
-    return { ...result, look: seen };
-  }
-
-  /** What a node outside the targets is used as: whatever of it stands, even if made from other inputs. */
-  #asItIs({ id, step }: Node<Cloud>, found: readonly Found[]): Found {
-    const record = this.#run.manifest.get(id);
-    const ready = found.filter(({ state, owned }) => state === "ready" && (owned || step.naming === "shared"));
-    const one = ready.find(({ ref }) => ref === record?.ref) ?? ready[0];
-    if (one) return one;
-    throw new StepError(`${step.kind} (${id}) is not there, or not ready`, {
-      node: id,
-      hint: hint`run ${["up"]} first`,
     });
   }
 
   /** After the work: stale generations, orphans, leftover temporaries. Answers what was left alone, in words. */
   async #tidy(
     { targets }: Plan<Cloud>,
-    done: ReadonlyMap<string, Brought & { readonly look: Look }>,
+    done: ReadonlyMap<string, Reconciled>,
     failures: BootstrapError[],
     doubtUntil: number,
   ): Promise<string[]> {
@@ -310,11 +285,11 @@ export class Engine<Cloud> {
     const away: Thing<Cloud>[] = [];
     const seenLater = await this.#lookedAgain(doubtUntil);
 
-    for (const [id, { found, look: seen }] of done) {
-      if (graph.ownerOf(id)) continue;
+    for (const [id, { seen }] of done) {
+      if (graph.ownerOf(id) || (targets && !targets.has(id))) continue;
       const node = graph.node(id)!;
       const calm = [...graph.downstreamOf(id)].every((other) => done.has(other) || graph.ownerOf(other) !== undefined);
-      for (const thing of this.#stale(node, seenLater(node) ?? found, seen)) {
+      for (const thing of this.#stale(node, seenLater(node) ?? seen.found, seen)) {
         if (calm && !node.step.protect) away.push(thing);
         else left.push(inWords(thing, node.step.protect ? HOLDS_DATA : "what follows it is not done"));
       }
@@ -382,10 +357,10 @@ export class Engine<Cloud> {
   }
 
   /** Everything of a node that it no longer stands for, less the generations that are kept. */
-  #stale({ step, keep, id }: Node<Cloud>, found: readonly Found[], { wanted }: Look): Thing<Cloud>[] {
+  #stale({ step, keep, id }: Node<Cloud>, found: readonly Found[], { wanted }: Observation): Thing<Cloud>[] {
     if (!step.destroy) return [];
     const record = this.#run.manifest.get(id);
-    const one = wantedOne(record, found, wanted, { ...step, update: step.update !== undefined });
+    const one = wantedOne({ record, found, wanted, can: { ...step, update: step.update !== undefined } });
     if (!one) return [];
     const others = found.filter(({ ref, owned, state }) => owned && ref !== one.ref && state !== "deleting");
     const generations = others
@@ -531,6 +506,19 @@ const NOTHING = { things: [], unseen: [] } as const satisfies Survey<never>;
 /** What several looks could not see, each kind once. */
 function onceEach(unseen: readonly Unseen[]): readonly Unseen[] {
   return [...new Map(unseen.map((one) => [one.kind, one])).values()];
+}
+
+/** What a node is decided on that cannot be looked for yet, because what it needs is not there. */
+const NOT_LOOKED: Observation = { inputs: undefined, wanted: { fingerprint: "", fixedFingerprint: "" }, found: [] };
+
+function shown<Cloud>({ id, step }: Node<Cloud>, move: Move): PlannedNode {
+  const { ref, state, detail, drift } = move.found ?? {};
+  const isRefused = move.do === "refuse";
+  return {
+    ...{ node: id, kind: step.kind, verdict: move.verdict!, reason: move.reason },
+    ...{ ref: ref ?? (isRefused ? move.ref : undefined), state, detail, drift },
+    hint: isRefused ? move.hint : undefined,
+  };
 }
 
 function isStanding(verdict: PlannedNode["verdict"]): boolean {

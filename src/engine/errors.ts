@@ -68,3 +68,6 @@ export class AbortedError extends BootstrapError {
  * the answer was lost, or the cloud failed; it may have been done.
  */
 export type Trouble = "busy" | "notPropagated" | "exists" | "refused" | "unknown";
+
+/** What to type when the cloud's words say no more. */
+export const GO_ON = "when the reason is gone, run the same command again: it goes on from here";

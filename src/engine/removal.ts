@@ -1,8 +1,11 @@
-import { remove, untilSeen } from "./bring.ts";
-import { isIntended, isStripped, notOurs, refusalOf } from "./decide.ts";
-import { BootstrapError } from "./errors.ts";
+import { refusalOf, refuseForeign, tooLong } from "./decide/reasons.ts";
+import type { Failure } from "./decide/situation.ts";
+import { isIntended, isStripped } from "./decide/things.ts";
+import { BootstrapError, StepError } from "./errors.ts";
+import type { Node } from "./graph.ts";
 import type { StepRecord } from "./manifest/manifest.ts";
-import { find, isAborted, note, paceOf, type Run } from "./run.ts";
+import { waitVisible } from "./observe.ts";
+import { find, isAborted, note, paceOf, type Run, stepError } from "./run.ts";
 import { all, once } from "./schedule.ts";
 import type { Found, Step } from "./step.ts";
 
@@ -72,11 +75,51 @@ export async function lateArrivals<Cloud>(
       const step = run.kinds.find(({ kind }) => kind === record.kind);
       if (!step?.destroy) return [];
       note(run, id, "is on record and not to be seen: waiting up to 2 minutes whether it shows up");
-      const found = await untilSeen(run, { id, step }, undefined, record);
+      const found = await waitVisible(run, { id, step }, record);
       return found.filter((thing) => isIntended(record, thing) && thing.owned).map((thing) => ({ step, found: thing }));
     }),
   );
   return late.flat();
+}
+
+/** Nudges one thing until `find` no longer shows it. */
+export async function remove<Cloud>(
+  run: Run<Cloud>,
+  { id, step }: Pick<Node<Cloud>, "id" | "step">,
+  thing: Found,
+): Promise<void> {
+  const { calls, clock, emit } = run;
+  const { everyMs, timeoutMs: madeMs, removeTimeoutMs: timeoutMs = madeMs } = paceOf(step);
+  const startedAt = clock.elapsed();
+  const context = { name: run.name, region: run.region, node: id, cloud: run.cloud, signal: run.signal };
+  const tell = (text: string) => note(run, id, text);
+  let one: Found | undefined = thing;
+  while (one) {
+    const target: Found = one;
+    if (target.state !== "deleting" && step.destroy) {
+      await calls
+        .change({ everyMs, forMs: timeoutMs, alsoLost: true, note: tell }, () => step.destroy!(context, target))
+        .catch((error: unknown) => {
+          throw isAborted(error)
+            ? error
+            : stepError(run, { id, step: step as Node<Cloud>["step"] }, "removing", error, target.ref);
+        });
+    }
+    const waitedMs = clock.elapsed() - startedAt;
+    const found: readonly Found[] = await calls.readPatiently(everyMs, () => find(run, step, id));
+    one = found.find(({ ref }) => ref === thing.ref);
+    if (!one) return;
+    if (one.state !== target.state || one.detail !== target.detail) {
+      emit({ type: "seen", at: clock.now(), node: id, ref: one.ref, state: one.state, detail: one.detail });
+    }
+    if (waitedMs > timeoutMs) throw failureOf(id, tooLong(`${step.kind} (${id})`, one, timeoutMs, "removing"));
+    // A thing that has just changed its state is nudged on at once.
+    if (one.state === target.state && one.detail === target.detail) await calls.wait(everyMs);
+  }
+}
+
+export function failureOf(node: string, { reason, ref, hint }: Failure): StepError {
+  return new StepError(reason, { node, ref, hint });
 }
 
 /**
@@ -105,7 +148,7 @@ export async function removeAll<Cloud>(run: Run<Cloud>, things: readonly Thing<C
     }
     emit({ type: "started", at: startedAt, node: label(things, one), doing: "removing" });
     try {
-      if (step.protect && !found.owned) throw refusalOf(step.kind, id, notOurs(manifest.get(id), found));
+      if (step.protect && !found.owned) throw refusalOf(step.kind, id, refuseForeign(manifest.get(id), found));
       const record = manifest.get(id);
       if (record && record.phase !== "destroying" && record.kind === step.kind && isIntended(record, found)) {
         await manifest.put(id, { ...record, phase: "destroying" });

@@ -1,6 +1,6 @@
 import type { Calls, CloudErrors } from "./calls.ts";
 import type { Clock } from "./clock.ts";
-import { AbortedError, BootstrapError, StepError } from "./errors.ts";
+import { AbortedError, BootstrapError, GO_ON, StepError } from "./errors.ts";
 import type { Listener } from "./events.ts";
 import type { Graph, Node } from "./graph.ts";
 import type { Manifest } from "./manifest/manifest.ts";
@@ -92,9 +92,6 @@ export function surveyError<Cloud>({ errors }: Run<Cloud>, cause: unknown): Boot
     hint: errors.hint(cause) ?? GO_ON,
   });
 }
-
-/** What to type when the cloud's words say no more. */
-export const GO_ON = "when the reason is gone, run the same command again: it goes on from here";
 
 /** A bug is not dressed up as AWS's answer. */
 function throwBugs(errors: CloudErrors, cause: unknown): void {

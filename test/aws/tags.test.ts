@@ -13,7 +13,7 @@ import {
   tagsOf,
   uniqueName,
 } from "../../src/aws/tags.ts";
-import { isIntended } from "../../src/engine/decide.ts";
+import { isIntended } from "../../src/engine/decide/things.ts";
 import type { StepRecord } from "../../src/engine/manifest/manifest.ts";
 
 const MAKER = {
