@@ -5,7 +5,10 @@ import type { Attempt, Move, Row, Situation } from "./decide/situation.ts";
 import { awaitedOne, isOutOfSight, isState } from "./decide/things.ts";
 
 /** For a node to which this run has done nothing yet. */
-export const FIRST: readonly Row[] = [...ELSEWHERE, ...OUT_OF_SIGHT, ...WANTED_ONE, ...OTHER_ONE, ...NOTHING];
+const FIRST: readonly Row[] = [...ELSEWHERE, ...OUT_OF_SIGHT, ...WANTED_ONE, ...OTHER_ONE, ...NOTHING];
+
+/** The whole policy of a node. */
+export const ROWS: readonly Row[] = [...FIRST, ...BEGUN];
 
 /**
  * Start here: the whole policy of a node, pure. The first row that has a move is followed: of `FIRST` until this run has
