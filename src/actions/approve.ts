@@ -1,7 +1,7 @@
 import type { Cloud } from "../aws/clients.ts";
-import type { Plan } from "../engine/engine.ts";
 import { AbortedError, type BootstrapError, RefusedError, StepError } from "../engine/errors.ts";
 import type { Graph } from "../engine/graph.ts";
+import type { Plan } from "../engine/plan.ts";
 import type { Io, Question } from "./action.ts";
 import type { Options } from "./options.ts";
 

@@ -1,5 +1,5 @@
 import type { Cloud } from "../aws/clients.ts";
-import type { Plan } from "../engine/engine.ts";
+import type { Plan } from "../engine/plan.ts";
 import { commandFor, type Target } from "./options.ts";
 
 /** What stands otherwise than wanted and stays so, and what would mend it: a line each. */

@@ -1,7 +1,8 @@
 import type { Cloud } from "../aws/clients.ts";
 import { nameFor, nodeFor } from "../aws/tags.ts";
-import type { Plan, Summary } from "../engine/engine.ts";
 import type { Graph } from "../engine/graph.ts";
+import type { Plan } from "../engine/plan.ts";
+import type { Summary } from "../engine/rollout.ts";
 import { commandFor, type Target } from "./options.ts";
 import type { UpResult } from "./result.ts";
 import type { Session } from "./session.ts";

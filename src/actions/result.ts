@@ -1,10 +1,11 @@
 import type { CallerPolicyDocument } from "../aws/caller-policy.ts";
 import type { Cloud } from "../aws/clients.ts";
 import type { NodeWord } from "../aws/node-words.ts";
-import type { Plan, Summary } from "../engine/engine.ts";
 import type { BootstrapError } from "../engine/errors.ts";
 import type { Outcome } from "../engine/events.ts";
-import type { Thing, Unseen } from "../engine/removal.ts";
+import type { OwnedResource, Unseen } from "../engine/owned.ts";
+import type { Plan } from "../engine/plan.ts";
+import type { Summary } from "../engine/rollout.ts";
 
 /** What an action has to tell, told apart by its type. */
 export type Result =
@@ -49,7 +50,7 @@ export interface RemovalResult {
   readonly name: string;
   readonly region: string;
   readonly account: string;
-  readonly things: readonly Thing<Cloud>[];
+  readonly things: readonly OwnedResource<Cloud>[];
   /** How many are not done, or why they could not be counted. */
   readonly jobs: number | string;
   readonly unseen: readonly Unseen[];
@@ -63,7 +64,7 @@ export interface RemovedResult {
   readonly account: string;
   /** Nothing was there to begin with. */
   readonly nothing: boolean;
-  readonly left: readonly Thing<Cloud>[];
+  readonly left: readonly OwnedResource<Cloud>[];
   readonly unseen: readonly Unseen[];
   /** Where all else is gone: roles that are the account's own, which stay. */
   readonly accountsOwn?: readonly string[] | undefined;

@@ -1,6 +1,8 @@
 import type { Cloud } from "../aws/clients.ts";
-import type { Engine, Plan, Summary } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Graph } from "../engine/graph.ts";
+import type { Plan } from "../engine/plan.ts";
+import type { Summary } from "../engine/rollout.ts";
 import { environment } from "../environment/index.ts";
 import type { Facts } from "../environment/scope.ts";
 import { diskKeyWarning } from "../facts/disk-key.ts";

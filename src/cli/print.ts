@@ -2,9 +2,9 @@ import type { RemovalResult, RemovedResult, Result, UpResult } from "../actions/
 import { sizeOf } from "../aws/caller-policy.ts";
 import type { Cloud } from "../aws/clients.ts";
 import type { NodeWord } from "../aws/node-words.ts";
-import type { Plan } from "../engine/engine.ts";
 import type { PlannedNode } from "../engine/events.ts";
-import type { Thing, Unseen } from "../engine/removal.ts";
+import type { OwnedResource, Unseen } from "../engine/owned.ts";
+import type { Plan } from "../engine/plan.ts";
 import { renderPlan } from "../ui/plan.ts";
 import { renderSummary } from "../ui/summary.ts";
 import { linesOf } from "../ui/words.ts";
@@ -102,7 +102,7 @@ function planInWords({ nodes, removals, left, unseen }: Plan<Cloud>, color: bool
   return [renderPlan(rows, { color }), ...notLookedFor(unseen, UNUSED)].join("\n");
 }
 
-function inShort({ step, found }: Thing<Cloud>) {
+function inShort({ step, found }: OwnedResource<Cloud>) {
   return { kind: step.kind, node: found.node, ref: found.ref };
 }
 
@@ -147,11 +147,11 @@ function removedInWords(result: RemovedResult): string {
   return [...first, ...notLookedFor(unseen, TAGGED)].join("\n");
 }
 
-function thingInJson({ step, found }: Thing<Cloud>) {
+function thingInJson({ step, found }: OwnedResource<Cloud>) {
   return { kind: step.kind, node: found.node, ref: found.ref, holdsData: step.protect ?? false };
 }
 
-function thingInWords({ step, found }: Thing<Cloud>): string {
+function thingInWords({ step, found }: OwnedResource<Cloud>): string {
   const data = !found.owned ? "  (its tags are gone: it stays)" : step.protect ? "  (holds data)" : "";
   return `  ${step.kind.padEnd(20)} ${found.ref}${data}`;
 }

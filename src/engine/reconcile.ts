@@ -5,7 +5,7 @@ import { decide, noted } from "./decide.ts";
 import type { Outcome } from "./events.ts";
 import type { Node } from "./graph.ts";
 import type { Observation } from "./observe.ts";
-import { failureOf, remove } from "./removal.ts";
+import { failureOf, remove } from "./remove.ts";
 import { find, isAborted, note, paceOf, type Run, stepError } from "./run.ts";
 import { clearFailed, newIntent, send, spent } from "./send.ts";
 import type { Found, StepContext } from "./step.ts";

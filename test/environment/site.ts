@@ -11,9 +11,10 @@ import { up } from "../../src/actions/up.ts";
 import type { Cloud } from "../../src/aws/clients.ts";
 import { errorCode, resultCode } from "../../src/cli/exit.ts";
 import { printed } from "../../src/cli/print.ts";
-import type { Plan, Summary } from "../../src/engine/engine.ts";
 import type { BootstrapError } from "../../src/engine/errors.ts";
 import type { Event } from "../../src/engine/events.ts";
+import type { Plan } from "../../src/engine/plan.ts";
+import type { Summary } from "../../src/engine/rollout.ts";
 import { memoryStore } from "../engine/toy-cloud.ts";
 import { type Lab, lab } from "../steps/harness.ts";
 

@@ -2,7 +2,10 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { StepError } from "../../src/engine/errors.ts";
 import { Graph } from "../../src/engine/graph.ts";
 import type { StepRecord } from "../../src/engine/manifest/manifest.ts";
-import { label, lateArrivals, removeAll, survey, type Thing } from "../../src/engine/removal.ts";
+import { listOwned, type OwnedResource, waitVisible } from "../../src/engine/owned.ts";
+import { prunePlan } from "../../src/engine/prune.ts";
+import { label, removeAll } from "../../src/engine/remove.ts";
+import type { Run } from "../../src/engine/run.ts";
 import type { Step } from "../../src/engine/step.ts";
 import {
   memoryStore,
@@ -61,10 +64,18 @@ function place(...things: readonly (Pick<ToyThing, "ref" | "kind"> & Partial<Toy
 const deniedDisks = (call: string) => {
   if (call === "find disk") throw new ToyError("refused", "not authorized to list disks");
 };
-const refs = (things: readonly Thing<ToyCloud>[]) => things.map(({ found }) => found.ref);
+const refs = (things: readonly OwnedResource<ToyCloud>[]) => things.map(({ found }) => found.ref);
+/** Of an environment of which nothing is wanted any more. */
+const waitUnaccounted = ({ graph, ...run }: Run<ToyCloud>, owned: readonly OwnedResource<ToyCloud>[]) => {
+  const nothing = { standing: new Map(), done: new Set<string>(), busy: new Set<string>(), targets: undefined };
+  const flags = { failed: false, keepTemporaries: false, discardData: true };
+  const { kinds, manifest } = run;
+  const plan = prunePlan({ graph, kinds, records: manifest.records, owned, unseen: [], ...nothing, ...flags });
+  return waitVisible({ graph, ...run }, plan.await);
+};
 const destroyed = () => cloud.calls.filter((call) => call.startsWith("destroy"));
 
-describe("a survey", () => {
+describe("a list of what is owned", () => {
   it("finds every thing of ours, of every kind, whatever its node, and nothing of anybody else's", async () => {
     place(
       { ref: "queue-1", kind: "queue", node: "old-queue" },
@@ -72,15 +83,15 @@ describe("a survey", () => {
       { ref: "disk-2", kind: "disk", owned: false },
     );
     const { run } = await open();
-    expect(refs((await survey(run)).things)).toEqual(["queue-1", "disk-1"]);
-    expect(refs((await survey(run, [DISK])).things)).toEqual(["disk-1"]);
+    expect(refs((await listOwned(run)).things)).toEqual(["queue-1", "disk-1"]);
+    expect(refs((await listOwned(run, [DISK])).things)).toEqual(["disk-1"]);
   });
 
   it("names a kind that it may not look at, and finds all others", async () => {
     place({ ref: "queue-1", kind: "queue" }, { ref: "disk-1", kind: "disk" });
     const { run } = await open();
     cloud.before = deniedDisks;
-    const { things, unseen } = await survey(run);
+    const { things, unseen } = await listOwned(run);
     expect(refs(things)).toEqual(["queue-1"]);
     expect(unseen).toEqual([{ kind: "disk", words: "not authorized to list disks", byName: false }]);
   });
@@ -95,7 +106,7 @@ describe("a survey", () => {
       },
     };
     const { run } = await open({}, [disks]);
-    const { things, unseen } = await survey(run);
+    const { things, unseen } = await listOwned(run);
     expect(refs(things)).toEqual(["disk-1"]);
     expect(unseen).toEqual([{ kind: "disk", words: "not authorized to list disks", byName: true }]);
   });
@@ -105,7 +116,7 @@ describe("a survey", () => {
     cloud.before = (call) => {
       if (call === "find disk") throw new ToyError("refused", "no such region");
     };
-    await expect(survey(run)).rejects.toThrow("no such region");
+    await expect(listOwned(run)).rejects.toThrow("no such region");
   });
 });
 
@@ -115,28 +126,28 @@ describe("what was being made when the last run stopped", () => {
   it("is waited for, and found when it shows up", async () => {
     place({ ref: "disk-1", kind: "disk", token: "token-x", visibleAt: cloud.clock.now() + 60 * SECOND });
     const { run, events } = await open({ disk: intent });
-    expect(refs(await lateArrivals(run, []))).toEqual(["disk-1"]);
+    expect(refs(await waitUnaccounted(run, []))).toEqual(["disk-1"]);
     expect(events).toMatchObject([{ type: "note", node: "disk" }]);
   });
 
   it("is given up after the grace when it never shows up", async () => {
     const { run } = await open({ disk: intent });
     const startedAt = cloud.clock.now();
-    expect(await lateArrivals(run, [])).toEqual([]);
+    expect(await waitUnaccounted(run, [])).toEqual([]);
     expect(cloud.clock.now() - startedAt).toBe(120 * SECOND);
   });
 
   it("is waited for although it was ready, because a list may lag", async () => {
     place({ ref: "queue-1", kind: "queue", visibleAt: cloud.clock.now() + 30 * SECOND });
     const { run } = await open({ queue: record("queue", { ref: "queue-1" }) });
-    expect(refs(await lateArrivals(run, (await survey(run)).things))).toEqual(["queue-1"]);
+    expect(refs(await waitUnaccounted(run, (await listOwned(run)).things))).toEqual(["queue-1"]);
   });
 
   it("is not waited for when it was seen already, or when it was being removed", async () => {
     place({ ref: "disk-1", kind: "disk", token: "token-x" });
     const { run } = await open({ disk: intent, queue: record("queue", { phase: "destroying" }) });
     const startedAt = cloud.clock.now();
-    expect(await lateArrivals(run, (await survey(run)).things)).toEqual([]);
+    expect(await waitUnaccounted(run, (await listOwned(run)).things)).toEqual([]);
     expect(cloud.clock.now()).toBe(startedAt);
   });
 
@@ -144,7 +155,7 @@ describe("what was being made when the last run stopped", () => {
     const { destroy: _destroy, ...lasting } = kind("role");
     const { ref: _known, ...role } = record("role", { phase: "creating" });
     const { run } = await open({ role, gone: { ...intent, kind: "gone" } }, [lasting]);
-    expect(await lateArrivals(run, [])).toEqual([]);
+    expect(await waitUnaccounted(run, [])).toEqual([]);
     expect(cloud.calls).toEqual([]);
   });
 });
@@ -153,7 +164,7 @@ describe("removing", () => {
   it("goes by the fixed order of kinds where no edge is known", async () => {
     place({ ref: "group-1", kind: "group" }, { ref: "disk-1", kind: "disk" }, { ref: "queue-1", kind: "queue" });
     const { run } = await open();
-    expect(await removeAll(run, (await survey(run)).things)).toEqual([]);
+    expect(await removeAll(run, (await listOwned(run)).things)).toEqual([]);
     expect(destroyed()).toEqual(["destroy queue", "destroy disk", "destroy group"]);
     expect(cloud.live).toEqual([]);
   });
@@ -164,7 +175,7 @@ describe("removing", () => {
     const startedAt = cloud.clock.now();
     const at = new Map<string, number>();
     cloud.before = (call) => void at.set(call, cloud.clock.now() - startedAt);
-    await removeAll(run, (await survey(run)).things);
+    await removeAll(run, (await listOwned(run)).things);
     expect(at.get("destroy disk")).toBe(0);
     expect(at.get("destroy group")).toBe(60 * SECOND);
   });
@@ -178,7 +189,7 @@ describe("removing", () => {
     const startedAt = cloud.clock.now();
     const at = new Map<string, number>();
     cloud.before = (call) => void at.set(call, cloud.clock.now() - startedAt);
-    await removeAll(run, (await survey(run)).things);
+    await removeAll(run, (await listOwned(run)).things);
     expect(at.get("destroy disk")).toBe(0);
     expect(at.get("destroy group")).toBe(0);
     expect(destroyed().indexOf("destroy queue")).toBeGreaterThan(destroyed().indexOf("destroy group"));
@@ -189,14 +200,14 @@ describe("removing", () => {
     place({ ref: "disk-1", kind: "disk" }, { ref: "disk-2", kind: "disk" });
     const { run } = await open();
     const startedAt = cloud.clock.now();
-    await removeAll(run, (await survey(run)).things);
+    await removeAll(run, (await listOwned(run)).things);
     expect(cloud.clock.now() - startedAt).toBe(120 * SECOND);
   });
 
   it("forgets a thing's record when it is gone, and says so", async () => {
     place({ ref: "disk-1", kind: "disk", token: "token-x" });
     const { run, manifest, events } = await open({ disk: record("disk") });
-    await removeAll(run, (await survey(run)).things);
+    await removeAll(run, (await listOwned(run)).things);
     expect(manifest.records).toEqual([]);
     expect(events.filter(({ type }) => type === "started" || type === "finished")).toMatchObject([
       { type: "started", node: "disk", doing: "removing" },
@@ -207,12 +218,12 @@ describe("removing", () => {
   it("leaves the record alone when only an older generation goes", async () => {
     place({ ref: "disk-0", kind: "disk" }, { ref: "disk-1", kind: "disk" });
     const { run, manifest } = await open({ disk: record("disk") });
-    const things = (await survey(run)).things;
+    const things = (await listOwned(run)).things;
     await removeAll(
       run,
       things.filter(({ found }) => found.ref === "disk-0"),
     );
-    expect(refs((await survey(run)).things)).toEqual(["disk-1"]);
+    expect(refs((await listOwned(run)).things)).toEqual(["disk-1"]);
     expect(manifest.get("disk")).toEqual(record("disk"));
   });
 
@@ -223,7 +234,7 @@ describe("removing", () => {
     cloud.before = (call) => {
       if (call === "destroy queue") phase = manifest.get("queue")?.phase;
     };
-    await removeAll(run, (await survey(run)).things);
+    await removeAll(run, (await listOwned(run)).things);
     expect(phase).toBe("destroying");
   });
 
@@ -234,7 +245,7 @@ describe("removing", () => {
     cloud.before = (call) => {
       if (call === "destroy group" && times++ < 40) throw new ToyError("busy", "has a dependent object");
     };
-    expect(await removeAll(run, (await survey(run)).things)).toEqual([]);
+    expect(await removeAll(run, (await listOwned(run)).things)).toEqual([]);
     expect(cloud.live).toEqual([]);
   });
 
@@ -248,13 +259,13 @@ describe("removing", () => {
     cloud.before = (call) => {
       if (call === "destroy disk") throw new ToyError("refused", "a task is running");
     };
-    const failures = await removeAll(run, (await survey(run)).things);
+    const failures = await removeAll(run, (await listOwned(run)).things);
     expect(failures).toMatchObject([
       { message: "removing disk (disk): a task is running", node: "disk", ref: "disk-1" },
     ]);
     expect(failures[0]).toBeInstanceOf(StepError);
     expect(events.filter(({ type }) => type === "blocked")).toMatchObject([{ node: "group" }]);
-    expect(refs((await survey(run)).things)).toEqual(["disk-1", "group-1"]);
+    expect(refs((await listOwned(run)).things)).toEqual(["disk-1", "group-1"]);
     expect(destroyed()).toEqual(["destroy queue", "destroy disk"]);
   });
 
@@ -264,7 +275,7 @@ describe("removing", () => {
     cloud.after = (call) => {
       if (call === "destroy disk") stop.abort();
     };
-    await expect(removeAll(run, (await survey(run)).things)).rejects.toThrow("stopped");
+    await expect(removeAll(run, (await listOwned(run)).things)).rejects.toThrow("stopped");
     expect(events.at(-1)).toMatchObject({ type: "interrupted", node: "disk", detail: "disk-1 is still there" });
   });
 });
@@ -273,7 +284,7 @@ describe("a thing in a list", () => {
   it("is called by its node, and by its ref too where the node has several", async () => {
     place({ ref: "disk-1", kind: "disk" }, { ref: "disk-2", kind: "disk" }, { ref: "queue-1", kind: "queue" });
     const { run } = await open();
-    const things = (await survey(run)).things;
+    const things = (await listOwned(run)).things;
     expect(things.map((thing) => label(things, thing))).toEqual(["queue", "disk disk-1", "disk disk-2"]);
   });
 });

@@ -1,86 +1,12 @@
 import { refusalOf, refuseForeign, tooLong } from "./decide/reasons.ts";
 import type { Failure } from "./decide/situation.ts";
-import { isIntended, isStripped } from "./decide/things.ts";
+import { isIntended } from "./decide/things.ts";
 import { BootstrapError, StepError } from "./errors.ts";
 import type { Node } from "./graph.ts";
-import type { StepRecord } from "./manifest/manifest.ts";
-import { waitVisible } from "./observe.ts";
+import type { OwnedResource } from "./owned.ts";
 import { find, isAborted, note, paceOf, type Run, stepError } from "./run.ts";
 import { all, once } from "./schedule.ts";
-import type { Found, Step } from "./step.ts";
-
-/** A thing of ours, with the kind that knows how to remove it. */
-export interface Thing<Cloud> {
-  readonly step: Step<unknown, unknown, unknown, Cloud>;
-  readonly found: Found;
-}
-
-/** A kind that the one who asks may not look at, in the cloud's words. */
-export interface Unseen {
-  readonly kind: string;
-  readonly words: string;
-  /** Everything by the names we give was asked for; only the list of the others was refused. */
-  readonly byName: boolean;
-}
-
-export interface Survey<Cloud> {
-  readonly things: readonly Thing<Cloud>[];
-  readonly unseen: readonly Unseen[];
-}
-
-/**
- * Everything that carries this environment's tags, of every kind, whatever the node, and what holds data and is known
- * although it lost them; a kind that is denied is named.
- */
-export async function survey<Cloud>(run: Run<Cloud>, kinds = run.kinds): Promise<Survey<Cloud>> {
-  const unseen = new Map<string, Unseen>();
-  const lists = await all(
-    kinds.map(async (step) => {
-      const { kind } = step;
-      const miss = (cause: unknown, byName: boolean) =>
-        unseen.set(kind, { kind, words: run.errors.words(cause), byName });
-      const found = await run.calls
-        .readPatiently(paceOf(step).everyMs, () => find(run, step, undefined, undefined, (cause) => miss(cause, true)))
-        .catch((error: unknown) => {
-          if (!run.errors.denied(error)) throw error;
-          miss(error, false);
-          return [];
-        });
-      const isOurs = (thing: Found) => thing.owned || (step.protect && isStripped(run.manifest.get(thing.node), thing));
-      return found.filter(isOurs).map((thing) => ({ step, found: thing }));
-    }),
-  );
-  return { things: lists.flat(), unseen: [...unseen.values()] };
-}
-
-/** Whether anything of a kind may be there that a survey could not see. */
-export function isHidden(unseen: readonly Unseen[], of: string): boolean {
-  return unseen.some(({ kind, byName }) => kind === of && !byName);
-}
-
-/** Waits for what the journal speaks of and nobody sees: not there may mean not visible yet. Answers what showed up. */
-export async function lateArrivals<Cloud>(
-  run: Run<Cloud>,
-  things: readonly Thing<Cloud>[],
-  counts: (node: string, record: StepRecord) => boolean = () => true,
-): Promise<Thing<Cloud>[]> {
-  const open = run.manifest.records.filter(
-    ([id, record]) =>
-      counts(id, record) &&
-      record.phase !== "destroying" &&
-      !things.some(({ found }) => found.node === id && isIntended(record, found)),
-  );
-  const late = await all(
-    open.map(async ([id, record]) => {
-      const step = run.kinds.find(({ kind }) => kind === record.kind);
-      if (!step?.destroy) return [];
-      note(run, id, "is on record and not to be seen: waiting up to 2 minutes whether it shows up");
-      const found = await waitVisible(run, { id, step }, record);
-      return found.filter((thing) => isIntended(record, thing) && thing.owned).map((thing) => ({ step, found: thing }));
-    }),
-  );
-  return late.flat();
-}
+import type { Found } from "./step.ts";
 
 /** Nudges one thing until `find` no longer shows it. */
 export async function remove<Cloud>(
@@ -126,18 +52,21 @@ export function failureOf(node: string, { reason, ref, hint }: Failure): StepErr
  * Removes things, each when everything that leans on it is gone: by the journal's edges where both are known, by the
  * fixed order of kinds elsewhere. One failure does not hold up what does not depend on it; all are answered.
  */
-export async function removeAll<Cloud>(run: Run<Cloud>, things: readonly Thing<Cloud>[]): Promise<BootstrapError[]> {
+export async function removeAll<Cloud>(
+  run: Run<Cloud>,
+  things: readonly OwnedResource<Cloud>[],
+): Promise<BootstrapError[]> {
   const { manifest, clock, emit } = run;
   const failures: BootstrapError[] = [];
   // Versions and generations of one node go one after the other: each may be the last, which goes another way.
-  const before = (one: Thing<Cloud>) =>
+  const before = (one: OwnedResource<Cloud>) =>
     things.filter((other, at) =>
       other.found.node === one.found.node && other.step === one.step
         ? at < things.indexOf(one)
         : leansOn(run, other, one),
     );
 
-  const gone = once(async (one: Thing<Cloud>): Promise<boolean> => {
+  const gone = once(async (one: OwnedResource<Cloud>): Promise<boolean> => {
     const { step, found } = one;
     const id = found.node;
     const ready = await all(before(one).map(gone));
@@ -181,7 +110,10 @@ export async function removeAll<Cloud>(run: Run<Cloud>, things: readonly Thing<C
 }
 
 /** What others made again under a name of ours after it was removed, while they were ending: without tags no look at ours shows it. */
-export async function cameBack<Cloud>(run: Run<Cloud>, removed: readonly Thing<Cloud>[]): Promise<Thing<Cloud>[]> {
+export async function cameBack<Cloud>(
+  run: Run<Cloud>,
+  removed: readonly OwnedResource<Cloud>[],
+): Promise<OwnedResource<Cloud>[]> {
   const again = await all(
     removed
       .filter(({ step }) => step.comesBack)
@@ -199,15 +131,19 @@ export async function cameBack<Cloud>(run: Run<Cloud>, removed: readonly Thing<C
 }
 
 /** What a thing is called in a list of them: its node, and its ref where the node has several. */
-export function label<Cloud>(things: readonly Thing<Cloud>[], { found }: Thing<Cloud>): string {
+export function label<Cloud>(things: readonly OwnedResource<Cloud>[], { found }: OwnedResource<Cloud>): string {
   const several = things.filter((other) => other.found.node === found.node).length > 1;
   return several ? `${found.node} ${found.ref}` : found.node;
 }
 
-function leansOn<Cloud>({ manifest, kinds }: Run<Cloud>, one: Thing<Cloud>, other: Thing<Cloud>): boolean {
+function leansOn<Cloud>(
+  { manifest, kinds }: Run<Cloud>,
+  one: OwnedResource<Cloud>,
+  other: OwnedResource<Cloud>,
+): boolean {
   const records = [manifest.get(one.found.node), manifest.get(other.found.node)];
   // Of what was written down because a manifest was lost, the edges are not known.
   if (records[0]?.inputs && records[1]?.inputs) return records[0].needs.includes(other.found.node);
-  const place = ({ step }: Thing<Cloud>) => kinds.findIndex(({ kind }) => kind === step.kind);
+  const place = ({ step }: OwnedResource<Cloud>) => kinds.findIndex(({ kind }) => kind === step.kind);
   return place(one) < place(other);
 }
