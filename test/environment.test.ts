@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InitializeHandlerArguments, MiddlewareStack } from "@smithy/types";
@@ -24,9 +24,17 @@ const LONGEST_NAME = "a23456789-b23456789-c234";
 /** The longest of each partition. */
 const REGIONS = ["ap-northeast-1", "cn-northwest-1", "us-gov-west-1", "eusc-de-east-1"];
 
+/** As long as another workload's can be in the longest environment. */
+const OTHER = "w2345";
+
 let folder: string;
+let presets: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "environment-"));
+  presets = join(folder, "presets");
+  cpSync(WORKLOADS_FOLDER, presets, { recursive: true });
+  const preset = readFileSync(join(presets, "bcl2fastq.yaml"), "utf8");
+  writeFileSync(join(presets, `${OTHER}.yaml`), preset.replace("workload: bcl2fastq", `workload: ${OTHER}`));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -44,7 +52,7 @@ async function graphOf({ region = REGIONS[0]!, yaml = "", builder = "instance", 
   const file = join(folder, `${createHash("sha256").update(yaml).digest("hex")}.yaml`);
   writeFileSync(file, yaml);
   const loaded = await loadConfig({
-    ...{ file, workloadsFolder: WORKLOADS_FOLDER, overrides: { region, name: LONGEST_NAME } },
+    ...{ file, workloadsFolder: presets, overrides: { region, name: LONGEST_NAME } },
   });
   const config = resolveConfig(loaded, region);
   const facts: Facts = {
@@ -208,10 +216,12 @@ const LIMITS: Readonly<Record<string, number>> = {
   Name: 128,
 };
 
+const SEVERAL = `{ compute: { purchase: spot }, workloads: { bcl2fastq: , ${OTHER}: { compute: { maxVcpus: 99 }, scratch: { kind: none } } } }`;
+
 describe.each(REGIONS)("every name in %s, of the longest environment", (region) => {
   it("is one that AWS takes", async () => {
     expect(LONGEST_NAME.length).toBe(24);
-    const graph = await graphOf({ region, yaml: "compute: { purchase: spot }" });
+    const graph = await graphOf({ region, yaml: SEVERAL });
     const site = lab(region);
     const asked = listenTo(site);
     for (const node of graph.nodes) await create(site, node);
@@ -222,6 +232,7 @@ describe.each(REGIONS)("every name in %s, of the longest environment", (region) 
     expect(new Set(names.map(([field]) => field))).toEqual(new Set(Object.keys(LIMITS)));
     const tooLong = names.filter(([field, value]) => value.length > LIMITS[field]!);
     expect(tooLong).toEqual([]);
+    expect(names).toContainEqual(["jobQueueName", `${LONGEST_NAME}_${OTHER}`]);
   });
 });
 

@@ -26,7 +26,7 @@ export function upResult(
   return {
     ...{ type: "up", plan, summary, failures, left: [...summary.left, ...ended.left] },
     ...{ name, region, account: identity.account },
-    facts: factsOf(outputs),
+    facts: config.workloads.flatMap(({ name: workload }, at) => factsOf(outputs, at === 0 ? undefined : workload)),
     next: [
       ...config.workloads.map(({ name: workload, job }, at): [string, string] => {
         const what = config.workloads.length > 1 ? `submit a job of ${workload}` : "submit a job";
@@ -58,10 +58,12 @@ const SHOWN = [
   ["job definition", "job-definition", "arn"],
 ] as const;
 
-function factsOf(outputs: ReadonlyMap<string, unknown>): [string, string][] {
+/** Without a workload: what all share, and the first one's own. */
+function factsOf(outputs: ReadonlyMap<string, unknown>, workload: string | undefined): [string, string][] {
   return SHOWN.flatMap(([label, node, member]) => {
-    const value = (outputs.get(node) as Readonly<Record<string, unknown>> | undefined)?.[member];
-    return typeof value === "string" ? [[label, value] as [string, string]] : [];
+    const value = (outputs.get(nodeFor(node, workload)) as Readonly<Record<string, unknown>> | undefined)?.[member];
+    const text = workload === undefined ? label : `${label} of ${workload}`;
+    return typeof value === "string" ? [[text, value] as [string, string]] : [];
   });
 }
 

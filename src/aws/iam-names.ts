@@ -13,13 +13,15 @@ export async function findByIamName<I, O, Page>(
   list: { readonly pages: AsyncIterable<Page>; names(page: Page): readonly (string | undefined)[] | undefined },
   ask: (context: FindContext<I, Cloud>, name: string) => Promise<Found<O> | undefined>,
 ): Promise<Found<O>[]> {
-  const { node, unlisted } = context;
+  const { node, unlisted, known = {} } = context;
   const own = iamName(context);
   if (node !== undefined) {
     const found = await ask(context, own);
     return found ? [found] : [];
   }
-  const names = new Set(nodes.map((one) => iamName({ ...context, node: one })));
+  const names = new Set(
+    [...nodes, ...Object.values(known).map((one) => one.node)].map((one) => iamName({ ...context, node: one })),
+  );
   try {
     for await (const page of list.pages) {
       for (const name of list.names(page) ?? []) if (name?.startsWith(own)) names.add(name);

@@ -1,31 +1,44 @@
-import { DescribeJobQueuesCommand, type JobStatus, paginateListJobs } from "@aws-sdk/client-batch";
+import {
+  type JobQueueDetail,
+  type JobStatus,
+  paginateDescribeJobQueues,
+  paginateListJobs,
+} from "@aws-sdk/client-batch";
 import { paginateDescribeInstances } from "@aws-sdk/client-ec2";
 import type { Cloud } from "./clients.ts";
 import { orNothing } from "./errors.ts";
 import { listed } from "./pages.ts";
-import { ENV_TAG, NODE_TAG, tagRecord } from "./tags.ts";
+import { ENV_TAG, isNameOf, NODE_TAG, tagRecord } from "./tags.ts";
 
 /** Asked for no status, Batch would answer only the running ones. */
 export const UNFINISHED: readonly JobStatus[] = ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"];
 
-/** How many jobs of a queue are not done yet; none where there is no such queue. */
-export function countUnfinishedJobs(cloud: Cloud, jobQueue: string): Promise<number> {
-  return countJobs(cloud, jobQueue, ...UNFINISHED);
+/** How many jobs of an environment are not done yet, in all of its queues; none where there is no queue. */
+export function countUnfinishedJobs(cloud: Cloud, name: string): Promise<number> {
+  return countJobs(cloud, ({ jobQueueName }) => isNameOf(name, jobQueueName), UNFINISHED);
 }
 
-/** How many jobs of a queue are in one of the statuses; none where there is no such queue. */
-export async function countJobs(
+/** How many jobs run that came from queues of a compute environment. */
+export function countRunningJobs(cloud: Cloud, arn: string): Promise<number> {
+  const leadsThere = ({ computeEnvironmentOrder = [] }: JobQueueDetail) =>
+    computeEnvironmentOrder.some(({ computeEnvironment }) => computeEnvironment === arn);
+  return countJobs(cloud, leadsThere, ["RUNNING"]);
+}
+
+async function countJobs(
   { batch }: Cloud,
-  jobQueue: string,
-  ...statuses: readonly JobStatus[]
+  isAsked: (queue: JobQueueDetail) => boolean,
+  statuses: readonly JobStatus[],
 ): Promise<number> {
-  // Asked for the jobs of a queue that is not there, Batch answers an error like any other; asked for the queue, nothing.
-  const { jobQueues } = await batch.send(new DescribeJobQueuesCommand({ jobQueues: [jobQueue] }));
-  if (!jobQueues?.some(({ status }) => status !== "DELETED")) return 0;
-  const counts = statuses.map(async (jobStatus) => {
-    const pages = paginateListJobs({ client: batch }, { jobQueue, jobStatus });
-    return (await listed(pages, ({ jobSummaryList }) => jobSummaryList)).length;
-  });
+  // Asked for the jobs of a queue that is not there, Batch answers an error like any other; asked for queues, nothing.
+  const queues = await listed(paginateDescribeJobQueues({ client: batch }, {}), ({ jobQueues }) => jobQueues);
+  const asked = queues.filter((queue) => queue.status !== "DELETED" && isAsked(queue));
+  const counts = asked.flatMap(({ jobQueueArn: jobQueue }) =>
+    statuses.map(async (jobStatus) => {
+      const pages = paginateListJobs({ client: batch }, { jobQueue, jobStatus });
+      return (await listed(pages, ({ jobSummaryList }) => jobSummaryList)).length;
+    }),
+  );
   return ((await orNothing(Promise.all(counts))) ?? []).reduce((sum, count) => sum + count, 0);
 }
 

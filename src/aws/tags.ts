@@ -117,6 +117,11 @@ export function nameFor({ name, node = "" }: Pick<Seeker, "name" | "node">): str
   return workload === undefined ? name : `${name}_${workload}`;
 }
 
+/** Whether a name is one of an environment's, whichever workload's. */
+export function isNameOf(name: string, given: string | undefined): boolean {
+  return given === name || given?.startsWith(`${name}_`) === true;
+}
+
 /** The one log group of an environment: builders, jobs, and nodes that are not fit for them write there. */
 export function logGroupOf(name: string): string {
   return `/bootstrap/${name}`;

@@ -1,9 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError } from "../engine/errors.ts";
-import { type Path, type Problem, problemsOf, show, showPath, valueAt } from "./problem.ts";
+import { type Path, type Problem, problemsOf, show, showPath, unfolded, valueAt } from "./problem.ts";
 import { brokenRules } from "./rules.ts";
 import { type CompleteConfig, completeSchema, type FileConfig, fileSchema } from "./schema.ts";
+import { inOne } from "./shared.ts";
 import { parseYaml, type YamlFile } from "./yaml-file.ts";
 
 /** A config that holds in itself; what depends on the region is left to `resolveConfig`. */
@@ -11,8 +12,15 @@ export interface LoadedConfig {
   readonly values: CompleteConfig;
   /** The config file's folder, absolute: what its relative paths start from. */
   readonly folder: string;
+  /** The same of each further workload: what all share is the same in each. */
+  readonly others: readonly CompleteConfig[];
   /** All problems as one error, a line each, with the file and line they come from. */
-  refuse(problems: readonly Problem[]): ConfigError;
+  refuse(problems: readonly WorkloadProblem[]): ConfigError;
+}
+
+/** Of the first workload where none is named. */
+export interface WorkloadProblem extends Problem {
+  readonly workload?: string;
 }
 
 export interface LoadOptions {
@@ -39,14 +47,21 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const label = file ?? DEFAULT_FILE;
   const path = resolve(workingFolder, label);
   const own = check(await readYaml(label, path, file !== undefined));
-  const workload = own.good.workload ?? DEFAULT_WORKLOAD;
-  const preset = check(await readPreset(workloadsFolder, workload, own));
+  const workloads = workloadsIn(own.good);
+  const presets = new Map<string, Checked>();
+  for (const name of Object.keys(workloads)) presets.set(name, check(await readPreset(workloadsFolder, name, own)));
 
-  const sources = [flags, own, preset];
-  const refuse = (problems: readonly Problem[]) => {
-    const sourceOf = ({ path }: Problem) => sources.find(({ value }) => valueAt(value, path) !== undefined) ?? own;
+  const sources = [flags, own, ...presets.values()];
+  const refuse = (problems: readonly WorkloadProblem[]) => {
+    const placedIn = ({ workload = Object.keys(workloads)[0]!, path, text }: WorkloadProblem) => {
+      const within = ["workloads", workload, ...path];
+      if (valueAt(own.value, within) !== undefined) return { source: own, path: within, text };
+      const source = [flags, own, presets.get(workload)!].find(({ value }) => valueAt(value, path) !== undefined);
+      return { source: source ?? own, path, text };
+    };
+    const given = problems.map(placedIn);
     const lines = sources.flatMap((source) => {
-      const all = [...source.problems, ...problems.filter((problem) => sourceOf(problem) === source)];
+      const all = [...source.problems, ...given.filter((problem) => problem.source === source)];
       return [
         ...all
           .slice(0, MOST_PROBLEMS)
@@ -55,16 +70,35 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
         ...(all.length > MOST_PROBLEMS ? [`${source.label}: and ${all.length - MOST_PROBLEMS} more`] : []),
       ];
     });
-    return new ConfigError(lines.join("\n"));
+    return new ConfigError([...new Set(lines)].join("\n"));
   };
 
-  const merged = [{ workload }, preset.good, own.good, flags.good].reduce(merge);
-  const complete = completeSchema.safeParse(merged);
-  if (!complete.success) throw refuse(problemsOf(complete.error.issues, merged));
+  const { workload: _one, workloads: _several, ...root } = own.good;
+  if (own.good.workload !== undefined && own.good.workloads !== undefined) {
+    throw refuse([{ path: ["workloads"], text: "goes in place of workload: name all of them here" }]);
+  }
+  const wholes = Object.entries(workloads).map(([workload, overrides]) => {
+    const merged = [{ workload }, presets.get(workload)!.good, root, overrides ?? {}, flags.good].reduce(merge);
+    const complete = completeSchema.safeParse(merged);
+    if (complete.success) return complete.data;
+    throw refuse(problemsOf(complete.error.issues, merged).map((problem) => ({ ...problem, workload })));
+  });
+  const [values, ...others] = inOne(wholes, (problems) => refuse(problems));
   const broken = new Set(sources.flatMap((source) => source.problems.map(({ path }) => showPath(path))));
-  const problems = brokenRules(complete.data, { region: complete.data.region, broken });
+  const problems = [values, ...others].flatMap((one) =>
+    brokenRules(one, { region: one.region, broken }).map((problem) => ({ ...problem, workload: one.workload })),
+  );
   if (problems.length > 0 || broken.size > 0) throw refuse(problems);
-  return { values: complete.data, folder: dirname(path), refuse };
+  return { values, others, folder: dirname(path), refuse };
+}
+
+/** By name, in the order of the file, what each has otherwise. */
+function workloadsIn({
+  workload,
+  workloads,
+}: FileConfig): Exclude<FileConfig["workloads"], readonly string[] | undefined> {
+  if (workloads === undefined) return { [workload ?? DEFAULT_WORKLOAD]: null };
+  return Array.isArray(workloads) ? Object.fromEntries(workloads.map((name) => [name, null])) : workloads;
 }
 
 /** A file, the part of it that can be used, and what is wrong with the rest. */
@@ -77,7 +111,7 @@ interface Checked extends YamlFile {
 function check(file: YamlFile, value: unknown = file.value, before: readonly Problem[] = []): Checked {
   const parsed = fileSchema.safeParse(value);
   if (parsed.success) return { ...file, good: parsed.data, problems: before };
-  const { issues } = parsed.error;
+  const issues = unfolded(parsed.error.issues, value);
   const bad = issues.flatMap((issue) =>
     issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path],
   );

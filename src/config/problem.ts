@@ -59,6 +59,19 @@ export function valueAt(value: unknown, path: Path): unknown {
   );
 }
 
+/** Of a value that may have one of two forms, what is wrong with the one that it has. */
+export function unfolded(issues: readonly core.$ZodIssue[], value: unknown): readonly core.$ZodIssue[] {
+  return issues.flatMap((issue): readonly core.$ZodIssue[] => {
+    if (issue.code !== "invalid_union" || issue.path.join() !== "workloads") return [issue];
+    const given = valueAt(value, issue.path);
+    if (typeof given !== "object" || given === null) {
+      return [{ ...issue, message: "must be a list of workloads' names, or a section for each" }];
+    }
+    const [asList = [], asSection = []] = issue.errors;
+    return (Array.isArray(given) ? asList : asSection).map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
+  });
+}
+
 function unknownKey(key: string, parent: Path): string {
   const known = knownKeys(parent);
   const [near] = known
@@ -73,6 +86,9 @@ let fileKeys: unknown;
 
 function knownKeys(path: Path): readonly string[] {
   fileKeys ??= z.toJSONSchema(fileSchema);
+  if (path[0] === "workloads") {
+    return path.length === 2 ? ["scratch", "container", "compute", "job"] : knownKeys(path.slice(2));
+  }
   const properties = path.flatMap((key) => ["properties", key]);
   return Object.keys(Object(valueAt(fileKeys, [...properties, "properties"])));
 }

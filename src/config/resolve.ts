@@ -1,30 +1,45 @@
 import { resolve } from "node:path";
 import type { Config, ContainerConfig, ProgramPackage, ScratchConfig, WorkloadConfig } from "./config.ts";
 import { PINNED, type Pins, resolveFilesystem } from "./filesystem.ts";
-import type { LoadedConfig } from "./load.ts";
+import type { LoadedConfig, WorkloadProblem } from "./load.ts";
 import { partitionOf } from "./partitions.ts";
 import { brokenRules } from "./rules.ts";
 import type { CompleteConfig } from "./schema.ts";
 
 /** Refuses what is wrong whatever was chosen before, so that nothing is asked of AWS for it. */
-export function checkConfig({ values, refuse }: LoadedConfig, region: string): void {
+export function checkConfig(loaded: LoadedConfig, region: string): void {
   partitionOf(region);
-  const problems = brokenRules(values, { region });
+  demandRules(loaded, region);
+}
+
+function demandRules({ values, others, refuse }: LoadedConfig, region: string, pins?: Pins | null): void {
+  const broken = [values, ...others].flatMap((one) =>
+    brokenRules(one, { region, ...(pins && { pins }) }).map((problem) => ({ ...problem, workload: one.workload })),
+  );
+  const problems = [...broken, ...others.flatMap((one) => tooLong(one, region))];
   if (problems.length > 0) throw refuse(problems);
+}
+
+/** Of a role's name: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+const LONGEST_ROLE = 64;
+
+/** Every role's name holds the environment's, the region and, of a further workload, its own: the longest of them must fit. */
+function tooLong({ name, workload }: CompleteConfig, region: string): readonly WorkloadProblem[] {
+  const role = `${name}-${region}-image-builder-role.${workload}`;
+  const over = role.length - LONGEST_ROLE;
+  if (over <= 0) return [];
+  const text = `${workload} makes the name of a role (${role}) ${over} characters longer than IAM takes: make it the first, or give the environment a shorter name`;
+  return [{ path: ["workloads"], text, workload }];
 }
 
 /**
  * Closes what depends on the region. `pins` are those of an earlier run, so that what was chosen then stays chosen; null
  * where nothing is to be made: then a config that may fit them will do. Throws `ConfigError` with every problem at once.
  */
-export function resolveConfig(
-  { values, folder, refuse }: LoadedConfig,
-  region: string,
-  pins: Pins | null = {},
-): Config {
+export function resolveConfig(loaded: LoadedConfig, region: string, pins: Pins | null = {}): Config {
+  const { values, others, folder } = loaded;
   const partition = partitionOf(region);
-  const problems = brokenRules(values, { region, ...(pins && { pins }) });
-  if (problems.length > 0) throw refuse(problems);
+  demandRules(loaded, region, pins);
 
   const { name, network, machineImage, iam, logs, tags = {} } = values;
   const filesystem = filesystemOf(values, region, pins ?? {});
@@ -35,7 +50,7 @@ export function resolveConfig(
     network,
     filesystem,
     machineImage,
-    workloads: [workloadOf(values, folder)],
+    workloads: [workloadOf(values, folder), ...others.map((one) => workloadOf(one, folder))],
     iam,
     logs,
     tags: texts(tags),

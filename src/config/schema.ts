@@ -252,6 +252,28 @@ const tags = z
     error: "must not be more than 40: a thing takes 50, and some are bootstrap's",
   });
 
+/** What a workload may have otherwise than the rest of the file says. */
+const overrides = z.strictObject(
+  {
+    scratch: scratch.partial().optional(),
+    container: container.partial().optional(),
+    compute: compute.partial().optional(),
+    job: job.partial().optional(),
+  },
+  { error: "must be a section with keys of scratch, container, compute, job" },
+);
+
+const workloads = z
+  .union([
+    list(workload, "workloads' names").min(1, { error: "must name at least one" }),
+    z
+      .record(workload, overrides.nullable())
+      .refine((all) => Object.keys(all).length > 0, { error: "must name at least one" }),
+  ])
+  .describe(
+    "Several workloads in place of one: a list of their names, or a section for each with what is its own of scratch, container, compute and job. The first one's things have the environment's bare name.",
+  );
+
 /** What a preset and a config file must amount to together. */
 export const completeSchema = z.strictObject({
   name,
@@ -276,6 +298,7 @@ export const fileSchema = z
       name: name.optional().describe("The environment's name, part of every name in AWS. Default: the workload's."),
       region: region.optional(),
       workload: workload.optional(),
+      workloads: workloads.optional(),
       network: network.partial().optional().describe("Where it all stands."),
       filesystem: filesystem.partial().optional().describe("FSx for Lustre: inputs of later analyses, and results."),
       scratch: scratch.partial().optional().describe("A node's own fast disk."),

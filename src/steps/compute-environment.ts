@@ -5,6 +5,7 @@ import {
   CreateComputeEnvironmentCommand,
   DeleteComputeEnvironmentCommand,
   DescribeComputeEnvironmentsCommand,
+  paginateDescribeComputeEnvironments,
   TagResourceCommand,
   UpdateComputeEnvironmentCommand,
   type UpdateComputeEnvironmentRequest,
@@ -14,9 +15,9 @@ import { batchState } from "../aws/batch-state.ts";
 import type { Cloud } from "../aws/clients.ts";
 import { classify, orNothing, unless } from "../aws/errors.ts";
 import { changeOf, driftOf, sameNames, wholeOf } from "../aws/fields.ts";
-import { countJobs } from "../aws/jobs.ts";
-import { fingerprintTags, fromTags, type Tags, tagsOf } from "../aws/tags.ts";
-import type { Step } from "../engine/step.ts";
+import { countRunningJobs } from "../aws/jobs.ts";
+import { fingerprintTags, fromTags, isNameOf, nameFor, type Tags, tagsOf } from "../aws/tags.ts";
+import type { FindContext, Step } from "../engine/step.ts";
 
 export interface ComputeEnvironmentInputs {
   readonly purchase: "on-demand" | "spot";
@@ -58,31 +59,27 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
   fixed: () => ({}),
 
   async find(context) {
-    const { cloud, inputs, name } = context;
-    const live = await described(cloud, name);
-    if (!live) return [];
-    return [
-      {
-        ref: live.computeEnvironmentArn!,
-        ...fromTags(context, live.tags ?? {}),
-        ...batchState(live),
-        output: {
-          arn: live.computeEnvironmentArn!,
-          computeEnvironmentName: live.computeEnvironmentName!,
-          ecsClusterArn: live.ecsClusterArn,
-          subnetIds: [...(live.computeResources?.subnets ?? [])].sort(),
-        },
-        drift: inputs && driftOf(FIELDS, inputs, { state: live.state, ...live.computeResources }),
+    const { inputs } = context;
+    return (await environmentsOf(context)).map((live) => ({
+      ref: live.computeEnvironmentArn!,
+      ...fromTags(context, live.tags ?? {}),
+      ...batchState(live),
+      output: {
+        arn: live.computeEnvironmentArn!,
+        computeEnvironmentName: live.computeEnvironmentName!,
+        ecsClusterArn: live.ecsClusterArn,
+        subnetIds: [...(live.computeResources?.subnets ?? [])].sort(),
       },
-    ];
+      drift: inputs && driftOf(FIELDS, inputs, { state: live.state, ...live.computeResources }),
+    }));
   },
 
   async create(context) {
-    const { cloud, inputs, name } = context;
+    const { cloud, inputs } = context;
     const { state, ...computeResources } = wholeOf(FIELDS, inputs);
     const { computeEnvironmentArn } = await cloud.batch.send(
       new CreateComputeEnvironmentCommand({
-        computeEnvironmentName: name,
+        computeEnvironmentName: nameFor(context),
         type: "MANAGED",
         state,
         computeResources,
@@ -96,12 +93,12 @@ export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironme
     await context.cloud.batch.send(new TagResourceCommand({ resourceArn, tags: fingerprintTags(context) }));
   },
 
-  async update({ cloud, inputs, name, note }, found) {
+  async update({ cloud, inputs, note }, found) {
     const { ref, drift = [] } = found;
     const isInvalid = found.state === "failed";
     if (isInvalid && lacksItsRole(found.detail)) await giveRoleBack(cloud);
     const replaces = drift.some(({ disruptive }) => disruptive);
-    const jobs = replaces ? await countJobs(cloud, name, "RUNNING") : 0;
+    const jobs = replaces ? await countRunningJobs(cloud, found.ref) : 0;
     const { state, ...computeResources } = changeOf(FIELDS, inputs, found);
     const changes = Object.keys(computeResources).length > 0;
     const ask = (change: Omit<UpdateComputeEnvironmentRequest, "computeEnvironment">) =>
@@ -148,6 +145,20 @@ function lacksItsRole(statusReason = ""): boolean {
 async function giveRoleBack({ iam }: Cloud): Promise<void> {
   const AWSServiceName = "batch.amazonaws.com";
   await iam.send(new CreateServiceLinkedRoleCommand({ AWSServiceName })).catch(unless("exists"));
+}
+
+/** A node's, or every workload's: Batch is asked for whole names or for all. */
+async function environmentsOf({
+  cloud,
+  name,
+  node,
+}: FindContext<unknown, Cloud>): Promise<readonly ComputeEnvironmentDetail[]> {
+  if (node !== undefined) return [(await described(cloud, nameFor({ name, node }))) ?? []].flat();
+  const all: ComputeEnvironmentDetail[] = [];
+  for await (const page of paginateDescribeComputeEnvironments({ client: cloud.batch }, {})) {
+    all.push(...(page.computeEnvironments ?? []));
+  }
+  return all.filter((one) => isNameOf(name, one.computeEnvironmentName) && one.status !== "DELETED");
 }
 
 async function described({ batch }: Cloud, nameOrArn: string): Promise<ComputeEnvironmentDetail | undefined> {

@@ -3,6 +3,7 @@ import {
   DeleteJobQueueCommand,
   DescribeJobQueuesCommand,
   type JobQueueDetail,
+  paginateDescribeJobQueues,
   paginateListJobs,
   TagResourceCommand,
   TerminateJobCommand,
@@ -14,8 +15,8 @@ import type { Cloud } from "../aws/clients.ts";
 import { orNothing } from "../aws/errors.ts";
 import { changeOf, driftOf, sameNames, wholeOf } from "../aws/fields.ts";
 import { UNFINISHED } from "../aws/jobs.ts";
-import { fingerprintTags, fromTags, tagsOf } from "../aws/tags.ts";
-import type { Step } from "../engine/step.ts";
+import { fingerprintTags, fromTags, isNameOf, nameFor, tagsOf, workloadOf } from "../aws/tags.ts";
+import type { FindContext, Step } from "../engine/step.ts";
 
 export interface JobQueueInputs {
   /** The first has precedence. */
@@ -42,25 +43,21 @@ export const jobQueue: Step<JobQueueInputs, JobQueueOutput, unknown, Cloud> = {
   fixed: ({ schedulingPolicyArn }) => ({ schedulingPolicyArn }),
 
   async find(context) {
-    const { cloud, inputs, name } = context;
-    const live = await described(cloud, name);
-    if (!live) return [];
-    return [
-      {
-        ref: live.jobQueueArn!,
-        ...fromTags(context, live.tags ?? {}),
-        ...batchState(live),
-        output: { arn: live.jobQueueArn!, jobQueueName: live.jobQueueName! },
-        drift: inputs && driftOf(FIELDS, inputs, live),
-      },
-    ];
+    const { inputs } = context;
+    return (await queuesOf(context)).map((live) => ({
+      ref: live.jobQueueArn!,
+      ...fromTags(context, live.tags ?? {}),
+      ...batchState(live),
+      output: { arn: live.jobQueueArn!, jobQueueName: live.jobQueueName! },
+      drift: inputs && driftOf(FIELDS, inputs, live),
+    }));
   },
 
   async create(context) {
-    const { cloud, inputs, name } = context;
+    const { cloud, inputs } = context;
     const { jobQueueArn } = await cloud.batch.send(
       new CreateJobQueueCommand({
-        jobQueueName: name,
+        jobQueueName: nameFor(context),
         ...wholeOf(FIELDS, inputs),
         schedulingPolicyArn: inputs.schedulingPolicyArn,
         tags: tagsOf(context),
@@ -78,7 +75,7 @@ export const jobQueue: Step<JobQueueInputs, JobQueueOutput, unknown, Cloud> = {
     await cloud.batch.send(new UpdateJobQueueCommand({ jobQueue: found.ref, ...change }));
   },
 
-  async destroy({ cloud, name, signal }, { ref }) {
+  async destroy({ cloud, name, signal }, { ref, node }) {
     const live = await described(cloud, ref);
     if (!live || ["pending", "deleting"].includes(batchState(live).state)) return;
     if (live.state === "ENABLED") {
@@ -87,7 +84,8 @@ export const jobQueue: Step<JobQueueInputs, JobQueueOutput, unknown, Cloud> = {
     }
     const told = toldBy(cloud);
     const { untold, areLeft } = await unfinishedJobs(cloud, ref, told);
-    if (untold.length > 0) await terminate(cloud, untold, told, `the environment ${name} is being taken down`, signal);
+    const what = workloadOf(node) === undefined ? `the environment ${name}` : `the queue ${nameFor({ name, node })}`;
+    if (untold.length > 0) await terminate(cloud, untold, told, `${what} is being taken down`, signal);
     else if (!areLeft) await orNothing(cloud.batch.send(new DeleteJobQueueCommand({ jobQueue: ref })));
   },
 };
@@ -98,6 +96,14 @@ const STUCK = [
   "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
   "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
 ] as const;
+
+/** A node's, or every workload's: Batch is asked for whole names or for all. */
+async function queuesOf({ cloud, name, node }: FindContext<unknown, Cloud>): Promise<readonly JobQueueDetail[]> {
+  if (node !== undefined) return [(await described(cloud, nameFor({ name, node }))) ?? []].flat();
+  const all: JobQueueDetail[] = [];
+  for await (const page of paginateDescribeJobQueues({ client: cloud.batch }, {})) all.push(...(page.jobQueues ?? []));
+  return all.filter(({ jobQueueName, status }) => isNameOf(name, jobQueueName) && status !== "DELETED");
+}
 
 async function described({ batch }: Cloud, nameOrArn: string): Promise<JobQueueDetail | undefined> {
   const { jobQueues } = await batch.send(new DescribeJobQueuesCommand({ jobQueues: [nameOrArn] }));

@@ -13,8 +13,8 @@ import {
 } from "@aws-sdk/client-ec2";
 import type { Cloud } from "../aws/clients.ts";
 import { orNothing } from "../aws/errors.ts";
-import { ENV_TAG, fromTags, IMAGE_TAG, type Tags, tagList, tagRecord, tagsOf, tail } from "../aws/tags.ts";
-import type { Found, Step, StepContext } from "../engine/step.ts";
+import { ENV_TAG, fromTags, IMAGE_TAG, nameFor, type Tags, tagList, tagRecord, tagsOf, tail } from "../aws/tags.ts";
+import type { FindContext, Found, Step, StepContext } from "../engine/step.ts";
 
 export interface LaunchTemplateInputs {
   /** MIME multipart, plain text, at most 14 KB: Batch merges its own parts into it. */
@@ -41,31 +41,10 @@ export const launchTemplate: Step<LaunchTemplateInputs, LaunchTemplateOutput, un
   pace: { expectMs: 0, everyMs: 2_000, timeoutMs: 5 * 60_000 },
 
   async find(context) {
-    const { cloud, inputs, name } = context;
-    const template = await templateNamed(cloud, name);
-    if (!template) return [];
-    const launchTemplateId = template.LaunchTemplateId!;
-    const origin = fromTags(context, tagRecord(template.Tags));
-    if (!origin.owned) {
-      return [{ ref: launchTemplateId, node: origin.node, owned: false, state: "ready" }];
-    }
-    const versions = await versionsOf(cloud, launchTemplateId);
-    const newest = Math.max(...versions.map(numberOf));
-    const standard = template.DefaultVersionNumber;
-    return versions.map((version): Found<LaunchTemplateOutput> => {
-      const number = numberOf(version);
-      const lags = inputs && number === newest && number !== standard;
-      return {
-        ref: `${launchTemplateId}:${number}`,
-        node: origin.node,
-        owned: true,
-        ...fromDescription(version),
-        state: "ready",
-        createdAt: version.CreateTime,
-        output: { launchTemplateId, launchTemplateName: name, version: String(number) },
-        drift: inputs && (lags ? [{ field: "default version", want: `${number}`, have: `${standard}` }] : []),
-      };
-    });
+    const { cloud, name, node } = context;
+    const names = node === undefined ? [name, `${name}_*`] : [nameFor({ name, node })];
+    const templates = await templatesNamed(cloud, names);
+    return (await Promise.all(templates.map((template) => foundIn(context, template)))).flat();
   },
 
   async create(context) {
@@ -75,12 +54,13 @@ export const launchTemplate: Step<LaunchTemplateInputs, LaunchTemplateOutput, un
       VersionDescription: `${fingerprint} ${tail(token)}`,
       LaunchTemplateData: contentOf(name, inputs),
     };
-    const template = await templateNamed(cloud, name);
+    const launchTemplateName = nameFor(context);
+    const [template] = await templatesNamed(cloud, [launchTemplateName]);
     if (!template || !fromTags(context, tagRecord(template.Tags)).owned) {
       const { LaunchTemplate: made, Warning } = await cloud.ec2.send(
         new CreateLaunchTemplateCommand({
           ...content,
-          LaunchTemplateName: name,
+          LaunchTemplateName: launchTemplateName,
           TagSpecifications: [{ ResourceType: "launch-template", Tags: tagList(tagsOf(context)) }],
         }),
       );
@@ -131,13 +111,43 @@ export const launchTemplate: Step<LaunchTemplateInputs, LaunchTemplateOutput, un
   },
 };
 
-async function templateNamed(cloud: Cloud, name: string): Promise<LaunchTemplate | undefined> {
-  // By its name and not by tags, to see one that is not ours too; a filter answers nothing where a name would be an error.
-  const asked = { Filters: [{ Name: "launch-template-name", Values: [name] }] };
-  for await (const { LaunchTemplates } of paginateDescribeLaunchTemplates({ client: cloud.ec2 }, asked)) {
-    if (LaunchTemplates?.[0]) return LaunchTemplates[0];
+async function foundIn(
+  context: FindContext<LaunchTemplateInputs, Cloud>,
+  template: LaunchTemplate,
+): Promise<Found<LaunchTemplateOutput>[]> {
+  const { cloud, inputs } = context;
+  const launchTemplateId = template.LaunchTemplateId!;
+  const origin = fromTags(context, tagRecord(template.Tags));
+  if (!origin.owned) {
+    return [{ ref: launchTemplateId, node: origin.node, owned: false, state: "ready" }];
   }
-  return undefined;
+  const versions = await versionsOf(cloud, launchTemplateId);
+  const newest = Math.max(...versions.map(numberOf));
+  const standard = template.DefaultVersionNumber;
+  return versions.map((version): Found<LaunchTemplateOutput> => {
+    const number = numberOf(version);
+    const lags = inputs && number === newest && number !== standard;
+    return {
+      ref: `${launchTemplateId}:${number}`,
+      node: origin.node,
+      owned: true,
+      ...fromDescription(version),
+      state: "ready",
+      createdAt: version.CreateTime,
+      output: { launchTemplateId, launchTemplateName: template.LaunchTemplateName!, version: String(number) },
+      drift: inputs && (lags ? [{ field: "default version", want: `${number}`, have: `${standard}` }] : []),
+    };
+  });
+}
+
+/** By names and not by tags, to see one that is not ours too; a filter answers nothing where a name would be an error. */
+async function templatesNamed(cloud: Cloud, names: readonly string[]): Promise<LaunchTemplate[]> {
+  const all: LaunchTemplate[] = [];
+  const asked = { Filters: [{ Name: "launch-template-name", Values: [...names] }] };
+  for await (const { LaunchTemplates = [] } of paginateDescribeLaunchTemplates({ client: cloud.ec2 }, asked)) {
+    all.push(...LaunchTemplates);
+  }
+  return all;
 }
 
 async function versionsOf(cloud: Cloud, LaunchTemplateId: string): Promise<LaunchTemplateVersion[]> {

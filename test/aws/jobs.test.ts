@@ -1,6 +1,6 @@
 import { SubmitJobCommand } from "@aws-sdk/client-batch";
 import { describe, expect, it } from "vitest";
-import { countJobs, countUnfinishedJobs } from "../../src/aws/jobs.ts";
+import { countRunningJobs, countUnfinishedJobs } from "../../src/aws/jobs.ts";
 import { computeEnvironment } from "../../src/steps/compute-environment.ts";
 import { jobQueue } from "../../src/steps/job-queue.ts";
 import { computeInputs, sleepDefinition } from "../steps/batch.ts";
@@ -24,7 +24,7 @@ describe("the jobs of a queue", () => {
       await world.cloud.batch.send(new SubmitJobCommand({ jobName, jobQueue: "lab", jobDefinition }));
     }
     expect(await countUnfinishedJobs(world.cloud, "lab")).toBe(2);
-    expect(await countJobs(world.cloud, "lab", "RUNNING")).toBe(0);
+    expect(await countRunningJobs(world.cloud, found.ref)).toBe(0);
     await destroyAll(world, jobQueue, seeker(context));
     expect(await countUnfinishedJobs(world.cloud, "lab")).toBe(0);
   });

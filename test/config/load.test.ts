@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -442,6 +442,86 @@ describe("what the region decides", () => {
     const loaded = await load("filesystem: { capacityGiB: 3000 }");
     expect(() => resolveConfig(loaded, REGION)).toThrow(/3000 GiB cannot be had/);
     expect(() => resolveConfig(loaded, "us-esat-1")).toThrow(/"us-esat-1" is not an AWS region/);
+  });
+});
+
+describe("several workloads", () => {
+  const BOTH = "container: { package: s3://tools/convert.rpm }";
+
+  test("are named in a list, or in sections that say what each has otherwise", async () => {
+    const listed = await resolved(`{ workloads: [bcl2fastq, bclconvert], ${BOTH} }`);
+    expect(listed.workloads.map(({ name }) => name)).toEqual(["bcl2fastq", "bclconvert"]);
+    expect(listed.name).toBe("demux");
+    const { workloads } = await resolved(`
+job: { attempts: 3, timeoutMinutes: 100 }
+workloads:
+  bclconvert: { ${BOTH}, job: { attempts: 4 } }
+  bcl2fastq:`);
+    expect(workloads).toMatchObject([
+      { name: "bclconvert", job: { attempts: 4, timeoutMinutes: 100 } },
+      { name: "bcl2fastq", job: { attempts: 3, timeoutMinutes: 100 }, container: { package: undefined } },
+    ]);
+  });
+
+  test("are refused beside a workload, twice, unknown, or without any", async () => {
+    expect(await refusal("{ workload: bcl2fastq, workloads: [bcl2fastq] }")).toMatch(/workloads: goes in place of/);
+    expect(await refusal("workloads: [bcl2fastq, bcl2fastq]")).toMatch(/workloads: .*must not hold the same twice/);
+    expect(await refusal("workloads: []")).toMatch(/workloads: .*must name at least one/);
+    expect(await refusal("workloads: {}")).toMatch(/workloads: .*must name at least one/);
+    expect(await refusal("workloads: 3")).toMatch(
+      /workloads: 3 given; must be a list of workloads' names, or a section/,
+    );
+    expect(await refusal("workloads: [nobodys]")).toMatch(/there is no "nobodys"; allowed: bcl2fastq, bclconvert/);
+  });
+
+  test("say where a wrong key stands, whatever it is that is wrong with it", async () => {
+    expect(await refusal("workloads:\n  bcl2fastq:\n    job: { vcpus: none }")).toMatch(
+      /:3: workloads\.bcl2fastq\.job\.vcpus: "none" given/,
+    );
+    expect(await refusal("workloads:\n  bcl2fastq:\n    jobs: {}")).toMatch(
+      /:3: .*jobs: unknown key; did you mean job\?/,
+    );
+    expect(await refusal("workloads:\n  bcl2fastq:\n    job: { vcpu: 3 }")).toMatch(
+      /vcpu: unknown key; did you mean vcpus/,
+    );
+    expect(await refusal("workloads:\n  bcl2fastq:\n    job: { vcpus: 500 }")).toMatch(
+      /:3: workloads\.bcl2fastq\.job\.vcpus: 500 given; must not be above compute\.maxVcpus/,
+    );
+    expect(
+      await refusal("job: { vcpus: 500 }\nworkloads: [bcl2fastq, bclconvert]\ncontainer: { image: a/b:1 }"),
+    ).toMatch(/^[^\n]*:1: job\.vcpus: 500 given[^\n]*$/);
+  });
+
+  test("that want what is shared otherwise are both named, and the field", async () => {
+    const presets = join(folder, "presets");
+    await mkdir(presets, { recursive: true });
+    const preset = await readFile(join(workloadsFolder, "bcl2fastq.yaml"), "utf8");
+    const other = preset
+      .replace("workload: bcl2fastq", "workload: wgs")
+      .replace("os: al2023", "os: al2")
+      .replace("mountPoint: /fsx", "mountPoint: /lustre")
+      .replace("directories: [fastq, splited]", "directories: [bam]")
+      .replace("packages: []", "packages: [htop]");
+    await writeFile(join(presets, "bcl2fastq.yaml"), preset);
+    await writeFile(join(presets, "wgs.yaml"), other);
+    const both = (yaml: string) => load(`{ workloads: [bcl2fastq, wgs], ${yaml} }`, { workloadsFolder: presets });
+    await expect(both("")).rejects.toThrow(
+      /filesystem\.mountPoint: bcl2fastq wants "\/fsx" and wgs wants "\/lustre"[\s\S]*machineImage\.os: bcl2fastq wants "al2023" and wgs wants "al2", and it is shared/,
+    );
+    const agreed = resolveConfig(await both("machineImage: { os: al2023 }, filesystem: { mountPoint: /fsx }"), REGION);
+    expect(agreed.machineImage.packages).toEqual(["htop"]);
+    expect(agreed.filesystem?.directories).toEqual(["fastq", "splited", "bam"]);
+  });
+
+  test("whose name makes a role's longer than IAM takes are refused", async () => {
+    expect(
+      await refusal(
+        `{ name: a23456789-b23456789-c234, workloads: [bcl2fastq, bclconvert], ${BOTH} }`,
+        "ap-northeast-1",
+      ),
+    ).toMatch(
+      /bclconvert makes the name of a role \(.*image-builder-role\.bclconvert\) \d+ characters longer than IAM takes/,
+    );
   });
 });
 
