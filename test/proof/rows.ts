@@ -11,7 +11,12 @@ import { ROWS } from "../../src/engine/decide.ts";
 const COPIED = ["src", "sandbox", "test", "package.json", "tsconfig.json", "vitest.config.ts"];
 const DECIDE = "src/engine/decide.ts";
 const SENTENCES = "test/engine/rows.test.ts";
-const BEHAVIOUR = ["test/engine/decide.test.ts", "test/engine/engine.test.ts", "test/engine/removal.test.ts"];
+const BEHAVIOUR = [
+  "test/engine/decide.test.ts",
+  "test/engine/engine.test.ts",
+  "test/engine/prune.test.ts",
+  "test/engine/remove.test.ts",
+];
 const only = new Set(process.argv.slice(2));
 
 interface Report {
