@@ -7,18 +7,23 @@ const NETWORK = { compared: "what carries the tool's tags; all else is the accou
 const PART = { compared: "with the thing that it is a part of" };
 const EACH = { compared: "each by its owner and everything that makes it complete" };
 
+/** A network's parts, of which the tool makes none. */
+export const NETWORK_PARTS = [
+  "vpcs",
+  "subnets",
+  "routeTables",
+  "internetGateways",
+  "natGateways",
+  "endpoints",
+] as const;
+
 /**
  * Everything that a world may hold, by slice and collection. What is not here, the judge refuses to judge: whoever adds
  * a service or a collection to the sandbox says here how it is compared, or why it is not.
  */
 export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, Judged>> | Judged>> = {
   ec2: {
-    vpcs: NETWORK,
-    subnets: NETWORK,
-    routeTables: NETWORK,
-    internetGateways: NETWORK,
-    natGateways: NETWORK,
-    endpoints: NETWORK,
+    ...Object.fromEntries(NETWORK_PARTS.map((name) => [name, NETWORK])),
     interfaces: { compared: "by its security groups, with the file system that it belongs to" },
     groups: { compared: "each by its owner, its network and its rules, but for AWS's own default ones" },
     rules: PART,
@@ -66,13 +71,14 @@ export const COLLECTIONS: Readonly<Record<string, Readonly<Record<string, Judged
   },
 };
 
-/** Kinds of a network's parts, of which the tool makes none. */
-export const NETWORK_PARTS = Object.entries(COLLECTIONS.ec2!).flatMap(([name, judged]) =>
-  judged === NETWORK ? [name] : [],
-);
+/** Refuses a world with what nobody told the judge about. */
+export function demandKnown(slices: Readonly<Record<string, unknown>>, regions: readonly string[]): void {
+  const unknown = unknownIn(slices, regions);
+  if (unknown.length > 0) throw new Error(`not in test/proof/collections.ts, so not judged: ${unknown.join(", ")}`);
+}
 
-/** What of a world nobody told the judge about: a service, one of its collections, or a region that nobody works in. */
-export function unknownIn(slices: Readonly<Record<string, unknown>>, regions: readonly string[]): readonly string[] {
+/** A service, one of its collections, or a region that nobody works in. */
+function unknownIn(slices: Readonly<Record<string, unknown>>, regions: readonly string[]): readonly string[] {
   return Object.entries(slices).flatMap(([key, slice]) => {
     const [service = "", where = ""] = key.split("/");
     const known = Object.hasOwn(COLLECTIONS, service) ? COLLECTIONS[service]! : undefined;

@@ -7,7 +7,7 @@ import type { FileSystemState, FsxState } from "../../sandbox/services/fsx/state
 import type { IamState } from "../../sandbox/services/iam/state.ts";
 import type { LogGroupState } from "../../sandbox/services/logs/state.ts";
 import type { ManifestFile } from "../../src/engine/manifest/manifest.ts";
-import { NETWORK_PARTS, unknownIn } from "./collections.ts";
+import { demandKnown, NETWORK_PARTS } from "./collections.ts";
 
 /** One thing that stands in a world, read off the world itself and not through anything that is being proven. */
 export interface Standing {
@@ -30,8 +30,7 @@ interface WorldFile {
  */
 export function standing(text: string, region: string, beside: readonly string[] = []): readonly Standing[] {
   const { slices } = JSON.parse(text) as WorldFile;
-  const unknown = unknownIn(slices, [region, ...beside]);
-  if (unknown.length > 0) throw new Error(`not in test/proof/collections.ts, so not judged: ${unknown.join(", ")}`);
+  demandKnown(slices, [region, ...beside]);
   const slice = <T>(service: string, where = region) => slices[`${service}/${where}`] as Partial<T> | undefined;
   const ec2 = slices[`ec2/${region}`] as Ec2Slice | undefined;
   const batch = slice<BatchState>("batch");
@@ -82,10 +81,8 @@ export function standing(text: string, region: string, beside: readonly string[]
 
   if (ec2) {
     const tags = (id: string) => ec2.tags[id] ?? {};
-    for (const kind of NETWORK_PARTS) {
-      for (const id of Object.keys(ec2[kind as keyof Ec2Slice] ?? {}))
-        if (Object.keys(tags(id)).some((key) => key.startsWith("bootstrap:"))) put(kind, id, tags(id));
-    }
+    for (const [kind, id] of NETWORK_PARTS.flatMap((kind) => Object.keys(ec2[kind]).map((id) => [kind, id] as const)))
+      if (Object.keys(tags(id)).some((key) => key.startsWith("bootstrap:"))) put(kind, id, tags(id));
     const used = environments.map(({ resources }) => resources?.ec2Configuration?.[0]?.imageIdOverride);
 
     for (const { id, vpcId, name } of Object.values(ec2.groups)) {
