@@ -14,6 +14,9 @@ import { SERVICES } from "../sandbox/services/index.ts";
 const PACKAGE = "@aws-cdk/asset-awscli-v1";
 const DATA = "awscli/awscli/botocore/data";
 
+/** Where a model's folder has another name than requests are signed for. */
+const FOLDERS: Readonly<Record<string, string>> = { servicequotas: "service-quotas" };
+
 const LEFT_OUT = new Set([
   // New ones come every few weeks, and the sandbox has a list of its own.
   "InstanceType",
@@ -52,7 +55,9 @@ try {
   const zip = join(folder, "package/lib/layer.zip");
   const listed = (await output("unzip", "-Z1", zip)).split("\n");
   for (const { name, operations } of SERVICES) {
-    const versions = listed.filter((path) => path.startsWith(`${DATA}/${name}/`) && path.endsWith("/service-2.json"));
+    const versions = listed.filter(
+      (path) => path.startsWith(`${DATA}/${FOLDERS[name] ?? name}/`) && path.endsWith("/service-2.json"),
+    );
     const model: ServiceModel = JSON.parse(await output("unzip", "-p", zip, versions.sort().at(-1)!));
     const text = written(model, Object.keys(operations).sort(), source);
     await writeFile(new URL(`../sandbox/models/${name}.json`, import.meta.url), text);

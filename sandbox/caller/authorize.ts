@@ -10,6 +10,7 @@ import { ecr } from "./ecr.ts";
 import { fsx } from "./fsx.ts";
 import { iam } from "./iam.ts";
 import { logs } from "./logs.ts";
+import { serviceQuotas } from "./service-quotas.ts";
 import { ssm } from "./ssm.ts";
 import { sts } from "./sts.ts";
 
@@ -19,7 +20,17 @@ export interface CallerPolicy {
 }
 
 /** What each operation takes, by service. */
-export const TABLES: Readonly<Record<string, Table>> = { batch, ec2, ecr, fsx, iam, logs, ssm, sts };
+export const TABLES: Readonly<Record<string, Table>> = {
+  batch,
+  ec2,
+  ecr,
+  fsx,
+  iam,
+  logs,
+  servicequotas: serviceQuotas,
+  ssm,
+  sts,
+};
 
 /** Reads one policy document, or a list of them. Throws where it is none that IAM would take. */
 export function callerPolicy(text: string): CallerPolicy {

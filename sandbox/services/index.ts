@@ -5,8 +5,9 @@ import { ecr } from "./ecr.ts";
 import { fsx } from "./fsx.ts";
 import { iam } from "./iam.ts";
 import { logs } from "./logs.ts";
+import { serviceQuotas } from "./service-quotas.ts";
 import { ssm } from "./ssm.ts";
 import { sts } from "./sts.ts";
 
 /** In the order in which they are brought up to date: causes before effects. */
-export const SERVICES: readonly Service[] = [iam, ec2, logs, ecr, fsx, ssm, batch, sts];
+export const SERVICES: readonly Service[] = [iam, ec2, logs, ecr, fsx, ssm, batch, serviceQuotas, sts];

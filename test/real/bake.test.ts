@@ -174,9 +174,8 @@ mkdir -p /var/lib/amazon/ssm/Vault /var/lib/ecs/data /var/lib/cloud/data
 echo ${instanceId} | tee /var/lib/amazon/ssm/Vault/key /var/lib/ecs/data/agent.db /var/lib/cloud/data/id >/dev/null`;
     await builder.do("cat >/srv/late.sh", late);
     await builder.do(
-      "systemd-run --unit=late-writer bash -c 'trap \"bash /srv/late.sh; exit\" TERM; touch /srv/armed; /usr/bin/sleep infinity & wait'",
+      "systemd-run --unit=late-writer --property=ExecStop='/usr/bin/bash /srv/late.sh' /usr/bin/sleep infinity",
     );
-    await builder.do("until [[ -e /srv/armed ]]; do /usr/bin/sleep 0.05; done");
     await builder.powerOff();
     expect(await builder.has("/srv/late"), "nothing was written").toBe(true);
     expect([...(await builder.mentions(instanceId))].sort()).toEqual(["./srv/late", "./srv/late.sh"]);
