@@ -15,10 +15,10 @@ const QUOTAS: Readonly<Record<string, Readonly<Record<string, Quota>>>> = {
   ec2: {
     "L-1216C47A": {
       name: "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
-      byDefault: 5,
+      byDefault: 5_000,
       applied: (call) => ec2Slice(call).vCpuQuota,
     },
-    "L-34B43A08": { name: "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", byDefault: 5 },
+    "L-34B43A08": { name: "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", byDefault: 5_000 },
   },
 };
 

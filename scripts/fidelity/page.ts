@@ -16,6 +16,7 @@ const SERVICES: Readonly<Record<string, string>> = {
   ssm: "Systems Manager (JSON 1.1)",
   logs: "CloudWatch Logs (JSON 1.1)",
   batch: "AWS Batch (REST-JSON)",
+  servicequotas: "Service Quotas (JSON 1.1)",
 };
 
 const BY_CLI = "aws CLI";

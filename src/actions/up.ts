@@ -8,6 +8,7 @@ import type { Facts } from "../environment/scope.ts";
 import { diskKeyWarning } from "../facts/disk-key.ts";
 import { demandMirrors } from "../facts/mirrors.ts";
 import { pinsOf, readFacts } from "../facts/read-facts.ts";
+import { vcpuQuotaWarnings } from "../facts/vcpu-quota.ts";
 import type { Action, Io } from "./action.ts";
 import { approve, refuse } from "./approve.ts";
 import { leftAsItIs } from "./left.ts";
@@ -37,8 +38,11 @@ export async function bringUp(session: Session, { options, io, facts, targetsIn 
   const engine = session.engine(graph);
   const plan = await engine.plan(targetsIn(graph));
   demandMirrors(config, facts, plan);
-  const warning = await diskKeyWarning(session, plan);
-  if (warning !== undefined) io.event({ type: "note", at: clock.now(), text: warning });
+  const warnings = await Promise.all([
+    diskKeyWarning(session, plan),
+    plan.targets ? [] : vcpuQuotaWarnings(session, facts, plan),
+  ]);
+  for (const text of warnings.flat()) if (text !== undefined) io.event({ type: "note", at: clock.now(), text });
   if (options.dryRun) return told(io, { type: "plan", plan, dryRun: true });
   refuse(plan);
   const left = leftAsItIs(plan, options);

@@ -4,6 +4,7 @@ import { EC2Client } from "@aws-sdk/client-ec2";
 import { ECRClient } from "@aws-sdk/client-ecr";
 import { FSxClient, type FSxClientConfig } from "@aws-sdk/client-fsx";
 import { IAMClient } from "@aws-sdk/client-iam";
+import { ServiceQuotasClient } from "@aws-sdk/client-service-quotas";
 import { SSMClient } from "@aws-sdk/client-ssm";
 import { STSClient } from "@aws-sdk/client-sts";
 import type { HandlerExecutionContext } from "@smithy/types";
@@ -44,6 +45,7 @@ const CLIENTS = {
   fsx: FSxClient,
   iam: IAMClient,
   logs: CloudWatchLogsClient,
+  quotas: ServiceQuotasClient,
   ssm: SSMClient,
   sts: STSClient,
 } as const;

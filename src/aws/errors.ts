@@ -21,6 +21,7 @@ const NOT_FOUND: ReadonlySet<string> = new Set([
   "ImageNotFoundException",
   "NoSuchEntity",
   "NoSuchEntityException",
+  "NoSuchResourceException",
   "ParameterNotFound",
   "RepositoryNotFoundException",
   "ResourceNotFoundException",

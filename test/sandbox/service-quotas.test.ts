@@ -27,13 +27,13 @@ it("says how many vCPUs of Standard types the account may run, and how many it c
     QuotaName: "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
     Value: 5_000,
   });
-  expect((await byDefault(ON_DEMAND)).Quota).toMatchObject({ Value: 5 });
+  expect((await byDefault(ON_DEMAND)).Quota).toMatchObject({ Value: 5_000 });
 });
 
 it("knows only the default of a quota that nobody ever asked to raise, and nothing of others", async () => {
   const { applied, byDefault } = asking();
   expect(await codeOf(applied(SPOT))).toBe("NoSuchResourceException");
-  expect((await byDefault(SPOT)).Quota).toMatchObject({ QuotaCode: SPOT, Value: 5 });
+  expect((await byDefault(SPOT)).Quota).toMatchObject({ QuotaCode: SPOT, Value: 5_000 });
   expect(await codeOf(byDefault("L-00000000"))).toBe("NoSuchResourceException");
   expect(await codeOf(applied(ON_DEMAND, "fsx"))).toBe("NoSuchResourceException");
 });
