@@ -130,6 +130,10 @@ export async function life(site: Site, alone: typeof type = type): Promise<Asked
   await typed("up", "", { keepBuilder: true });
   await typed("teardown", "", { discardData: true });
 
+  await typed("up", SEVERAL);
+  await typed("bake-ami", SEVERAL, { force: true });
+  await typed("teardown", SEVERAL, { discardData: true });
+
   await typed("up", WITHOUT_LUSTRE);
   const elsewhere = `${WITHOUT_LUSTRE}network: { vpcId: ${await otherVpc(site)} }`;
   let release = await leanOnGroup(site);
@@ -144,6 +148,9 @@ export async function life(site: Site, alone: typeof type = type): Promise<Asked
 }
 
 const SPOT = "compute: { maxVcpus: 288, purchase: spot }";
+/** The second workload's compute environment and queue are called otherwise than the environment. */
+const SEVERAL =
+  "{ container: { image: registry.example.com/split:1 }, workloads: { bcl2fastq: , bclconvert: { compute: { maxVcpus: 72 } } } }";
 const WITHOUT_LUSTRE = "filesystem: { enabled: false }\n";
 
 async function otherVpc({ lab }: Site): Promise<string> {
