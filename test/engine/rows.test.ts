@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Attempt, type Can, GRACE_MS, type Situation, UNTRIED } from "../../src/engine/decide/situation.ts";
 import { decide, noted, ROWS } from "../../src/engine/decide.ts";
@@ -388,4 +389,10 @@ describe("what a look adds to what is known of the attempt", () => {
     const again = { ...LOST, failed: { reason: "disks are mounted", at: new Date(1) } };
     expect(move({ ...given, found: [thing({ drift: [again] })], attempt }).do).toBe("fail");
   });
+});
+
+it("docs/design.md has every row, and no other", () => {
+  const page = readFileSync(new URL("../../docs/design.md", import.meta.url), "utf8");
+  const told = [...page.matchAll(/^\| (\d+[a-h]?) \| (.*) \|$/gm)].map(([, row, when]) => [row, when]);
+  expect(told).toEqual(ROWS.map(([row, when]) => [row, when]));
 });
