@@ -46,7 +46,7 @@ const imageReference = text(
   "an image reference, such as registry.example.com/tools/bcl2fastq:2.20",
   255,
 );
-// It stands on the builder's command line, in the journal and in the image's history.
+// It stands on the builder's command line, in the manifest and in the image's history.
 const url = text(
   /^https?:\/\/(?![^/?#]*@)(?!.*\{\{)[\x21-\x7e]+$/,
   "an http or https address, without a user, a password or {{",

@@ -49,7 +49,7 @@ export function failureOf(node: string, { reason, ref, hint }: Failure): StepErr
 }
 
 /**
- * Removes things, each when everything that leans on it is gone: by the journal's edges where both are known, by the
+ * Removes things, each when everything that leans on it is gone: by the manifest's edges where both are known, by the
  * fixed order of kinds elsewhere. One failure does not hold up what does not depend on it; all are answered.
  */
 export async function removeAll<Cloud>(

@@ -5,7 +5,7 @@ import { AbortedError, type BootstrapError, StepError } from "./errors.ts";
 import type { Outcome } from "./events.ts";
 import type { Node } from "./graph.ts";
 import { hint } from "./hint.ts";
-import { JournalError, type Pins, type StepRecord } from "./manifest/manifest.ts";
+import { ManifestError, type Pins, type StepRecord } from "./manifest/manifest.ts";
 import { type Observation, observe } from "./observe.ts";
 import {
   listOwned,
@@ -188,7 +188,7 @@ export class Rollout<Cloud> {
   #isKept(removed: readonly OwnedResource<Cloud>[]): boolean {
     return this.#failures.some(
       (failure) =>
-        failure instanceof JournalError ||
+        failure instanceof ManifestError ||
         (failure instanceof StepError && removed.some(({ found }) => found.node === failure.node)),
     );
   }

@@ -59,7 +59,7 @@ export interface Found<O = unknown> {
   readonly drift?: readonly Drift[] | undefined;
 }
 
-/** What the journal knows of a thing that its tags should say. */
+/** What the manifest knows of a thing that its tags should say. */
 export interface Known {
   readonly node: string;
   readonly fingerprint: string;
@@ -77,7 +77,7 @@ export interface FindContext<I, Cloud> {
   readonly region: string;
   /** The node to look for; undefined asks for the whole kind, whatever the node. */
   readonly node?: string | undefined;
-  /** By the refs that the journal has: what is shown under one of them is ours, even if its tags were taken. */
+  /** By the refs that the manifest has: what is shown under one of them is ours, even if its tags were taken. */
   readonly known?: Readonly<Record<string, Known>>;
   /** Known only when everything the node needs is there; only then can drift be told. */
   readonly inputs?: I | undefined;

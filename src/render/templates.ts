@@ -15,7 +15,7 @@ export interface ContextFile {
 const root = new URL("templates/", PACKAGE);
 /** Decisions belong to the scripts, so there is no `if` among the helpers. */
 const ownHelpers: Record<string, boolean> = { sh: true, each: true };
-/** The journals change with each run. */
+/** The manifests change with each run. */
 const leftOut: ReadonlySet<string> = new Set([".git", ".bootstrap", ".DS_Store", "__pycache__"]);
 
 /** The template with the values filled in; a value that is missing, or unfit for a shell, is an error that names it. */

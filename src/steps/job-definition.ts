@@ -139,7 +139,7 @@ export const jobDefinition: Step<JobDefinitionInputs, JobDefinitionOutput, unkno
   },
 };
 
-/** Those of the node that the journal knows, so that not the whole account's are listed. */
+/** Those of the node that the manifest knows, so that not the whole account's are listed. */
 function namesOf({ node, known = {} }: FindContext<JobDefinitionInputs, Cloud>): string[] {
   const arns = Object.entries(known).flatMap(([arn, of]) => (of.node === node ? [arn] : []));
   return [...new Set(arns.flatMap((arn) => /:job-definition\/([^:]+):\d+$/.exec(arn)?.[1] ?? []))];

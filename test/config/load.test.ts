@@ -395,7 +395,7 @@ describe("what the region decides", () => {
     expect(resolveConfig(loaded, REGION, pins).filesystem).toMatchObject({ throughputPerTiB: 200 });
   });
 
-  test("keys that only another choice fits do not matter where nothing is to be made, as by teardown without a journal", async () => {
+  test("keys that only another choice fits do not matter where nothing is to be made, as by teardown without a manifest", async () => {
     const loaded = await load("filesystem: { throughputPerTiB: 200 }", { overrides: { region: REGION } });
     expect(resolveConfig(loaded, REGION, null)).toMatchObject({ region: REGION, workloads: [{ name: "bcl2fastq" }] });
     const never = await load("filesystem: { deploymentType: SCRATCH_2 }");

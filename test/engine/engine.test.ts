@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Graph } from "../../src/engine/graph.ts";
-import { JournalError } from "../../src/engine/manifest/manifest.ts";
+import { ManifestError } from "../../src/engine/manifest/manifest.ts";
 import type { Step } from "../../src/engine/step.ts";
 import {
   kindsOf,
@@ -351,10 +351,10 @@ describe("up", () => {
     expect(throttled).toBeGreaterThan(1);
   });
 
-  it("keeps the intent when the journal cannot take down what came of the call", async () => {
+  it("keeps the intent when the manifest cannot take down what came of the call", async () => {
     const write = store.write.bind(store);
     store.write = async (text) => {
-      if (/"ref": "disk-/.test(text)) throw new JournalError("memory.json", new Error("no space left on device"));
+      if (/"ref": "disk-/.test(text)) throw new ManifestError("memory.json", new Error("no space left on device"));
       await write(text);
     };
     const { summary } = await up();
@@ -1015,7 +1015,7 @@ describe("Ctrl-C", () => {
 });
 
 describe("teardown", () => {
-  it("removes everything in the order of needs and ends the journal", async () => {
+  it("removes everything in the order of needs and ends the manifest", async () => {
     await up();
     const run = await toyRun(cloud, store, lab());
     const before = cloud.changes.length;
@@ -1169,7 +1169,7 @@ describe("what one may not look at", () => {
     };
   };
 
-  it("is no reason to leave the rest standing: teardown removes what it sees, names the kind, and keeps the journal", async () => {
+  it("is no reason to leave the rest standing: teardown removes what it sees, names the kind, and keeps the manifest", async () => {
     await up();
     deny("disk");
     const { engine, manifest } = await toyRun(cloud, store, lab());

@@ -27,7 +27,7 @@ describe("a fingerprint", () => {
     expect(new Set(values.map((value) => fingerprintOf({ value }))).size).toBe(values.length);
   });
 
-  it("survives the journal: what was read back from JSON has the same one", () => {
+  it("survives the manifest: what was read back from JSON has the same one", () => {
     const inputs = { b: [undefined, 1], a: { c: undefined, d: "ü" } };
     expect(fingerprintOf(JSON.parse(JSON.stringify(inputs)))).toBe(fingerprintOf(inputs));
   });

@@ -180,7 +180,7 @@ describe("removing", () => {
     expect(at.get("destroy group")).toBe(60 * SECOND);
   });
 
-  it("goes by the journal's edges where both are known, and side by side where there is none", async () => {
+  it("goes by the manifest's edges where both are known, and side by side where there is none", async () => {
     place({ ref: "queue-1", kind: "queue" }, { ref: "disk-1", kind: "disk" }, { ref: "group-1", kind: "group" });
     const { run } = await open({
       ...{ disk: record("disk"), queue: record("queue") },
@@ -289,7 +289,7 @@ describe("a thing in a list", () => {
   });
 });
 
-it("keeps the journal as long as anything is left", async () => {
+it("keeps the manifest as long as anything is left", async () => {
   const { engine, manifest, store } = await open({ disk: record("disk") });
   place({ ref: "disk-1", kind: "disk" });
   cloud.before = (call) => {

@@ -92,10 +92,10 @@ describe("up", () => {
     expect([first.writes, site.store.writes]).toEqual([[], []]);
     expect(first.plan.nodes.find(({ node }) => node === "filesystem")?.verdict).toBe("follows");
     await site.up();
-    const journal = site.store.writes.length;
+    const manifest = site.store.writes.length;
     const { plan, writes } = await site.up("filesystem: { capacityGiB: 2400 }", { dryRun: true });
     expect(writes).toEqual([]);
-    expect(site.store.writes).toHaveLength(journal);
+    expect(site.store.writes).toHaveLength(manifest);
     expect(plan.nodes.find(({ node }) => node === "filesystem")).toMatchObject({ verdict: "update" });
   });
 
@@ -275,7 +275,7 @@ describe("what is chosen for the user", () => {
 describe("a changed config", () => {
   it("is refused in the plan when it would move the file system, and pins nothing", async () => {
     site = await stood();
-    const journal = site.store.text;
+    const manifest = site.store.text;
     const elsewhere = (await site.lab.cloud.ec2.send(new DescribeSubnetsCommand({}))).Subnets!.filter(
       ({ DefaultForAz }) => DefaultForAz,
     );
@@ -289,7 +289,7 @@ describe("a changed config", () => {
       verdict: "refuse",
       reason: expect.stringContaining(`"${subnetId}" -> "${other!.SubnetId}"`),
     });
-    expect(site.store.text).toBe(journal);
+    expect(site.store.text).toBe(manifest);
   });
 
   it("keeps a capacity that was grown when the config no longer names it", async () => {
@@ -497,7 +497,7 @@ describe("teardown", () => {
 });
 
 describe("the log group", () => {
-  it.each(["with its journal", "from tags alone"])(
+  it.each(["with its manifest", "from tags alone"])(
     "is deleted %s when the last builder has ended, and not before",
     async (how) => {
       await site.up("", { keepBuilder: true });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Fault } from "../../sandbox/faults.ts";
-import { JournalError } from "../../src/engine/manifest/manifest.ts";
+import { ManifestError } from "../../src/engine/manifest/manifest.ts";
 import { OVERSLEEP, outcomeOf, REGION } from "./commands.ts";
 import { type Desk, deskAt, type Moment } from "./desk.ts";
 import { arrive, deskFor, stages, VERBS, type Verb } from "./verbs.ts";
@@ -252,7 +252,7 @@ describe("credentials that run out", () => {
     ...[4, 12, 25, 40].map((at) => ["up", at] as const),
     ...[3, 8].map((at) => ["bake-ami", at] as const),
     ...[2, 9].map((at) => ["teardown", at] as const),
-  ])("in %s, after %i writes of the journal, are named, and fresh ones go on", async (verb, at) => {
+  ])("in %s, after %i writes of the manifest, are named, and fresh ones go on", async (verb, at) => {
     let writes = 0;
     const desk: Desk = await deskFor(verb, {
       onWrite: (stage) => {
@@ -279,7 +279,7 @@ const DISK = [
 ] as const;
 
 it.each(DISK)(
-  "a journal of %s that cannot be written, once or from there on, at any of its writes, is named; nothing is made without a record, and the next run goes on",
+  "a manifest of %s that cannot be written, once or from there on, at any of its writes, is named; nothing is made without a record, and the next run goes on",
   async (verb, yaml) => {
     let writes = 0;
     const counting = await deskFor(verb, {
@@ -301,7 +301,7 @@ it.each(DISK)(
         onWrite: (stage) => {
           if (stage === "before") count += 1;
           if (stage === "before" && !mended && (once ? count === nth : count >= nth))
-            throw new JournalError("demux.json", new Error(trouble));
+            throw new ManifestError("demux.json", new Error(trouble));
         },
       });
       const { failures } = await outcomeOf(VERBS[verb](desk.site, yaml));

@@ -22,7 +22,7 @@ const MOST_TRIES = 3;
 const WAITED_LONG_ENOUGH = /hint: run the same command again( to go on waiting|: it looks for it)/;
 
 export interface LaptopOptions {
-  /** The CLI's own sandbox and the folder's journal are as they were then. */
+  /** The CLI's own sandbox and the folder's manifest are as they were then. */
   readonly begin?: Moment;
   /** A sandbox that is not the CLI's own; without it, `--sandbox`. */
   readonly endpoint?: string;

@@ -32,7 +32,7 @@ describe("an environment in the hands of people, bad weather and power cuts", ()
     expect(cuts).toBeGreaterThanOrEqual(TOY_LIVES / 2);
   });
 
-  it("is not so when the journal forgets what was about to be made: these lives can go wrong", async () => {
+  it("is not so when the manifest forgets what was about to be made: these lives can go wrong", async () => {
     const ended = await Promise.all(Array.from({ length: 200 }, (_, seed) => toyLive(seed, { forgetful: true })));
     const wrong = ended.filter((life) => life.wrong.length > 0);
     console.log(`lives: ${wrong.length} of ${ended.length} go wrong without intents`);

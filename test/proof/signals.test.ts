@@ -9,7 +9,7 @@ import { almostTheFirst, REGION, theFirst } from "./commands.ts";
 import { Laptop, listen } from "./laptop.ts";
 import { differences, standing } from "./world.ts";
 
-const journal = (laptop: Laptop) => JSON.parse(laptop.read(laptop.own("json"))!) as ManifestFile;
+const manifest = (laptop: Laptop) => JSON.parse(laptop.read(laptop.own("json"))!) as ManifestFile;
 const filesystems = (laptop: Laptop) =>
   standing(laptop.left().world, REGION).filter(({ kind }) => kind === "filesystem");
 
@@ -71,7 +71,7 @@ describe("one signal", () => {
       expect(all).toContain("still at work without us:");
       expect(all).toContain(`filesystem ${filesystem!.ref} (filesystem)`);
       expect(all).toMatch(/the same command goes on from here; bootstrap teardown --sandbox/);
-      expect(journal(laptop).steps.filesystem).toMatchObject({ phase: "creating", ref: filesystem!.ref });
+      expect(manifest(laptop).steps.filesystem).toMatchObject({ phase: "creating", ref: filesystem!.ref });
       expect(existsSync(join(laptop.folder, laptop.own("lock")))).toBe(false);
       await goesOn(laptop);
     },
@@ -85,7 +85,7 @@ describe("one signal", () => {
     run.kill("SIGINT");
     const { exitCode, all } = await run;
     expect(exitCode, all).toBe(130);
-    expect(journal(laptop).steps.filesystem?.ref).toBe(filesystems(laptop)[0]!.ref);
+    expect(manifest(laptop).steps.filesystem?.ref).toBe(filesystems(laptop)[0]!.ref);
     await goesOn(laptop);
   });
 
@@ -124,9 +124,9 @@ describe("two signals", () => {
     run.kill(signal);
     const { exitCode, all } = await run;
     expect(exitCode, all).toBe(128 + constants.signals[signal]);
-    // The answer never came, so the journal knows the intent alone.
-    expect(journal(laptop).steps.filesystem).toMatchObject({ phase: "creating" });
-    expect(journal(laptop).steps.filesystem).not.toHaveProperty("ref");
+    // The answer never came, so the manifest knows the intent alone.
+    expect(manifest(laptop).steps.filesystem).toMatchObject({ phase: "creating" });
+    expect(manifest(laptop).steps.filesystem).not.toHaveProperty("ref");
     await goesOn(laptop);
   });
 });
@@ -285,7 +285,7 @@ describe("in a terminal", () => {
     await expect.poll(() => isAlive({ pid }), PATIENTLY).toBe(false);
     // Given back, not left behind.
     expect(laptop.read(laptop.own("lock"))).toBeUndefined();
-    expect(journal(laptop).steps.filesystem).toMatchObject({ phase: "creating" });
+    expect(manifest(laptop).steps.filesystem).toMatchObject({ phase: "creating" });
     await goesOn(laptop);
   });
 });

@@ -47,7 +47,7 @@ describe("a look in odd surroundings is as good as any", () => {
 describe("what cannot be gone on with is said in a line, without a stack", () => {
   it.each<[string, Place, number, RegExp]>([
     ["a file in the place of .bootstrap", holding({ ".bootstrap": "x" }), 1, /opening the sandbox's world/],
-    ["a folder in the place of the journal", holding({ [`${OWN}.json`]: "a folder" }), 1, /reading .*json: EISDIR/],
+    ["a folder in the place of the manifest", holding({ [`${OWN}.json`]: "a folder" }), 1, /reading .*json: EISDIR/],
     ["a folder in the place of the lock", holding({ [`${OWN}.lock`]: "a folder" }), 3, /cannot be read as a lock/],
     ["a lock that is null", holding({ [`${OWN}.lock`]: "null" }), 3, /cannot be read as a lock/],
     ["half a world", holding({ ".bootstrap/sandbox/world.json": "{" }), 1, /cannot read the sandbox's world/],

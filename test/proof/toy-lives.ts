@@ -155,7 +155,7 @@ export async function toyLive(seed: number, { forgetful = false } = {}): Promise
   return { story: [...story, `answers lost: ${losses}`], cuts, wrong };
 }
 
-/** A journal that knows only what is done. */
+/** A manifest that knows only what is done. */
 export function withoutIntents(text: string): string {
   const file = JSON.parse(text) as ManifestFile;
   const steps = Object.fromEntries(Object.entries(file.steps).filter(([, { phase }]) => phase === "ready"));

@@ -181,7 +181,7 @@ async function wellDown(site: Site, yaml = FIRST) {
   expect(await site.teardown(yaml)).toMatchObject({ left: [], failures: [] });
 }
 
-describe("two laptops that share no journal", () => {
+describe("two laptops that share no manifest", () => {
   it("one after the other: what one made, the other finds; what one removed, the other makes once", async () => {
     const { stands } = await theFirst();
     const [a, b] = [folder(), folder()];
@@ -199,7 +199,7 @@ describe("two laptops that share no journal", () => {
     expect(standing(cloud.world, REGION)).toEqual([]);
   });
 
-  it("one changes what the other made; the other, whose journal is old, agrees, or changes it back", async () => {
+  it("one changes what the other made; the other, whose manifest is old, agrees, or changes it back", async () => {
     const { stands } = await theFirst();
     const [a, b] = [folder(), folder()];
     await on(a, wellUp);
@@ -212,7 +212,7 @@ describe("two laptops that share no journal", () => {
     expect(standing(cloud.world, REGION)).toEqual([]);
   });
 
-  it("one dies in the middle, the other goes on, the first comes back with its old journal: one of each, and then nothing", async () => {
+  it("one dies in the middle, the other goes on, the first comes back with its old manifest: one of each, and then nothing", async () => {
     const { stands } = await theFirst();
     const { points } = await pointsOf(undefined, {}, (site) => site.up());
     const EVERY = 12;
@@ -278,7 +278,7 @@ describe("environments side by side never touch each other's things", () => {
       expect(of(name).length).toBeGreaterThan(15);
       await on(folders[at]!, (site) => wellUp(site, `name: ${name}\n${CHANGED}`));
       expect(others()).toEqual(before);
-      // Without the journal, what is ours must show in the tags alone.
+      // Without the manifest, what is ours must show in the tags alone.
       Object.assign(folders[at]!, folder());
       await on(folders[at]!, (site) => wellUp(site, `name: ${name}\n${CHANGED}`));
       expect(others()).toEqual(before);

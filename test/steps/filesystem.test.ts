@@ -129,7 +129,7 @@ describe("filesystem", () => {
     expect(await filesystem.find({ ...seeker(context), name: "lab2" })).toEqual([]);
   });
 
-  it("is not doubled when its tags were taken and the journal knows it: it comes with the command that gives them back", async () => {
+  it("is not doubled when its tags were taken and the manifest knows it: it comes with the command that gives them back", async () => {
     const { context, ref, found } = await make(world, filesystem, { inputs });
     const { fingerprint, fixedFingerprint } = context;
     const known = { [ref]: { node: "filesystem", fingerprint, fixedFingerprint } };

@@ -67,7 +67,7 @@ describe("log-group", () => {
     expect(await logGroup.find(context)).toMatchObject([{ ref: "/bootstrap/lab", owned: false, hint }]);
   });
 
-  it("says how to put the tags back on one that the journal knows", async () => {
+  it("says how to put the tags back on one that the manifest knows", async () => {
     const { context, ref, found } = await make(world, logGroup, { inputs });
     const { arn: resourceArn } = found.output;
     const { fingerprint, fixedFingerprint } = context;

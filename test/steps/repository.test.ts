@@ -76,7 +76,7 @@ describe("repository", () => {
     expect(await repository.find(seeker(context, "other"))).toEqual([]);
   });
 
-  it("is asked for by its name where the journal knows it, however many the account has", async () => {
+  it("is asked for by its name where the manifest knows it, however many the account has", async () => {
     const { context, ref } = await make(world, repository, { inputs });
     const before = world.calls.length;
     const known = { [ref]: { node: "repository", fingerprint: context.fingerprint } };

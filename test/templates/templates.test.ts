@@ -130,7 +130,7 @@ describe("contextFiles", () => {
     expect(files[1]?.bytes.toString()).toBe(templateText("docker/bcl2fastq/Dockerfile"));
   });
 
-  it("leaves out what .dockerignore names, as Docker understands it, and the journals", () => {
+  it("leaves out what .dockerignore names, as Docker understands it, and the manifests", () => {
     const folder = mkdtempSync(join(tmpdir(), "context-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const files = [

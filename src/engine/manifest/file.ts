@@ -1,7 +1,7 @@
 import { copyFile, link, mkdir, open, readFile, readlink, realpath, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { hasCode } from "../file-error.ts";
-import { JournalError, type Store } from "./manifest.ts";
+import { ManifestError, type Store } from "./manifest.ts";
 
 /**
  * A manifest on disk: mode 0600, replaced whole, the last good one kept beside it as `.backup`. Where a link stands in
@@ -18,7 +18,7 @@ export function manifestFile(path: string): Store {
         return await readFile(path, "utf8");
       } catch (error) {
         if (isMissing(error)) return undefined;
-        throw new JournalError(path, error as Error, "reading");
+        throw new ManifestError(path, error as Error, "reading");
       }
     },
 
@@ -42,7 +42,7 @@ export function manifestFile(path: string): Store {
         await rename(nextPath, real);
         await syncFolder(dirname(real));
       } catch (error) {
-        throw new JournalError(path, error as Error);
+        throw new ManifestError(path, error as Error);
       }
     },
 
@@ -50,7 +50,7 @@ export function manifestFile(path: string): Store {
       try {
         await move(await followed(path), backupPath);
       } catch (error) {
-        if (!isMissing(error)) throw new JournalError(path, error as Error);
+        if (!isMissing(error)) throw new ManifestError(path, error as Error);
       }
     },
   };

@@ -64,7 +64,7 @@ export async function lock(
   } catch (cause) {
     if (cause instanceof BootstrapError) throw cause;
     throw new BootstrapError("lock", `taking ${path}: ${(cause as Error).message}`, {
-      hint: "run it in a folder that can be written: the environment's journal lies there",
+      hint: "run it in a folder that can be written: the environment's manifest lies there",
       cause,
     });
   } finally {

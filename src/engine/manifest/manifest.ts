@@ -48,7 +48,7 @@ export interface Store {
   remove(): Promise<void>;
 }
 
-/** The journal: what we were about to do. What is, the cloud's tags say. */
+/** The manifest: what we were about to do. What is, the cloud's tags say. */
 export class Manifest {
   readonly #store: Store;
   #file: ManifestFile;
@@ -111,7 +111,7 @@ export class Manifest {
     return this.#write({ steps });
   }
 
-  /** Ends the journal: nothing is left to remember. The backup stays. */
+  /** Ends the manifest: nothing is left to remember. The backup stays. */
   remove(): Promise<void> {
     this.#lastWrite = this.#lastWrite.then(() => this.#store.remove());
     return this.#lastWrite;
@@ -154,14 +154,14 @@ function rescue(path: string, backupPath: string): string {
   return `put the last good copy back (cp ${backupPath} ${path}), or remove ${path} and run again: what lives is found by its tags`;
 }
 
-const JOURNAL_HINTS = {
+const MANIFEST_HINTS = {
   writing: "make room or make the folder writable, then run the same command again: nothing that was made is lost",
   reading: "look at what stands there: it is to be a file that you may read",
 } as const;
 
 /** A manifest could not be written: the disk is full, or the folder read-only; or what stands in its place not read. */
-export class JournalError extends BootstrapError {
-  constructor(path: string, cause: Error, doing: keyof typeof JOURNAL_HINTS = "writing") {
-    super("journal", `${doing} ${path}: ${cause.message}`, { hint: JOURNAL_HINTS[doing], cause });
+export class ManifestError extends BootstrapError {
+  constructor(path: string, cause: Error, doing: keyof typeof MANIFEST_HINTS = "writing") {
+    super("manifest", `${doing} ${path}: ${cause.message}`, { hint: MANIFEST_HINTS[doing], cause });
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { manifestFile } from "../../../src/engine/manifest/file.ts";
-import { JournalError, Manifest } from "../../../src/engine/manifest/manifest.ts";
+import { Manifest, ManifestError } from "../../../src/engine/manifest/manifest.ts";
 
 let folder: string;
 let path: string;
@@ -89,15 +89,15 @@ describe("a manifest on disk", () => {
     // A folder in the way: no permission stops a root user.
     await mkdir(`${path}.next`);
     const error = await store.write("two").catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(JournalError);
+    expect(error).toBeInstanceOf(ManifestError);
     expect(error).toMatchObject({ message: expect.stringContaining(`writing ${path}: `), hint: expect.any(String) });
     expect(await text()).toBe("one");
   });
 
-  it("is an error of the journal where a plain file stands in the place of its folder", async () => {
+  it("is an error of the manifest where a plain file stands in the place of its folder", async () => {
     await writeFile(join(folder, ".bootstrap"), "");
     const store = manifestFile(path);
-    await expect(store.write("one")).rejects.toBeInstanceOf(JournalError);
+    await expect(store.write("one")).rejects.toBeInstanceOf(ManifestError);
     await expect(store.read()).rejects.toMatchObject({ message: expect.stringContaining(`reading ${path}: `) });
     expect(await text(join(folder, ".bootstrap"))).toBe("");
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RefusedError } from "../../../src/engine/errors.ts";
-import { JournalError, Manifest, type Store } from "../../../src/engine/manifest/manifest.ts";
+import { Manifest, ManifestError, type Store } from "../../../src/engine/manifest/manifest.ts";
 import { memoryStore } from "../toy-cloud.ts";
 
 const LAB = { name: "lab", account: "111122223333", region: "us-east-1" } as const;
@@ -106,7 +106,7 @@ describe("a manifest", () => {
     const flaky: Store = {
       ...store,
       async write(text) {
-        if (full) throw new JournalError("memory.json", new Error("no space left"));
+        if (full) throw new ManifestError("memory.json", new Error("no space left"));
         await store.write(text);
       },
     };
