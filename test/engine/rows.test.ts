@@ -139,7 +139,10 @@ const CASES: Readonly<Record<string, readonly [sentence: string, given: Given, e
   ],
   "5e": [
     "a failed one that cannot be removed gets another beside it",
-    { record: record(), found: [thing({ state: "failed" })], can: { destroy: false, naming: "versioned" } },
+    {
+      ...{ record: record(), found: [thing({ state: "failed" }), thing({ ...OLD, ref: "disk-0" })] },
+      can: { destroy: false, update: false },
+    },
     { do: "create", verdict: "create", reason: "failed: no reason given" },
   ],
   "6a": [
