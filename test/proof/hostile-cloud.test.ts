@@ -305,8 +305,12 @@ it.each(DISK)(
         },
       });
       const { failures } = await outcomeOf(VERBS[verb](desk.site, yaml));
-      expect(failures.map(({ message }) => message).join()).toContain(`writing demux.json: ${trouble}`);
-      expect(withoutRecord(desk.freeze())).toEqual([]);
+      const left = desk.freeze();
+      // A record of the last thing that went is of no consequence: nothing is left, and no manifest either.
+      const isOver = verb === "teardown" && left.manifest === undefined;
+      if (isOver) expect([failures, standing(left.world, REGION)]).toEqual([[], should]);
+      else expect(failures.map(({ message }) => message).join()).toContain(`writing demux.json: ${trouble}`);
+      expect(withoutRecord(left)).toEqual([]);
       mended = true;
       expect(await outcomeOf(VERBS[verb](desk.site, yaml))).toMatchObject({ failures: [], left: [] });
       expect([nth, ...differences(desk.freeze(), should, REGION)]).toEqual([nth]);

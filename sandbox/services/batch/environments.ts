@@ -22,7 +22,7 @@ export const environmentOperations = {
   CreateComputeEnvironment(input, call) {
     const name = input.computeEnvironmentName!;
     const { environments } = batchState(call);
-    const there = environments[name];
+    const there = environmentOf(call, name);
     if (there !== undefined && isLive(there)) throw clientException("Object already exists");
     if (Object.values(environments).filter(isLive).length >= COUNT_LIMIT) {
       throw clientException(`Compute environment limit of ${COUNT_LIMIT} exceeded.`);

@@ -30,7 +30,7 @@ export const queueOperations = {
   CreateJobQueue(input, call) {
     const name = input.jobQueueName!;
     const { queues } = batchState(call);
-    const there = queues[name];
+    const there = queueOf(call, name);
     if (there !== undefined && isLive(there)) throw clientException("Object already exists");
     if (Object.values(queues).filter(isLive).length >= COUNT_LIMIT) {
       throw clientException(`Job queue limit of ${COUNT_LIMIT} exceeded.`);
