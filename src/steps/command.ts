@@ -10,7 +10,6 @@ import {
 import type { Cloud } from "../aws/clients.ts";
 import { classify, isNotFound, orNothing, unless } from "../aws/errors.ts";
 import { listed } from "../aws/pages.ts";
-import { sentOnce } from "../aws/retry.ts";
 import { stateFrom } from "../aws/state.ts";
 import { tail as tokenTail } from "../aws/tags.ts";
 import type { Found, State, Step, Tail } from "../engine/step.ts";
@@ -70,19 +69,17 @@ export const command: Step<CommandInputs, CommandOutput, unknown, Cloud> = {
 
   async create({ cloud, inputs, name, node, fingerprint, token }) {
     const { Command: sent } = await cloud.ssm.send(
-      sentOnce(
-        new SendCommandCommand({
-          DocumentName: "AWS-RunShellScript",
-          InstanceIds: [inputs.instanceId],
-          Comment: [name, node, fingerprint, tokenTail(token)].join(" "),
-          Parameters: {
-            commands: inputs.script.split("\n"),
-            executionTimeout: [String(inputs.timeoutSeconds)],
-          },
-          TimeoutSeconds: DELIVERY_SECONDS,
-          CloudWatchOutputConfig: { CloudWatchOutputEnabled: true, CloudWatchLogGroupName: inputs.logGroupName },
-        }),
-      ),
+      new SendCommandCommand({
+        DocumentName: "AWS-RunShellScript",
+        InstanceIds: [inputs.instanceId],
+        Comment: [name, node, fingerprint, tokenTail(token)].join(" "),
+        Parameters: {
+          commands: inputs.script.split("\n"),
+          executionTimeout: [String(inputs.timeoutSeconds)],
+        },
+        TimeoutSeconds: DELIVERY_SECONDS,
+        CloudWatchOutputConfig: { CloudWatchOutputEnabled: true, CloudWatchLogGroupName: inputs.logGroupName },
+      }),
     );
     return sent!.CommandId!;
   },

@@ -7,7 +7,6 @@ import {
 import type { Cloud } from "../aws/clients.ts";
 import { orNothing } from "../aws/errors.ts";
 import { listed } from "../aws/pages.ts";
-import { sentOnce } from "../aws/retry.ts";
 import { fromTags, tagsOf } from "../aws/tags.ts";
 import type { FindContext, Step } from "../engine/step.ts";
 
@@ -86,50 +85,48 @@ export const jobDefinition: Step<JobDefinitionInputs, JobDefinitionOutput, unkno
     const { cloud, inputs } = context;
     const { attempts, environment, volumes } = inputs;
     const { jobDefinitionArn } = await cloud.batch.send(
-      sentOnce(
-        new RegisterJobDefinitionCommand({
-          jobDefinitionName: inputs.jobDefinitionName,
-          type: "container",
-          platformCapabilities: ["EC2"],
-          parameters: inputs.parameters,
-          timeout: { attemptDurationSeconds: inputs.timeoutSeconds },
-          retryStrategy: {
-            attempts,
-            // In this order, and at most five: what matches none of them would be tried again.
-            evaluateOnExit: [
-              { onStatusReason: "Host EC2*", action: "RETRY" },
-              { onReason: "CannotPullContainerError*", action: "RETRY" },
-              { onReason: "DockerTimeoutError*", action: "RETRY" },
-              { onStatusReason: "Task failed to start*", action: "RETRY" },
-              { onReason: "*", action: "EXIT" },
-            ],
-          },
-          containerProperties: {
-            image: inputs.image,
-            command: inputs.command && [...inputs.command],
-            jobRoleArn: inputs.jobRoleArn,
-            resourceRequirements: [
-              { type: "VCPU", value: String(inputs.vcpus) },
-              { type: "MEMORY", value: String(inputs.memoryMiB) },
-            ],
-            environment: Object.entries(environment).map(([key, value]) => ({ name: key, value })),
-            volumes: volumes.map(({ name, hostPath }) => ({ name, host: { sourcePath: hostPath } })),
-            mountPoints: volumes.map(({ name, containerPath }) => ({
-              sourceVolume: name,
-              containerPath,
-              readOnly: false,
-            })),
-            // Signals reach the job, and what it leaves behind is reaped.
-            linuxParameters: { initProcessEnabled: true },
-            // A demultiplexer has a file open for each sample, read and lane; Docker's own soft limit is 1024 or 32768.
-            ulimits: [{ name: "nofile", softLimit: OPEN_FILES, hardLimit: OPEN_FILES }],
-            ...(inputs.logGroupName !== undefined && {
-              logConfiguration: { logDriver: "awslogs", options: { "awslogs-group": inputs.logGroupName } },
-            }),
-          },
-          tags: tagsOf(context),
-        }),
-      ),
+      new RegisterJobDefinitionCommand({
+        jobDefinitionName: inputs.jobDefinitionName,
+        type: "container",
+        platformCapabilities: ["EC2"],
+        parameters: inputs.parameters,
+        timeout: { attemptDurationSeconds: inputs.timeoutSeconds },
+        retryStrategy: {
+          attempts,
+          // In this order, and at most five: what matches none of them would be tried again.
+          evaluateOnExit: [
+            { onStatusReason: "Host EC2*", action: "RETRY" },
+            { onReason: "CannotPullContainerError*", action: "RETRY" },
+            { onReason: "DockerTimeoutError*", action: "RETRY" },
+            { onStatusReason: "Task failed to start*", action: "RETRY" },
+            { onReason: "*", action: "EXIT" },
+          ],
+        },
+        containerProperties: {
+          image: inputs.image,
+          command: inputs.command && [...inputs.command],
+          jobRoleArn: inputs.jobRoleArn,
+          resourceRequirements: [
+            { type: "VCPU", value: String(inputs.vcpus) },
+            { type: "MEMORY", value: String(inputs.memoryMiB) },
+          ],
+          environment: Object.entries(environment).map(([key, value]) => ({ name: key, value })),
+          volumes: volumes.map(({ name, hostPath }) => ({ name, host: { sourcePath: hostPath } })),
+          mountPoints: volumes.map(({ name, containerPath }) => ({
+            sourceVolume: name,
+            containerPath,
+            readOnly: false,
+          })),
+          // Signals reach the job, and what it leaves behind is reaped.
+          linuxParameters: { initProcessEnabled: true },
+          // A demultiplexer has a file open for each sample, read and lane; Docker's own soft limit is 1024 or 32768.
+          ulimits: [{ name: "nofile", softLimit: OPEN_FILES, hardLimit: OPEN_FILES }],
+          ...(inputs.logGroupName !== undefined && {
+            logConfiguration: { logDriver: "awslogs", options: { "awslogs-group": inputs.logGroupName } },
+          }),
+        },
+        tags: tagsOf(context),
+      }),
     );
     return jobDefinitionArn!;
   },
