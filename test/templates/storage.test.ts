@@ -235,7 +235,7 @@ describe("a node that cannot be made fit stays closed", () => {
   it("without its user data", () => {
     using node = new Node().instanceStore("nvme1n1");
     expectClosed(node, node.storage(), /^its user data did not run$/);
-    node.program("df", "echo Avail; echo 0");
+    node.program("df", "echo Avail; echo 12");
     expectClosed(node, node.storage(), /^its user data did not run: the root disk is full$/);
     expect([...node.asked("mkfs.xfs"), ...node.asked("mount")]).toEqual([]);
   });
