@@ -323,9 +323,21 @@ echo 1 >/proc/sys/net/ipv4/ip_forward`);
   });
 
   it.sequential("is closed when its root disk is full before cloud-init, and says so all the same", async () => {
-    await guest.run(
-      `${clear}; rm /etc/cloud/cloud-init.disabled; dd if=/dev/zero of=/full bs=1M status=none || true; sync`,
-    );
+    // What a reboot frees is filled again.
+    await guest.run(`${clear}; rm -f /etc/cloud/cloud-init.disabled
+cat >/etc/systemd/system/fill.service <<'UNIT'
+[Unit]
+DefaultDependencies=no
+After=systemd-remount-fs.service systemd-tmpfiles-setup.service
+Before=cloud-init-local.service
+[Service]
+Type=oneshot
+ExecStart=-/bin/dd if=/dev/zero of=/full-again bs=4k status=none
+[Install]
+WantedBy=sysinit.target
+UNIT
+systemctl enable --quiet fill.service
+dd if=/dev/zero of=/full bs=1M status=none || true; sync`);
     await guest.reboot();
     expect(await look(guest)).toMatchObject(closed("its user data did not run: the root disk is full"));
   });
