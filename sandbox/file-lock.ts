@@ -8,8 +8,10 @@ const TAKEOVER_STALE_MS = 5_000;
 /** A request takes milliseconds: a lock of a process that cannot be seen from here is believed lost after so long. */
 const UNSEEN_STALE_MS = 10_000;
 
+const NAMESPACE = pidNamespace();
+
 /** This process, in its container; its number alone may be another's after a kill, and is 1 in every container. */
-const OURSELVES = `${process.pid} ${pidNamespace()} ${randomUUID()}`;
+const OURSELVES = `${process.pid} ${NAMESPACE} ${randomUUID()}`;
 
 /** Runs `use` while this process alone holds the lock file; a lock whose owner died is taken over. */
 export async function withFileLock<T>(path: string, use: () => T): Promise<T> {
@@ -55,7 +57,7 @@ function isOrphaned(path: string): boolean {
   const owner = ownerOf(path);
   // Created but not yet written: its owner is between two lines of tryCreate, unless it died there.
   if (owner === undefined) return ageMs(path) > TAKEOVER_STALE_MS;
-  if (owner.namespace !== pidNamespace()) return ageMs(path) > UNSEEN_STALE_MS;
+  if (owner.namespace !== NAMESPACE) return ageMs(path) > UNSEEN_STALE_MS;
   if (owner.pid === process.pid) return owner.text !== OURSELVES;
   try {
     process.kill(owner.pid, 0);
@@ -70,7 +72,7 @@ function ownerOf(
 ): { readonly pid: number; readonly namespace: string; readonly text: string } | undefined {
   try {
     const text = readFileSync(path, "utf8");
-    const [pid, namespace = pidNamespace()] = text.split(" ");
+    const [pid, namespace = NAMESPACE] = text.split(" ");
     return Number(pid) > 0 ? { pid: Number(pid), namespace, text } : undefined;
   } catch {
     return undefined;

@@ -32,22 +32,17 @@ it("takes over the lock of a process in another container once it is too old for
 });
 
 it("waits for a process in another container that may be at work", async () => {
-  const path = lockPath();
-  writeFileSync(path, `${process.pid} pid:[1] 00000000-0000-4000-8000-000000000000`);
-  let isDone = false;
-  const done = withFileLock(path, () => {
-    isDone = true;
-  });
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(isDone).toBe(false);
-  rmSync(path);
-  await done;
+  await expectPatience(`${process.pid} pid:[1] 00000000-0000-4000-8000-000000000000`);
 });
 
 it("waits for itself: two requests of one process", async () => {
+  await expectPatience(await ours());
+});
+
+/** Of whoever meets this lock: nothing is done until it is gone. */
+async function expectPatience(lock: string): Promise<void> {
   const path = lockPath();
-  const text = await ours();
-  writeFileSync(path, text);
+  writeFileSync(path, lock);
   let isDone = false;
   const done = withFileLock(path, () => {
     isDone = true;
@@ -56,4 +51,4 @@ it("waits for itself: two requests of one process", async () => {
   expect(isDone).toBe(false);
   rmSync(path);
   await done;
-});
+}

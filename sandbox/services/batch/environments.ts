@@ -8,6 +8,7 @@ import {
   batchState,
   checkTagKeys,
   clientException,
+  demandRoom,
   type EnvironmentState,
   environmentOf,
   isLive,
@@ -16,17 +17,11 @@ import {
   page,
 } from "./state.ts";
 
-const COUNT_LIMIT = 50;
-
 export const environmentOperations = {
   CreateComputeEnvironment(input, call) {
     const name = input.computeEnvironmentName!;
     const { environments } = batchState(call);
-    const there = environmentOf(call, name);
-    if (there !== undefined && isLive(there)) throw clientException("Object already exists");
-    if (Object.values(environments).filter(isLive).length >= COUNT_LIMIT) {
-      throw clientException(`Compute environment limit of ${COUNT_LIMIT} exceeded.`);
-    }
+    demandRoom("Compute environment", environments, environmentOf(call, name));
     if (input.state === "DISABLED") throw clientException("Compute environments must be created in the ENABLED state.");
     checkTagKeys(input.tags);
     const managed = input.type === "MANAGED";

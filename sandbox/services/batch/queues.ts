@@ -9,6 +9,7 @@ import {
   batchState,
   checkTagKeys,
   clientException,
+  demandRoom,
   type EnvironmentState,
   environmentOf,
   isLive,
@@ -18,7 +19,6 @@ import {
   queueOf,
 } from "./state.ts";
 
-const COUNT_LIMIT = 50;
 const BLOCKED_REASONS = [
   "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
   "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
@@ -30,11 +30,7 @@ export const queueOperations = {
   CreateJobQueue(input, call) {
     const name = input.jobQueueName!;
     const { queues } = batchState(call);
-    const there = queueOf(call, name);
-    if (there !== undefined && isLive(there)) throw clientException("Object already exists");
-    if (Object.values(queues).filter(isLive).length >= COUNT_LIMIT) {
-      throw clientException(`Job queue limit of ${COUNT_LIMIT} exceeded.`);
-    }
+    demandRoom("Job queue", queues, queueOf(call, name));
     checkTagKeys(input.tags);
     const order = checkedOrder(call, input.computeEnvironmentOrder);
     const limits = checkedLimits(input.jobStateTimeLimitActions);

@@ -243,6 +243,20 @@ export function queueOf(call: Call, nameOrArn: string | undefined): QueueState |
   return Object.values(batchState(call).queues).find(({ name, arn }) => name === nameOrArn || arn === nameOrArn);
 }
 
+const COUNT_LIMIT = 50;
+
+/** Refuses a name that a live one has, and one more than there may be; what shows DELETED counts for neither. */
+export function demandRoom(
+  what: string,
+  all: Readonly<Record<string, { readonly status: Status }>>,
+  there: { readonly status: Status } | undefined,
+): void {
+  if (there !== undefined && isLive(there)) throw clientException("Object already exists");
+  if (Object.values(all).filter(isLive).length >= COUNT_LIMIT) {
+    throw clientException(`${what} limit of ${COUNT_LIMIT} exceeded.`);
+  }
+}
+
 export function isLive({ status }: { readonly status: Status }): boolean {
   return status !== "DELETED";
 }
