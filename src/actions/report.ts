@@ -26,11 +26,11 @@ export function upResult(
   return {
     ...{ type: "up", plan, summary, failures, left: [...summary.left, ...ended.left] },
     ...{ name, region, account: identity.account },
-    facts: config.workloads.flatMap(({ name: workload }, at) => factsOf(outputs, at === 0 ? undefined : workload)),
+    facts: config.workloads.flatMap(({ suffix }) => factsOf(outputs, suffix)),
     next: [
-      ...config.workloads.map(({ name: workload, job }, at): [string, string] => {
+      ...config.workloads.map(({ name: workload, suffix, job }): [string, string] => {
         const what = config.workloads.length > 1 ? `submit a job of ${workload}` : "submit a job";
-        const jobQueue = nameFor({ name, node: nodeFor("job-queue", at === 0 ? undefined : workload) });
+        const jobQueue = nameFor({ name, node: nodeFor("job-queue", suffix) });
         return [
           sandbox ? `${what} (while \`bootstrap sandbox\` serves this world)` : what,
           submitCommand({ name, region, workload, jobQueue, job }, sandbox ? SANDBOX_URL : target.endpointUrl),

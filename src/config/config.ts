@@ -30,6 +30,8 @@ export interface Config {
 export interface WorkloadConfig {
   /** Its preset's. */
   readonly name: string;
+  /** What its own nodes' ids end in: its name, and nothing where it is the first. */
+  readonly suffix: string | undefined;
   readonly scratch: ScratchConfig;
   readonly container: ContainerConfig;
   readonly compute: Omit<Complete["compute"], "purchase" | "bidPercentage"> & {

@@ -50,7 +50,7 @@ export function resolveConfig(loaded: LoadedConfig, region: string, pins: Pins |
     network,
     filesystem,
     machineImage,
-    workloads: [workloadOf(values, folder), ...others.map((one) => workloadOf(one, folder))],
+    workloads: [workloadOf(values, folder, undefined), ...others.map((one) => workloadOf(one, folder, one.workload))],
     iam,
     logs,
     tags: texts(tags),
@@ -69,10 +69,15 @@ function filesystemOf({ filesystem, machineImage }: CompleteConfig, region: stri
   return "capacityGiB" in resolved ? resolved : undefined;
 }
 
-function workloadOf({ workload, scratch, container, compute, job }: CompleteConfig, folder: string): WorkloadConfig {
+function workloadOf(
+  { workload, scratch, container, compute, job }: CompleteConfig,
+  folder: string,
+  suffix: string | undefined,
+): WorkloadConfig {
   const { purchase, bidPercentage, ...machines } = compute;
   return {
     name: workload,
+    suffix,
     scratch: scratchOf(scratch),
     container: containerOf(container, folder),
     compute: {

@@ -37,35 +37,19 @@ export async function makePlan<Cloud>(run: Run<Cloud>, targets: ReadonlySet<stri
   const { graph, kinds, manifest } = run;
   const planned = once((id: string): Promise<PlannedStep> => planNode(run, graph.node(id)!, planned, targets));
   const [looked, { things: owned, unseen }] = await Promise.all([
-    all(nodesInScope(graph, targets).map(async ({ id }) => [id, await planned(id)] as const)),
+    all(nodesInScope(graph, targets).map(({ id }) => planned(id))),
     listUnused(run, targets),
   ]);
-  const steps = new Map(looked);
-  const standing = looked.flatMap(
-    ([
-      id,
-      {
-        planned: { verdict },
-        seen,
-      },
-    ]) => (seen && isStanding(verdict) ? [[id, seen] as const] : []),
-  );
+  const standing = looked.filter(({ planned }) => isStanding(planned.verdict));
   const { remove, retain } = prunePlan({
-    ...{ graph, kinds, records: manifest.records, targets, owned, unseen, standing: new Map(standing) },
+    ...{ graph, kinds, records: manifest.records, targets, owned, unseen },
+    standing: new Map(standing.flatMap(({ planned, seen }) => (seen ? [[planned.node, seen] as const] : []))),
     // All that is planned is taken for done; what is kept on request is shown all the same.
     ...{ done: new Set(graph.nodes.map(({ id }) => id)), failed: false, keepTemporaries: false, discardData: false },
-    busy: new Set(
-      looked.flatMap(
-        ([
-          id,
-          {
-            planned: { verdict },
-          },
-        ]) => (isStanding(verdict) ? [] : [id]),
-      ),
-    ),
+    busy: new Set(looked.filter(({ planned }) => !isStanding(planned.verdict)).map(({ planned }) => planned.node)),
   });
-  const nodes = looked.map(([, { planned: node }]) => withLeftover(node, owned));
+  const nodes = looked.map(({ planned }) => withLeftover(planned, owned));
+  const steps = new Map(looked.map((step) => [step.planned.node, step]));
   const isIdle = nodes.every(({ verdict }) => verdict === "keep" || verdict === "use" || verdict === "temporary");
   const isUsed = remove.length === 0 && retain.length === 0;
   return {

@@ -52,9 +52,10 @@ export function prunePlan<Cloud>(input: PruneInput<Cloud>): PrunePlan<Cloud> {
     const key = `${thing.step.kind} ${thing.found.ref}`;
     if (!fates.has(key)) fates.set(key, { thing, why });
   };
+  const records = new Map(input.records);
   for (const [id, seen] of input.standing) {
     const node = input.graph.node(id)!;
-    for (const thing of stale(input, node, seen)) add(thing, whyStaleStays(input, node));
+    for (const thing of stale(input, node, seen, records.get(id))) add(thing, whyStaleStays(input, node));
   }
   for (const thing of input.owned) {
     if (!thing.step.destroy) continue;
@@ -69,18 +70,18 @@ export function prunePlan<Cloud>(input: PruneInput<Cloud>): PrunePlan<Cloud> {
     remove: [...fates.values()].flatMap(({ thing, why }) => (why === undefined ? [thing] : [])),
     retain,
     await: unaccounted(input),
-    forget: input.records.map(([id]) => id).filter((id) => isForgotten(input, id, retain)),
+    forget: input.records.flatMap(([id, { kind }]) => (isForgotten(input, id, kind, retain) ? [id] : [])),
   };
 }
 
 /** Everything of a node that it no longer stands for, less the generations that are kept. */
 function stale<Cloud>(
-  { graph, records, targets }: PruneInput<Cloud>,
+  { graph, targets }: PruneInput<Cloud>,
   { id, step, keep }: Node<Cloud>,
   { found, wanted }: Observation,
+  record: StepRecord | undefined,
 ): OwnedResource<Cloud>[] {
   if (!step.destroy || graph.ownerOf(id) !== undefined || (targets && !targets.has(id))) return [];
-  const record = new Map(records).get(id);
   const one = wantedOne({ record, found, wanted, can: { ...step, update: step.update !== undefined } });
   if (!one) return [];
   const others = found.filter(({ ref, owned, state }) => owned && ref !== one.ref && state !== "deleting");
@@ -131,9 +132,14 @@ function unaccounted<Cloud>(input: PruneInput<Cloud>): Unaccounted<Cloud>[] {
   });
 }
 
-function isForgotten<Cloud>(input: PruneInput<Cloud>, id: string, retained: readonly Retained<Cloud>[]): boolean {
-  const { graph, records, unseen, keepTemporaries, failed } = input;
-  if (isHidden(unseen, new Map(records).get(id)!.kind)) return false;
+function isForgotten<Cloud>(
+  input: PruneInput<Cloud>,
+  id: string,
+  kind: string,
+  retained: readonly Retained<Cloud>[],
+): boolean {
+  const { graph, unseen, keepTemporaries, failed } = input;
+  if (isHidden(unseen, kind)) return false;
   if (graph.ownerOf(id) !== undefined) return !keepTemporaries;
   return isOrphan(input, id) && !failed && !retained.some(({ thing }) => thing.found.node === id);
 }

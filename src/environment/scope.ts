@@ -62,10 +62,10 @@ export function scopeOf(config: Config, facts: Facts): Scope {
     config,
     facts,
     arns: { region: config.region, partition, account },
-    workloads: config.workloads.map((workload, at) => ({
+    workloads: config.workloads.map((workload) => ({
       ...workload,
       ...facts.workloads[workload.name]!,
-      id: (node) => nodeFor(node, at === 0 ? undefined : workload.name),
+      id: (node) => nodeFor(node, workload.suffix),
     })),
   };
 }

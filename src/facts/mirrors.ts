@@ -15,11 +15,10 @@ export function demandMirrors(
   { nodes }: { readonly nodes: readonly PlannedNode[] },
 ): void {
   if (partition.id !== "aws-cn") return;
-  workloads.forEach(({ name, container }, at) => {
+  for (const { name, suffix, container } of workloads) {
     const isBuilt = facts.workloads[name]?.build?.builder === "instance";
-    const node = nodeFor("container-image", at === 0 ? undefined : name);
-    if (isBuilt && willMake(nodes, node)) demandMirrorsOf(container);
-  });
+    if (isBuilt && willMake(nodes, nodeFor("container-image", suffix))) demandMirrorsOf(container);
+  }
 }
 
 function demandMirrorsOf(container: ContainerConfig): void {

@@ -80,9 +80,9 @@ export function pinsOf(
   { config }: Pick<Scope, "config">,
   { vpcId, subnetId, workloads, baseImageId, forcedAt }: Facts,
 ): Pins {
-  const elsewhere = config.workloads.map(({ name }, at) => {
+  const elsewhere = config.workloads.map(({ name, suffix }) => {
     const subnets = workloads[name]!.computeSubnetIds.join();
-    return [subnetsPin(at === 0 ? undefined : name), subnets === subnetId ? "" : subnets] as const;
+    return [subnetsPin(suffix), subnets === subnetId ? "" : subnets] as const;
   });
   return {
     ...{ ...config.pins, vpcId, subnetId, baseImage: baseImageId, forcedAt: forcedAt ?? "" },
@@ -111,13 +111,13 @@ async function networkOf({ cloud, config, chosen, note }: Scope) {
 
 /** Beside the file system, unless the config says otherwise, or said so before. */
 function computeSubnetsOf(
-  { config, chosen }: Scope,
-  { name, compute: { subnetIds } }: WorkloadConfig,
+  { chosen }: Scope,
+  { suffix, compute: { subnetIds } }: WorkloadConfig,
   { vpcId, subnetId }: { readonly vpcId: string; readonly subnetId: string },
 ): readonly string[] {
   if (subnetIds) return [...subnetIds].sort();
   const stays = vpcId === chosen.vpcId && subnetId === chosen.subnetId;
-  const before = chosen[subnetsPin(name === config.workloads[0].name ? undefined : name)];
+  const before = chosen[subnetsPin(suffix)];
   return stays && before ? before.split(",") : [subnetId];
 }
 
@@ -126,8 +126,8 @@ function stated(ids: readonly string[]): readonly string[] | undefined {
 }
 
 async function buildOf(
-  { config, sandbox, endpoint, buildFolder }: Scope,
-  { name, container }: WorkloadConfig,
+  { sandbox, endpoint, buildFolder }: Scope,
+  { suffix = "", container }: WorkloadConfig,
 ): Promise<BuildFacts | undefined> {
   if (container.kind === "ready") return undefined;
   const builder =
@@ -137,7 +137,7 @@ async function buildOf(
   const files = buildContext(container);
   return {
     builder,
-    folder: config.workloads[0].name === name ? resolve(buildFolder) : resolve(buildFolder, name),
+    folder: resolve(buildFolder, suffix),
     files,
     digests: imageSources(container, files),
     args: buildArguments(container),
