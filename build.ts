@@ -1,10 +1,13 @@
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { type BuildOptions, build } from "esbuild";
+import { notices } from "./scripts/notices.ts";
 
 /**
  * The CLI and the sandbox are bundled apart, so that each carries of the SDK only what it uses; verbs are chunks of their
  * own, so that help and version load none of it.
  */
-const common: BuildOptions = {
+const common = {
   bundle: true,
   platform: "node",
   target: "node20.19",
@@ -15,13 +18,14 @@ const common: BuildOptions = {
   minifyWhitespace: true,
   legalComments: "none",
   logLevel: "warning",
+  metafile: true,
   // CommonJS packages inside the bundle ask for Node's own modules by require.
   banner: {
     js: 'import { createRequire as nodeRequire } from "node:module"; const require = nodeRequire(import.meta.url);',
   },
-};
+} as const satisfies BuildOptions;
 
-await Promise.all([
+const built = await Promise.all([
   build({
     ...common,
     entryPoints: { bootstrap: "src/cli/main.ts" },
@@ -39,3 +43,13 @@ await Promise.all([
   }),
   build({ ...common, entryPoints: { sandbox: "sandbox/start.ts" }, outdir: "dist" }),
 ]);
+
+const bundles = built.map(({ metafile }) => metafile);
+writeFileSync("dist/THIRD-PARTY-NOTICES.txt", notices(bundles));
+
+// An earlier build's chunks have other names, and would be packed too.
+const written = new Set([
+  "THIRD-PARTY-NOTICES.txt",
+  ...bundles.flatMap(({ outputs }) => Object.keys(outputs).map((path) => basename(path))),
+]);
+for (const file of readdirSync("dist")) if (!written.has(file)) rmSync(`dist/${file}`, { recursive: true });

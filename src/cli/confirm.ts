@@ -5,7 +5,7 @@ import type { Flags } from "./flags.ts";
 export function askAtTerminal({ json }: Flags, signal: AbortSignal): Io["ask"] {
   if (!process.stdin.isTTY || !process.stdout.isTTY || json) return undefined;
   return async ({ text: message }) => {
-    const { confirm } = await import("@inquirer/prompts");
+    const { default: confirm } = await import("@inquirer/confirm");
     return confirm({ message, default: false }, { signal }).catch(() => false);
   };
 }

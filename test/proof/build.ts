@@ -3,7 +3,9 @@ import { join } from "node:path";
 
 /** Before the proofs that start the CLI: what it is built into is not older than what it is built from. */
 export async function setup(): Promise<void> {
-  const newest = Math.max(...["src", "sandbox", "build.ts", "package-lock.json"].map(changedAt));
+  const newest = Math.max(
+    ...["src", "sandbox", "scripts", "build.ts", "package.json", "package-lock.json"].map(changedAt),
+  );
   const built = statSync("dist/bootstrap.js", { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (built < newest) await import("../../build.ts");
 }
