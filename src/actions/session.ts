@@ -69,13 +69,13 @@ async function closeAll(closing: readonly Close[]): Promise<readonly unknown[]> 
 async function open(host: Host, opening: Opening, closing: Close[]): Promise<Session> {
   const { verb, options, io, locked, chooses } = opening;
   const { signal } = host;
-  const loaded = await loadTarget(options);
+  const written = await loadTarget(options);
   const world = await host.reach();
   closing.push(() => world.close());
   const { clock, sandbox, endpoint } = world;
   const note = (text: string) => io.event({ type: "note", at: clock.now(), text });
-  const region = options.region ?? loaded.values.region ?? (await world.defaultRegion());
-  checkConfig(loaded, region);
+  const region = options.region ?? written.values.region ?? (await world.defaultRegion());
+  const loaded = checkConfig(written, region);
   const { name, filesystem } = loaded.values;
   const path = pathOf(host, { name, region, sandbox });
   const buildFolder = `${path}.building`;

@@ -1,4 +1,3 @@
-import type { DeploymentType, LustreVersion, StorageType } from "./filesystem-rules.ts";
 import type { Partition } from "./partitions.ts";
 import type { CompleteConfig } from "./schema.ts";
 
@@ -46,22 +45,13 @@ export interface WorkloadConfig {
   };
 }
 
-export interface FilesystemConfig {
-  readonly deploymentType: DeploymentType;
-  readonly storageType: StorageType;
-  readonly capacityGiB: number;
-  /** MB/s for each TiB; undefined for SCRATCH_2, where it cannot be chosen. */
-  readonly throughputPerTiB?: number | undefined;
-  readonly lustreVersion: LustreVersion;
-  /** AUTOMATIC for PERSISTENT_2 with 2.15, which FSx refuses without a metadata configuration. */
-  readonly metadataMode?: "AUTOMATIC" | undefined;
-  readonly compression: "NONE" | "LZ4";
-  /** Set for HDD, where FSx insists on it. */
-  readonly driveCache?: "NONE" | "READ" | undefined;
-  readonly kmsKeyId?: string | undefined;
-  readonly mountPoint: string;
-  readonly directories: readonly string[];
-}
+/** What may be left open in a file, and is chosen for every file system. */
+type Chosen = "deploymentType" | "storageType" | "capacityGiB" | "lustreVersion";
+
+/** Without `throughputPerTiB` where it cannot be chosen, and with `driveCache` where FSx insists on it: for HDD. */
+export type FilesystemConfig = Omit<Complete["filesystem"], "enabled" | Chosen> & {
+  readonly [K in Chosen]: NonNullable<Complete["filesystem"][K]>;
+};
 
 export type ScratchConfig =
   | { readonly kind: "instance-store"; readonly mountPoint: string }
@@ -73,15 +63,11 @@ export type ContainerConfig =
   | {
       readonly kind: "build";
       readonly context: ContextFolder;
-      readonly builder: "auto" | "docker" | "podman" | "buildah" | "instance";
+      readonly builder: Complete["container"]["builder"];
       /** The program to put into the image. */
       readonly package?: ProgramPackage | undefined;
       readonly args: Readonly<Record<string, string>>;
-      readonly mirrors: {
-        readonly baseImage?: string | undefined;
-        readonly conda?: string | undefined;
-        readonly packages?: string | undefined;
-      };
+      readonly mirrors: NonNullable<Complete["container"]["mirrors"]>;
     };
 
 /** An RPM, or a zip that holds one. One on disk is sent with the context; one in S3 is fetched by an instance in the region. */

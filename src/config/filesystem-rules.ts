@@ -1,13 +1,14 @@
+import type { FilesystemConfig } from "./config.ts";
+
 /** What FSx for Lustre offers: https://docs.aws.amazon.com/fsx/latest/LustreGuide/using-fsx-lustre.html */
 
-export type DeploymentType = "SCRATCH_2" | "PERSISTENT_1" | "PERSISTENT_2";
-export type StorageType = "SSD" | "HDD";
-export type LustreVersion = "2.10" | "2.12" | "2.15";
+type DeploymentType = FilesystemConfig["deploymentType"];
+export type LustreVersion = FilesystemConfig["lustreVersion"];
 
 /** One line of AWS's price list: which capacities and versions go with a type and a throughput. */
 export interface Offer {
   readonly deploymentType: DeploymentType;
-  readonly storageType: StorageType;
+  readonly storageType: FilesystemConfig["storageType"];
   /** MB/s for each TiB; empty where it cannot be chosen. */
   readonly throughputsPerTiB: readonly number[];
   /** The smallest, then the multiples of the step. */
@@ -121,12 +122,9 @@ export function regionOffer(region: string): RegionOffer {
 }
 
 /** Addresses of its subnet that a file system takes: one for metadata, and one for each server of so much data. */
-export function addressesOf(filesystem: {
-  readonly deploymentType: DeploymentType;
-  readonly storageType: StorageType;
-  readonly throughputPerTiB?: number | undefined;
-  readonly capacityGiB: number;
-}): number {
+export function addressesOf(
+  filesystem: Pick<FilesystemConfig, "deploymentType" | "storageType" | "throughputPerTiB" | "capacityGiB">,
+): number {
   const { capacityGiB, throughputPerTiB = 0 } = filesystem;
   const offer = OFFERS.find(
     ({ deploymentType, storageType, throughputsPerTiB }) =>

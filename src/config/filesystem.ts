@@ -21,11 +21,14 @@ interface Circumstances {
   readonly pins: Pins;
 }
 
+interface Resolved {
+  readonly filesystem?: FilesystemConfig;
+  /** None where it is resolved. */
+  readonly problems: readonly Problem[];
+}
+
 /** Fills the open keys of a file system by what AWS offers there, or says which of the given ones cannot be had. */
-export function resolveFilesystem(
-  wanted: CompleteConfig["filesystem"],
-  { region, os, pins }: Circumstances,
-): FilesystemConfig | readonly Problem[] {
+export function resolveFilesystem(wanted: CompleteConfig["filesystem"], { region, os, pins }: Circumstances): Resolved {
   const here = regionOffer(region);
   const at = (key: keyof CompleteConfig["filesystem"], text: string): Problem => ({ path: ["filesystem", key], text });
   const pinned = <V>(key: (typeof PINNED)[number], allowed: readonly V[]): V | undefined =>
@@ -40,10 +43,11 @@ export function resolveFilesystem(
   );
   const deploymentType = wanted.deploymentType ?? before ?? first;
   if (wanted.deploymentType === undefined && !types.includes(deploymentType)) {
-    return [at("storageType", `there is no HDD in ${region}`)];
+    return { problems: [at("storageType", `there is no HDD in ${region}`)] };
   }
   if (!types.includes(deploymentType)) {
-    return [at("deploymentType", `${deploymentType} is not offered in ${region}; allowed there: ${types.join(", ")}`)];
+    const text = `${deploymentType} is not offered in ${region}; allowed there: ${types.join(", ")}`;
+    return { problems: [at("deploymentType", text)] };
   }
 
   const ofType = here.offers.filter((offer) => offer.deploymentType === deploymentType);
@@ -51,7 +55,8 @@ export function resolveFilesystem(
   const storageType = wanted.storageType ?? pinned("storageType", storageTypes) ?? "SSD";
   const offers = ofType.filter((offer) => offer.storageType === storageType);
   if (offers.length === 0) {
-    return [at("storageType", `${deploymentType} has no ${storageType}; allowed: ${storageTypes.join(", ")}`)];
+    const text = `${deploymentType} has no ${storageType}; allowed: ${storageTypes.join(", ")}`;
+    return { problems: [at("storageType", text)] };
   }
 
   const problems: Problem[] = [];
@@ -97,39 +102,31 @@ export function resolveFilesystem(
   if (wanted.kmsKeyId && !offer!.takesKmsKey) {
     problems.push(at("kmsKeyId", `${deploymentType} takes no key of yours; PERSISTENT_1 and PERSISTENT_2 do`));
   }
-  if (problems.length > 0) return problems;
+  if (problems.length > 0) return { problems };
 
   const { compression, kmsKeyId, mountPoint, directories } = wanted;
-  return {
-    deploymentType,
-    storageType,
-    capacityGiB,
-    throughputPerTiB,
-    lustreVersion,
-    metadataMode: deploymentType === "PERSISTENT_2" && lustreVersion === "2.15" ? "AUTOMATIC" : undefined,
-    compression,
+  const filesystem = {
+    ...{ deploymentType, storageType, capacityGiB, throughputPerTiB, lustreVersion },
+    ...{ compression, kmsKeyId, mountPoint, directories },
     driveCache: storageType === "HDD" ? (wanted.driveCache ?? pinned("driveCache", DRIVE_CACHES) ?? "NONE") : undefined,
-    kmsKeyId,
-    mountPoint,
-    directories,
   };
+  return { filesystem, problems };
 }
 
-/** Whether there are choices that an earlier run may have made under which the given keys can be had. */
-export function fitsSomeChoice(
+/** What cannot be had there, whatever an earlier run may have chosen. */
+export function neverHad(
   wanted: CompleteConfig["filesystem"],
-  { region, os }: Pick<Circumstances, "region" | "os">,
-): boolean {
-  return regionOffer(region).offers.some(({ deploymentType, storageType, throughputsPerTiB }) =>
-    [undefined, ...throughputsPerTiB].some((throughput) => {
-      const pins = {
-        "filesystem.deploymentType": deploymentType,
-        "filesystem.storageType": storageType,
-        ...(throughput !== undefined && { "filesystem.throughputPerTiB": String(throughput) }),
-      };
-      return "capacityGiB" in resolveFilesystem(wanted, { region, os, pins });
-    }),
+  place: Pick<Circumstances, "region" | "os">,
+): readonly Problem[] {
+  const choices = regionOffer(place.region).offers.flatMap(({ deploymentType, storageType, throughputsPerTiB }) =>
+    [undefined, ...throughputsPerTiB].map((throughput) => ({
+      "filesystem.deploymentType": deploymentType,
+      "filesystem.storageType": storageType,
+      ...(throughput !== undefined && { "filesystem.throughputPerTiB": String(throughput) }),
+    })),
   );
+  const tried = [{}, ...choices].map((pins) => resolveFilesystem(wanted, { ...place, pins }).problems);
+  return tried.some(({ length }) => length === 0) ? [] : tried[0]!;
 }
 
 const DRIVE_CACHES = ["NONE", "READ"] as const;

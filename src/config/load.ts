@@ -2,12 +2,12 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError } from "../engine/errors.ts";
 import { type Path, type Problem, problemsOf, show, showPath, unfolded, valueAt } from "./problem.ts";
-import { brokenRules } from "./rules.ts";
+import { brokenRulesOf, RULES, rulesIn } from "./rules.ts";
 import { type CompleteConfig, completeSchema, type FileConfig, fileSchema } from "./schema.ts";
 import { inOne } from "./shared.ts";
 import { parseYaml, type YamlFile } from "./yaml-file.ts";
 
-/** A config that holds in itself; what depends on the region is left to `resolveConfig`. */
+/** A config that holds in itself and, where it names a region, there; what depends on earlier choices is left to `resolveConfig`. */
 export interface LoadedConfig {
   readonly values: CompleteConfig;
   /** The config file's folder, absolute: what its relative paths start from. */
@@ -15,12 +15,7 @@ export interface LoadedConfig {
   /** The same of each further workload: what all share is the same in each. */
   readonly others: readonly CompleteConfig[];
   /** All problems as one error, a line each, with the file and line they come from. */
-  refuse(problems: readonly WorkloadProblem[]): ConfigError;
-}
-
-/** Of the first workload where none is named. */
-export interface WorkloadProblem extends Problem {
-  readonly workload?: string;
+  refuse(problems: readonly Problem[]): ConfigError;
 }
 
 export interface LoadOptions {
@@ -52,8 +47,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   for (const name of Object.keys(workloads)) presets.set(name, check(await readPreset(workloadsFolder, name, own)));
 
   const sources = [flags, own, ...presets.values()];
-  const refuse = (problems: readonly WorkloadProblem[]) => {
-    const placedIn = ({ workload = Object.keys(workloads)[0]!, path, text }: WorkloadProblem) => {
+  const refuse = (problems: readonly Problem[]) => {
+    const placedIn = ({ workload = Object.keys(workloads)[0]!, path, text }: Problem) => {
       const within = ["workloads", workload, ...path];
       if (valueAt(own.value, within) !== undefined) return { source: own, path: within, text };
       const source = [flags, own, presets.get(workload)!].find(({ value }) => valueAt(value, path) !== undefined);
@@ -85,9 +80,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   });
   const [values, ...others] = inOne(wholes, (problems) => refuse(problems));
   const broken = new Set(sources.flatMap((source) => source.problems.map(({ path }) => showPath(path))));
-  const problems = [values, ...others].flatMap((one) =>
-    brokenRules(one, { region: one.region, broken }).map((problem) => ({ ...problem, workload: one.workload })),
-  );
+  const rules = values.region === undefined ? RULES : [...RULES, ...rulesIn(values.region)];
+  const problems = brokenRulesOf([values, ...others], rules, broken);
   if (problems.length > 0 || broken.size > 0) throw refuse(problems);
   return { values, others, folder: dirname(path), refuse };
 }

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { core } from "zod";
 import { z } from "zod";
-import { fileSchema } from "./schema.ts";
+import { fileSchema, ownSchema } from "./schema.ts";
 
 export type Path = readonly PropertyKey[];
 
@@ -9,6 +9,8 @@ export type Path = readonly PropertyKey[];
 export interface Problem {
   readonly path: Path;
   readonly text: string;
+  /** Without it: the first one's. */
+  readonly workload?: string;
 }
 
 /** What zod found, in words: what was given, and what would be allowed. */
@@ -82,15 +84,17 @@ function unknownKey(key: string, parent: Path): string {
   return `unknown key; allowed: ${known.join(", ")}`;
 }
 
-let fileKeys: unknown;
-
 function knownKeys(path: Path): readonly string[] {
-  fileKeys ??= z.toJSONSchema(fileSchema);
-  if (path[0] === "workloads") {
-    return path.length === 2 ? ["scratch", "container", "compute", "job"] : knownKeys(path.slice(2));
-  }
-  const properties = path.flatMap((key) => ["properties", key]);
-  return Object.keys(Object(valueAt(fileKeys, [...properties, "properties"])));
+  const isOwn = path[0] === "workloads";
+  const below = isOwn ? path.slice(2) : path;
+  return Object.keys(below.reduce<Keys>((at, key) => keysOf(at[String(key)]), keysOf(isOwn ? ownSchema : fileSchema)));
+}
+
+type Keys = Readonly<Record<string, unknown>>;
+
+function keysOf(schema: unknown): Keys {
+  if (schema instanceof z.ZodOptional) return keysOf(schema.unwrap());
+  return schema instanceof z.ZodObject ? schema.shape : {};
 }
 
 /** Levenshtein's. */

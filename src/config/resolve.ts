@@ -1,35 +1,19 @@
 import { resolve } from "node:path";
 import type { Config, ContainerConfig, ProgramPackage, ScratchConfig, WorkloadConfig } from "./config.ts";
 import { PINNED, type Pins, resolveFilesystem } from "./filesystem.ts";
-import type { LoadedConfig, WorkloadProblem } from "./load.ts";
+import type { LoadedConfig } from "./load.ts";
 import { partitionOf } from "./partitions.ts";
-import { brokenRules } from "./rules.ts";
+import { brokenRulesOf, rulesIn } from "./rules.ts";
 import type { CompleteConfig } from "./schema.ts";
 
-/** Refuses what is wrong whatever was chosen before, so that nothing is asked of AWS for it. */
-export function checkConfig(loaded: LoadedConfig, region: string): void {
+/** Refuses what is wrong whatever was chosen before, so that nothing is asked of AWS for it; once for each region. */
+export function checkConfig(loaded: LoadedConfig, region: string): LoadedConfig {
+  const { values, others, refuse } = loaded;
+  if (values.region === region) return loaded;
   partitionOf(region);
-  demandRules(loaded, region);
-}
-
-function demandRules({ values, others, refuse }: LoadedConfig, region: string, pins?: Pins | null): void {
-  const broken = [values, ...others].flatMap((one) =>
-    brokenRules(one, { region, ...(pins && { pins }) }).map((problem) => ({ ...problem, workload: one.workload })),
-  );
-  const problems = [...broken, ...others.flatMap((one) => tooLong(one, region))];
+  const problems = brokenRulesOf([values, ...others], rulesIn(region));
   if (problems.length > 0) throw refuse(problems);
-}
-
-/** Of a role's name: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
-const LONGEST_ROLE = 64;
-
-/** Every role's name holds the environment's, the region and, of a further workload, its own: the longest of them must fit. */
-function tooLong({ name, workload }: CompleteConfig, region: string): readonly WorkloadProblem[] {
-  const role = `${name}-${region}-image-builder-role.${workload}`;
-  const over = role.length - LONGEST_ROLE;
-  if (over <= 0) return [];
-  const text = `${workload} makes the name of a role (${role}) ${over} characters longer than IAM takes: make it the first, or give the environment a shorter name`;
-  return [{ path: ["workloads"], text, workload }];
+  return { ...loaded, values: { ...values, region } };
 }
 
 /**
@@ -37,16 +21,16 @@ function tooLong({ name, workload }: CompleteConfig, region: string): readonly W
  * where nothing is to be made: then a config that may fit them will do. Throws `ConfigError` with every problem at once.
  */
 export function resolveConfig(loaded: LoadedConfig, region: string, pins: Pins | null = {}): Config {
-  const { values, others, folder } = loaded;
-  const partition = partitionOf(region);
-  demandRules(loaded, region, pins);
-
+  const { values, others, folder, refuse } = checkConfig(loaded, region);
   const { name, network, machineImage, iam, logs, tags = {} } = values;
-  const filesystem = filesystemOf(values, region, pins ?? {});
+  const { filesystem, problems } = values.filesystem.enabled
+    ? resolveFilesystem(values.filesystem, { region, os: machineImage.os, pins: pins ?? {} })
+    : { problems: [] };
+  if (pins && problems.length > 0) throw refuse(problems);
   return {
     name,
     region,
-    partition,
+    partition: partitionOf(region),
     network,
     filesystem,
     machineImage,
@@ -55,18 +39,11 @@ export function resolveConfig(loaded: LoadedConfig, region: string, pins: Pins |
     logs,
     tags: texts(tags),
     pins: Object.fromEntries(
-      PINNED.filter((key) => filesystem?.[key] !== undefined).map((key) => [
-        `filesystem.${key}`,
-        String(filesystem?.[key]),
-      ]),
+      PINNED.flatMap((key) =>
+        filesystem?.[key] === undefined ? [] : [[`filesystem.${key}`, String(filesystem[key])]],
+      ),
     ),
   };
-}
-
-function filesystemOf({ filesystem, machineImage }: CompleteConfig, region: string, pins: Pins): Config["filesystem"] {
-  if (!filesystem.enabled) return undefined;
-  const resolved = resolveFilesystem(filesystem, { region, os: machineImage.os, pins });
-  return "capacityGiB" in resolved ? resolved : undefined;
 }
 
 function workloadOf(

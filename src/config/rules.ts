@@ -1,4 +1,4 @@
-import { fitsSomeChoice, type Pins, resolveFilesystem } from "./filesystem.ts";
+import { neverHad } from "./filesystem.ts";
 import { partitionOf } from "./partitions.ts";
 import type { Problem } from "./problem.ts";
 import type { CompleteConfig, Section } from "./schema.ts";
@@ -6,32 +6,20 @@ import type { CompleteConfig, Section } from "./schema.ts";
 /** What keys must be to one another; a rule is not asked when a key is broken that would lead it astray. */
 interface Rule {
   readonly dependsOn: readonly string[];
-  check(
-    config: CompleteConfig,
-    region: string | undefined,
-    pins: Pins | undefined,
-  ): readonly (Problem | false | undefined)[];
+  check(config: CompleteConfig, first: CompleteConfig): readonly (Problem | false | undefined)[];
 }
 
-const at = (section: Section, key: string, text: string): Problem => ({ path: [section, key], text });
+const at = (path: `${Section}.${string}`, text: string): Problem => ({ path: path.split("."), text });
 
-const RULES: readonly Rule[] = [
-  {
-    dependsOn: ["filesystem.enabled", "filesystem.deploymentType", "filesystem.storageType", "machineImage.os"],
-    check({ filesystem, machineImage: { os } }, region, pins) {
-      if (!filesystem.enabled || region === undefined) return [];
-      if (pins === undefined && fitsSomeChoice(filesystem, { region, os })) return [];
-      const resolved = resolveFilesystem(filesystem, { region, os, pins: pins ?? {} });
-      return "capacityGiB" in resolved ? [] : resolved;
-    },
-  },
+/** Wherever the environment is. */
+export const RULES: readonly Rule[] = [
   {
     dependsOn: ["filesystem.enabled", "filesystem.mountPoint", "scratch.mountPoint", "scratch.kind"],
     check: ({ filesystem, scratch }) => [
       filesystem.enabled &&
         scratch.kind !== "none" &&
         overlap(filesystem.mountPoint, scratch.mountPoint) &&
-        at("scratch", "mountPoint", `${scratch.mountPoint} and filesystem.mountPoint must not contain each other`),
+        at("scratch.mountPoint", `${scratch.mountPoint} and filesystem.mountPoint must not contain each other`),
     ],
   },
   {
@@ -39,8 +27,8 @@ const RULES: readonly Rule[] = [
     check: ({ scratch: { kind, sizeGiB } }) => [
       kind === "ebs" &&
         sizeGiB === undefined &&
-        at("scratch", "sizeGiB", "is missing: how large shall the EBS volume be?"),
-      kind !== "ebs" && sizeGiB !== undefined && at("scratch", "sizeGiB", `goes with kind ebs only, not ${kind}`),
+        at("scratch.sizeGiB", "is missing: how large shall the EBS volume be?"),
+      kind !== "ebs" && sizeGiB !== undefined && at("scratch.sizeGiB", `goes with kind ebs only, not ${kind}`),
     ],
   },
   {
@@ -52,21 +40,19 @@ const RULES: readonly Rule[] = [
       return [
         missing &&
           at(
-            "container",
-            "package",
+            "container.package",
             `name it in your config: ${workload} needs its maker's own package, which may not be handed on; a path, or s3://BUCKET/KEY`,
           ),
         inS3 &&
           builder !== "auto" &&
           builder !== "instance" &&
-          at("container", "package", `goes with builder instance, not ${builder}; with ${builder} name a file on disk`),
+          at("container.package", `goes with builder instance, not ${builder}; with ${builder} name a file on disk`),
         !inS3 &&
           !missing &&
           program !== "" &&
           builder === "instance" &&
           at(
-            "container",
-            "package",
+            "container.package",
             "a file on disk cannot be sent to an instance; put it into S3 and name s3://BUCKET/KEY",
           ),
       ];
@@ -75,10 +61,10 @@ const RULES: readonly Rule[] = [
   {
     dependsOn: ["compute.minVcpus", "compute.maxVcpus", "compute.purchase"],
     check: ({ compute: { minVcpus, maxVcpus, purchase, bidPercentage } }) => [
-      minVcpus > maxVcpus && at("compute", "minVcpus", `${minVcpus} given; must not be above maxVcpus (${maxVcpus})`),
+      minVcpus > maxVcpus && at("compute.minVcpus", `${minVcpus} given; must not be above maxVcpus (${maxVcpus})`),
       bidPercentage !== undefined &&
         purchase !== "spot" &&
-        at("compute", "bidPercentage", `goes with purchase spot only, not ${purchase}`),
+        at("compute.bidPercentage", `goes with purchase spot only, not ${purchase}`),
     ],
   },
   {
@@ -86,50 +72,64 @@ const RULES: readonly Rule[] = [
     check: ({ compute, job }) => [
       job.vcpus !== undefined &&
         job.vcpus > compute.maxVcpus &&
-        at("job", "vcpus", `${job.vcpus} given; must not be above compute.maxVcpus (${compute.maxVcpus})`),
+        at("job.vcpus", `${job.vcpus} given; must not be above compute.maxVcpus (${compute.maxVcpus})`),
       compute.updateTimeoutMinutes !== undefined &&
         compute.updateTimeoutMinutes < job.timeoutMinutes &&
         at(
-          "compute",
-          "updateTimeoutMinutes",
+          "compute.updateTimeoutMinutes",
           `${compute.updateTimeoutMinutes} given; less than job.timeoutMinutes (${job.timeoutMinutes}) kills jobs`,
         ),
     ],
   },
+];
+
+/** In a region, whatever an earlier run may have chosen there. */
+export const rulesIn = (region: string): readonly Rule[] => [
+  {
+    dependsOn: ["filesystem.enabled", "filesystem.deploymentType", "filesystem.storageType", "machineImage.os"],
+    check: ({ filesystem, machineImage: { os } }) => (filesystem.enabled ? neverHad(filesystem, { region, os }) : []),
+  },
   {
     dependsOn: [],
-    check({ filesystem, iam }, region) {
-      if (region === undefined) return [];
+    check({ filesystem, iam }) {
       const partition = partitionOf(region).id;
       const foreign = (arn: string | undefined) => arn?.startsWith("arn:") && !arn.startsWith(`arn:${partition}:`);
       const keyRegion = filesystem.kmsKeyId?.startsWith("arn:") ? filesystem.kmsKeyId.split(":")[3] : region;
       return [
         foreign(iam.permissionsBoundary) &&
-          at("iam", "permissionsBoundary", `${iam.permissionsBoundary} is not of ${region}'s partition, ${partition}`),
+          at("iam.permissionsBoundary", `${iam.permissionsBoundary} is not of ${region}'s partition, ${partition}`),
         (foreign(filesystem.kmsKeyId) || keyRegion !== region) &&
-          at("filesystem", "kmsKeyId", `${filesystem.kmsKeyId} is not in ${region}`),
+          at("filesystem.kmsKeyId", `${filesystem.kmsKeyId} is not in ${region}`),
       ];
+    },
+  },
+  {
+    dependsOn: ["name"],
+    check({ name, workload }, first) {
+      // Every role's name holds the environment's, the region and, of a further workload, its own: this is the longest.
+      const role = `${name}-${region}-image-builder-role.${workload}`;
+      const over = role.length - LONGEST_ROLE;
+      const text = `${workload} makes the name of a role (${role}) ${over} characters longer than IAM takes: make it the first, or give the environment a shorter name`;
+      return [workload !== first.workload && over > 0 && { path: ["workloads"], text }];
     },
   },
 ];
 
-/** Without a region, what depends on it is left for later; without pins, what an earlier run's choices may mend. */
-export function brokenRules(
-  config: CompleteConfig,
-  {
-    region,
-    pins,
-    broken = new Set(),
-  }: {
-    readonly region: string | undefined;
-    readonly pins?: Pins;
-    /** Dotted paths of keys whose value cannot be used. */
-    readonly broken?: ReadonlySet<string>;
-  },
+/** Of a role's name: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+const LONGEST_ROLE = 64;
+
+/** What is wrong with the workloads of one environment; `broken` are dotted paths of keys whose value cannot be used. */
+export function brokenRulesOf(
+  workloads: readonly [CompleteConfig, ...CompleteConfig[]],
+  rules: readonly Rule[],
+  broken: ReadonlySet<string> = new Set(),
 ): readonly Problem[] {
-  return RULES.filter(({ dependsOn }) => !dependsOn.some((key) => broken.has(key)))
-    .flatMap((rule) => rule.check(config, region, pins))
-    .filter((problem) => problem !== undefined && problem !== false);
+  const asked = rules.filter(({ dependsOn }) => !dependsOn.some((key) => broken.has(key)));
+  return workloads.flatMap((one) =>
+    asked
+      .flatMap((rule) => rule.check(one, workloads[0]))
+      .flatMap((problem) => (problem ? [{ ...problem, workload: one.workload }] : [])),
+  );
 }
 
 function overlap(a: string, b: string): boolean {

@@ -1,92 +1,38 @@
 import { z } from "zod";
 import { isRegion } from "./partitions.ts";
+import {
+  buckets,
+  buildArguments,
+  choice,
+  imageReference,
+  instanceType,
+  list,
+  mountPoint,
+  name,
+  object,
+  partly,
+  program,
+  subnetId,
+  text,
+  url,
+  values,
+  variableName,
+  whole,
+  workloadName,
+} from "./values.ts";
 
 /** Start here: every key of `bootstrap.yaml`. A workload's preset has the same keys, and all that are needed. */
 
-// ECR takes no name with a hyphen at its end or two in a row, and the environment's name is part of one.
-const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
-const PATH = /^(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/;
-// /opt holds the job's own programs, in our images and in most others.
-const SYSTEM = /^\/(?:bin|boot|dev|etc|home|lib|lib32|lib64|libx32|opt|proc|root|run|sbin|sys|usr|var|tmp)(?:\/|$)/;
 const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ] as const;
-
-const text = (pattern: RegExp, what: string, maxLength = 2048) => {
-  const error = `must be ${what}`;
-  return z.string({ error }).max(maxLength, { error }).regex(pattern, { error });
-};
-const whole = (from: number, to: number, what = "") => {
-  const error = `must be a whole number from ${from} to ${to}${what && ` ${what}`}`;
-  return z.int({ error }).min(from, { error }).max(to, { error });
-};
-const choice = <const V extends readonly string[]>(values: V) =>
-  z.enum(values, { error: `must be one of ${values.join(", ")}` });
-const list = <T extends z.ZodType>(item: T, what: string) =>
-  z
-    .array(item, { error: `must be a list of ${what}` })
-    .max(100, { error: "must not be longer than 100" })
-    .refine((items) => new Set(items).size === items.length, { error: "must not hold the same twice" });
-const object = <S extends z.ZodRawShape>(shape: S) =>
-  z.strictObject(shape, { error: `must be a section with keys of ${Object.keys(shape).join(", ")}` });
-
-// EC2 takes no launch template of fewer than three characters, and no security group's name that looks like its id.
-const name = text(
-  /^(?=.{3,24}$)(?!sg-)[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/,
-  "3 to 24 lower-case letters, digits and single hyphens, a letter first, not beginning sg-",
-);
-const instanceType = text(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, "an instance type with its size, such as c5d.9xlarge", 64);
-const subnetId = text(/^subnet-[0-9a-f]{8,17}$/, "a subnet's id, such as subnet-0123456789abcdef0");
-const mountPoint = text(PATH, "an absolute path of letters, digits, dots, dashes and underscores", 255).refine(
-  (path) => !SYSTEM.test(path),
-  { error: "must not lie in a directory of the operating system" },
-);
-const imageReference = text(
-  /^[a-z0-9][a-z0-9._:-]*(?:\/[a-z0-9._-]+)*(?::[A-Za-z0-9_][A-Za-z0-9._-]*)?(?:@sha256:[0-9a-f]{64})?$/,
-  "an image reference, such as registry.example.com/tools/bcl2fastq:2.20",
-  255,
-);
-// It stands on the builder's command line, in the manifest and in the image's history.
-const url = text(
-  /^https?:\/\/(?![^/?#]*@)(?!.*\{\{)[\x21-\x7e]+$/,
-  "an http or https address, without a user, a password or {{",
-);
-const bucket = text(
-  /^(?!xn--|sthree-|\d+\.\d+\.\d+\.\d+$)(?!.*(?:\.\.|-s3alias$|--ol-s3$))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
-  "the bare name of an S3 bucket: 3 to 63 lower-case letters, digits, dots and hyphens",
-);
-const program = text(
-  /^(?:required|s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/[\w!'()+,./=@-]+\.(?:rpm|zip)|(?![a-z0-9]+:\/\/|-)[^\0\n\r]+\.(?:rpm|zip))$/,
-  "an RPM, or a zip that holds one: a path, or an object in S3 such as s3://my-bucket/bcl2fastq2-v2-20-0-linux-x86-64.zip",
-  1024,
-);
-const buckets = list(bucket, "S3 bucket names");
-const values = (key: z.ZodString, what: string) =>
-  z.record(
-    key,
-    z.union([z.string().regex(/^[^\0]*$/), z.number(), z.boolean()], { error: "must be one text, number or yes/no" }),
-    { error: `must be a section of ${what}` },
-  );
-const buildArguments = (key: z.ZodString) =>
-  values(key, "build arguments").refine(
-    (args) => !Object.values(args).some((value) => typeof value === "string" && value.includes("{{")),
-    { error: "must not hold {{: Systems Manager, which carries them to a builder, would put something else there" },
-  );
-const variableName = (what: string) =>
-  text(
-    /^(?!AWS_BATCH)[A-Za-z_][A-Za-z0-9_]*$/,
-    `${what}: letters, digits and underscores, not beginning AWS_BATCH`,
-    255,
-  );
 
 const region = z
   .string({ error: "must be an AWS region, such as us-east-1" })
   .refine(isRegion, { error: "must be an AWS region, such as us-east-1, eu-central-1 or cn-northwest-1" })
   .describe("AWS region. Without it: the flag, AWS_REGION, or the profile's.");
 
-const workload = text(NAME, "a workload's name, such as bcl2fastq", 64).describe(
-  "Which preset of the folder workloads/ everything not written here comes from.",
-);
+const workload = workloadName.describe("Which preset of the folder workloads/ everything not written here comes from.");
 
 const network = object({
   vpcId: text(/^vpc-[0-9a-f]{8,17}$/, "a VPC's id, such as vpc-0123456789abcdef0")
@@ -95,7 +41,7 @@ const network = object({
   subnetId: subnetId
     .optional()
     .describe("Where the file system and the builder stand. Default: one in a zone that offers the instance types."),
-});
+}).describe("Where it all stands.");
 
 const filesystem = object({
   enabled: z.boolean({ error: "must be true or false" }).describe("false: no Lustre file system at all."),
@@ -130,7 +76,7 @@ const filesystem = object({
     text(/^(?!\.)[A-Za-z0-9._-]+(?:\/(?!\.)[A-Za-z0-9._-]+)*$/, "a path inside the file system", 255),
     "paths inside the file system",
   ).describe("Made at a node's boot where they are missing."),
-});
+}).describe("FSx for Lustre: inputs of later analyses, and results.");
 
 const scratch = object({
   kind: choice(["instance-store", "ebs", "none"]).describe(
@@ -138,7 +84,7 @@ const scratch = object({
   ),
   mountPoint: mountPoint.describe("Where nodes and jobs see the scratch disk."),
   sizeGiB: whole(1, 65_536, "GiB").optional().describe("Of an ebs scratch disk; needed there."),
-});
+}).describe("A node's own fast disk.");
 
 const machineImage = object({
   os: choice(["al2023", "al2"]).describe("al2 has reached its end of support (2026-06-30)."),
@@ -149,7 +95,7 @@ const machineImage = object({
   rootGiB: whole(30, 16_384, "GiB").optional().describe("Root volume. Default: the base image's (30)."),
   keep: whole(0, 20).describe("How many older images stay, to go back to."),
   fuseHours: whole(1, 24, "hours").describe("A forgotten builder ends itself after so many hours."),
-});
+}).describe("The AMI that is baked.");
 
 const container = object({
   context: text(
@@ -174,7 +120,7 @@ const container = object({
     .optional()
     .describe("For regions that reach public registries badly, China above all."),
   image: imageReference.optional().describe("A ready image: nothing is built, and the other keys do not matter."),
-});
+}).describe("The image jobs run in.");
 
 const compute = object({
   instanceTypes: list(instanceType, "instance types").min(1, { error: "must name at least one instance type" }),
@@ -194,7 +140,7 @@ const compute = object({
     .describe(
       "How long an update waits for running jobs before it ends them. Default: job.timeoutMinutes. AWS documents 360 at most in China.",
     ),
-});
+}).describe("AWS Batch's compute environment.");
 
 const job = object({
   vcpus: whole(1, 1024).optional().describe("Default: all of the smallest instance type."),
@@ -219,7 +165,7 @@ const job = object({
   maxRunnableMinutes: whole(10, 1440, "minutes").describe(
     "A job that cannot be placed, for want of capacity or by misconfiguration, is cancelled after so long.",
   ),
-});
+}).describe("AWS Batch's job definition and queue.");
 
 const iam = object({
   path: text(/^\/(?:[\x21-\x7e]+\/)?$/, "a path that begins and ends with a slash", 512).describe(
@@ -228,13 +174,13 @@ const iam = object({
   permissionsBoundary: text(/^arn:aws[a-z-]*:iam::(?:aws|\d{12}):policy\/[\x21-\x7e]+$/, "a managed policy's ARN")
     .optional()
     .describe("Put on every role made."),
-});
+}).describe("What an organisation asks of roles.");
 
 const logs = object({
   retentionDays: z
     .literal(RETENTION_DAYS, { error: `must be one of ${RETENTION_DAYS.join(", ")}` })
     .describe("How long CloudWatch keeps the environment's logs."),
-});
+}).describe("CloudWatch Logs.");
 
 const TAG_TEXT = /^[\p{L}\p{N} _.:/=+@-]*$/u;
 
@@ -250,35 +196,31 @@ const tags = z
   )
   .refine((all) => Object.keys(all).length <= 40, {
     error: "must not be more than 40: a thing takes 50, and some are bootstrap's",
-  });
+  })
+  .describe("Your own tags, on everything that is made from now on: what is there keeps those it was made with.");
 
 /** What a workload may have otherwise than the rest of the file says. */
-const overrides = z.strictObject(
-  {
-    scratch: scratch.partial().optional(),
-    container: container.partial().optional(),
-    compute: compute.partial().optional(),
-    job: job.partial().optional(),
-  },
-  { error: "must be a section with keys of scratch, container, compute, job" },
-);
+const OWN = { scratch, container, compute, job };
+
+export const ownSchema = object(partly(OWN));
 
 const workloads = z
   .union([
     list(workload, "workloads' names").min(1, { error: "must name at least one" }),
     z
-      .record(workload, overrides.nullable())
+      .record(workload, ownSchema.nullable())
       .refine((all) => Object.keys(all).length > 0, { error: "must name at least one" }),
   ])
   .describe(
     "Several workloads in place of one: a list of their names, or a section for each with what is its own of scratch, container, compute and job. The first one's things have the environment's bare name.",
   );
 
-/** What a preset and a config file must amount to together. */
-export const completeSchema = z.strictObject({
-  name,
+const HEAD = {
+  name: name.describe("The environment's name, part of every name in AWS. Default: the workload's."),
   region: region.optional(),
   workload,
+};
+const SECTIONS = {
   network,
   filesystem,
   scratch,
@@ -289,29 +231,15 @@ export const completeSchema = z.strictObject({
   iam,
   logs,
   tags: tags.optional(),
-});
+};
+
+/** What a preset and a config file must amount to together. */
+export const completeSchema = z.strictObject({ ...HEAD, ...SECTIONS });
 
 /** One file by itself: anything may be missing. */
 export const fileSchema = z
   .strictObject(
-    {
-      name: name.optional().describe("The environment's name, part of every name in AWS. Default: the workload's."),
-      region: region.optional(),
-      workload: workload.optional(),
-      workloads: workloads.optional(),
-      network: network.partial().optional().describe("Where it all stands."),
-      filesystem: filesystem.partial().optional().describe("FSx for Lustre: inputs of later analyses, and results."),
-      scratch: scratch.partial().optional().describe("A node's own fast disk."),
-      machineImage: machineImage.partial().optional().describe("The AMI that is baked."),
-      container: container.partial().optional().describe("The image jobs run in."),
-      compute: compute.partial().optional().describe("AWS Batch's compute environment."),
-      job: job.partial().optional().describe("AWS Batch's job definition and queue."),
-      iam: iam.partial().optional().describe("What an organisation asks of roles."),
-      logs: logs.partial().optional().describe("CloudWatch Logs."),
-      tags: tags
-        .optional()
-        .describe("Your own tags, on everything that is made from now on: what is there keeps those it was made with."),
-    },
+    { ...partly(HEAD), workloads: workloads.optional(), ...partly(SECTIONS) },
     { error: "must be sections and keys, such as `region: us-east-1`" },
   )
   .describe("An environment of bootstrap.");

@@ -343,15 +343,14 @@ job: { environment: { B: "{{x}}" } }`;
 
 describe("what the region decides", () => {
   test.each([
-    ["us-east-1", "PERSISTENT_2", 125, "2.15", "AUTOMATIC"],
-    ["eu-west-3", "PERSISTENT_1", 50, "2.15", undefined],
-    ["us-gov-west-1", "PERSISTENT_1", 50, "2.15", undefined],
-    ["cn-northwest-1", "PERSISTENT_1", 50, "2.12", undefined],
-    ["ap-southeast-5", "PERSISTENT_2", 125, "2.15", "AUTOMATIC"],
-  ])("%s gets the smallest %s", async (region, deploymentType, throughputPerTiB, lustreVersion, metadataMode) => {
+    ["us-east-1", "PERSISTENT_2", 125, "2.15"],
+    ["eu-west-3", "PERSISTENT_1", 50, "2.15"],
+    ["us-gov-west-1", "PERSISTENT_1", 50, "2.15"],
+    ["cn-northwest-1", "PERSISTENT_1", 50, "2.12"],
+    ["ap-southeast-5", "PERSISTENT_2", 125, "2.15"],
+  ])("%s gets the smallest %s", async (region, deploymentType, throughputPerTiB, lustreVersion) => {
     const { filesystem } = await resolved("{}", region);
     expect(filesystem).toMatchObject({ deploymentType, throughputPerTiB, lustreVersion, capacityGiB: 1200 });
-    expect(filesystem?.metadataMode).toBe(metadataMode);
   });
 
   test("HDD is of the one type that has it", async () => {
@@ -361,9 +360,9 @@ describe("what the region decides", () => {
 
   test("China's PERSISTENT_2 and 2.15 are left for FSx to refuse, where the config names them", async () => {
     const named = await resolved("filesystem: { deploymentType: PERSISTENT_2, lustreVersion: '2.15' }", "cn-north-1");
-    expect(named.filesystem).toMatchObject({ throughputPerTiB: 125, lustreVersion: "2.15", metadataMode: "AUTOMATIC" });
+    expect(named.filesystem).toMatchObject({ throughputPerTiB: 125, lustreVersion: "2.15" });
     const half = await resolved("filesystem: { deploymentType: PERSISTENT_2 }", "cn-north-1");
-    expect(half.filesystem).toMatchObject({ lustreVersion: "2.12", metadataMode: undefined });
+    expect(half.filesystem).toMatchObject({ lustreVersion: "2.12" });
   });
 
   // https://docs.aws.amazon.com/fsx/latest/LustreGuide/using-fsx-lustre.html, the table of regions
