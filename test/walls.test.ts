@@ -39,8 +39,14 @@ const WALLS: readonly { readonly from: string; readonly to: readonly string[] }[
   },
   {
     from: "^src/ui/",
-    to: ["^src/ui/", "^src/engine/(step|errors|events|engine)\\.ts$", "^src/version\\.ts$", "node_modules/listr2/"],
+    to: [
+      "^src/(ui|log)/",
+      "^src/engine/(step|errors|events|engine)\\.ts$",
+      "^src/version\\.ts$",
+      "node_modules/listr2/",
+    ],
   },
+  { from: "^src/log/", to: ["^src/log/", "^src/engine/(events|errors|hint)\\.ts$"] },
   { from: "^src/(version|package)\\.ts$", to: ["^package\\.json$"] },
   {
     from: "^src/facts/",
@@ -49,12 +55,12 @@ const WALLS: readonly { readonly from: string; readonly to: readonly string[] }[
   // No process, no terminal: these are given.
   {
     from: "^src/actions/",
-    to: ["^src/actions/", "^src/(facts|environment|steps|render|config|aws|engine)/", SDK],
+    to: ["^src/actions/", "^src/(facts|environment|steps|render|config|aws|engine|log)/", "^src/version\\.ts$", SDK],
   },
   {
     from: "^src/cli/",
     to: [
-      "^src/(cli|actions|ui|config|aws|engine)/",
+      "^src/(cli|actions|ui|config|aws|engine|log)/",
       "^src/version\\.ts$",
       "^sandbox/start\\.ts$",
       "node_modules/(commander|@inquirer)/",

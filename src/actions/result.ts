@@ -6,6 +6,7 @@ import type { Outcome } from "../engine/events.ts";
 import type { OwnedResource, Unseen } from "../engine/owned.ts";
 import type { Plan } from "../engine/plan.ts";
 import type { Summary } from "../engine/rollout.ts";
+import type { LoggedRun } from "../log/file.ts";
 
 /** What an action has to tell, told apart by its type. */
 export type Result =
@@ -15,6 +16,8 @@ export type Result =
   | RemovalResult
   | RemovedResult
   | { readonly type: "refused-nodes"; readonly nodes: readonly NodeWord[] }
+  | { readonly type: "history"; readonly runs: readonly LoggedRun[] }
+  | { readonly type: "run"; readonly run: LoggedRun; readonly gantt: boolean }
   | { readonly type: "policy"; readonly document: CallerPolicyDocument };
 
 /** What was decided for every node, and not done. */

@@ -14,6 +14,7 @@ import { Manifest } from "../engine/manifest/manifest.ts";
 import { chosenBefore } from "../facts/chosen.ts";
 import type { Scope } from "../facts/read-facts.ts";
 import { KINDS } from "../steps/index.ts";
+import { VERSION } from "../version.ts";
 import type { Host, Io, Reach } from "./action.ts";
 import type { Options, Target } from "./options.ts";
 
@@ -86,6 +87,8 @@ async function open(host: Host, opening: Opening, closing: Close[]): Promise<Ses
   const cloud = world.connect(region);
   closing.push(() => cloud.destroy());
   const identity = await identify(cloud, world, signal);
+  const began = { verb, name, region, account: identity.account, caller: identity.arn, sandbox, endpoint, locked };
+  io.event({ type: "began", at: clock.now(), ...began, program: VERSION });
   const manifest = await Manifest.open(host.store(`${path}.json`), { name, account: identity.account, region });
   const others = manifest.fresh ? otherEnvironments(`${path}.json`, sandbox) : [];
   if (others.length > 0)

@@ -1,5 +1,6 @@
 import type { Cloud } from "../aws/clients.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { PlannedNode } from "../engine/events.ts";
 import type { Graph } from "../engine/graph.ts";
 import type { Plan } from "../engine/plan.ts";
 import type { Summary } from "../engine/rollout.ts";
@@ -48,13 +49,17 @@ export async function bringUp(session: Session, { options, io, facts, targetsIn 
   const left = leftAsItIs(plan, options);
   if (plan.idle) return told(io, { type: "idle", plan, left });
   await approve(graph, plan, options, { io, signal });
-  io.event({ type: "planned", at: clock.now(), nodes: plan.nodes });
+  io.event({ type: "planned", at: clock.now(), nodes: plan.nodes.map(withNeeds(graph)) });
   const summary = await act(session, facts, engine, plan);
   const result = await told(io, upResult(session, options, { graph, plan, summary, left }));
   // Batch's own words name no disk, and an environment that was just made valid again still has the nodes it had. What
   // failed is told whatever comes of this look.
   await tellRefusedNodes(session, io).catch(() => {});
   return result;
+}
+
+function withNeeds(graph: Graph<Cloud>) {
+  return (planned: PlannedNode): PlannedNode => ({ ...planned, needs: graph.node(planned.node)?.needs });
 }
 
 async function told<R extends Result>(io: Io, result: R): Promise<R> {

@@ -1,17 +1,26 @@
 import type { Host, Io } from "../actions/action.ts";
 import type { Result } from "../actions/result.ts";
 import { POLICY_VERBS } from "../aws/caller-policy.ts";
-import type { Flags, PolicyFlags, SandboxFlags } from "./flags.ts";
+import type { Flags, HistoryFlags, PolicyFlags, SandboxFlags } from "./flags.ts";
 
 /** A flag as it is typed, what it is for, and what its value may be where it has one. */
 export type Flag = readonly [typed: string, about: string, value?: Value, otherwise?: number];
 
 export type Value = "factor" | "port";
 
+/** What follows the name before the flags, as it is typed: `<verb>`, or `[number]` where it may be left out. */
+interface Argument {
+  readonly typed: string;
+  /** Where the action finds it among the flags. */
+  readonly key: string;
+  readonly about: string;
+  readonly choices?: readonly string[];
+}
+
 interface Row {
   readonly name: string;
   readonly summary: string;
-  readonly argument?: { readonly name: string; readonly about: string; readonly choices: readonly string[] };
+  readonly argument?: Argument;
   readonly flags?: readonly Flag[];
   /** What may follow the name. */
   readonly examples: readonly string[];
@@ -89,9 +98,17 @@ export const COMMANDS: readonly Command[] = [
     action: async (...given) => (await import("../actions/status.ts")).status(...given),
   },
   {
+    name: "history",
+    summary: "tell again what earlier runs did: a list of them, or one of them",
+    argument: { typed: "[number]", key: "number", about: "of the list, the newest run being 1; default: the list" },
+    flags: [["--gantt", "show when each part was at work, and what the run's length came from"]],
+    examples: ["", "1", "1 --gantt"],
+    action: async (host, flags: HistoryFlags, io) => (await import("../actions/history.ts")).history(host, flags, io),
+  },
+  {
     name: "policy",
     summary: "print the least that whoever types a verb must be allowed, as an IAM policy",
-    argument: { name: "verb", about: "whose policy", choices: POLICY_VERBS },
+    argument: { typed: "<verb>", key: "of", about: "whose policy", choices: POLICY_VERBS },
     flags: [["--account <id>", "default: that of the credentials at hand; with it, AWS is not asked"]],
     examples: ["up > up.json"],
     action: async (host, flags: PolicyFlags, io) => (await import("../actions/policy.ts")).policy(host, flags, io),

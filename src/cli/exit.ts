@@ -2,7 +2,8 @@ import { commandFor, flagsFor } from "../actions/options.ts";
 import type { Result } from "../actions/result.ts";
 import { AbortedError, BootstrapError, ConfigError, RefusedError } from "../engine/errors.ts";
 import { commandsIn, hintText } from "../engine/hint.ts";
-import { errorInJson, formatError } from "../ui/error.ts";
+import { errorInJson, type Said, written } from "../log/lines.ts";
+import { formatError } from "../ui/error.ts";
 import { VERSION } from "../version.ts";
 import type { Flags, SandboxFlags } from "./flags.ts";
 import { errorColors } from "./terminal.ts";
@@ -28,18 +29,23 @@ export function errorCode(error: unknown): number {
   return 1;
 }
 
+/** What went wrong, for programs and for the log: all of it, a line each. */
+export function errorLines(error: unknown, flags: Flags): readonly Said[] {
+  return failuresIn(error, flags).map((one) => ({ type: "error", error: errorInJson(one) }));
+}
+
+function failuresIn(error: unknown, flags: Flags): readonly unknown[] {
+  return (error instanceof AggregateError ? (error.errors as unknown[]) : [error]).map((one) => placed(one, flags));
+}
+
 /** Says what went wrong, all of it. */
 export function printError(error: unknown, flags: Flags | SandboxFlags): void {
   const place: Flags = "port" in flags ? {} : flags;
   const { json = false, verbose = false } = place;
-  const failures = (error instanceof AggregateError ? (error.errors as unknown[]) : [error]).map((one) =>
-    placed(one, place),
-  );
-  if (json)
-    for (const one of failures) process.stdout.write(`${JSON.stringify({ type: "error", error: errorInJson(one) })}\n`);
+  if (json) for (const line of errorLines(error, place)) process.stdout.write(written(line));
   else
     process.stderr.write(
-      formatError(failures, {
+      formatError(failuresIn(error, place), {
         color: errorColors(),
         verbose,
         version: `${VERSION}, Node ${process.version}`,

@@ -1,3 +1,4 @@
+import type { HistoryOptions } from "../actions/history.ts";
 import type { Options } from "../actions/options.ts";
 import type { PolicyOptions } from "../actions/policy.ts";
 
@@ -8,6 +9,7 @@ export interface Flags extends Options {
   readonly speed?: number;
 }
 
+export type HistoryFlags = Flags & HistoryOptions;
 export type PolicyFlags = Flags & PolicyOptions;
 
 export interface SandboxFlags {

@@ -5,15 +5,18 @@ import type { NodeWord } from "../aws/node-words.ts";
 import type { PlannedNode } from "../engine/events.ts";
 import type { OwnedResource, Unseen } from "../engine/owned.ts";
 import type { Plan } from "../engine/plan.ts";
+import { written } from "../log/lines.ts";
+import { renderGantt, renderHistory, renderRun } from "../ui/history.ts";
 import { renderPlan } from "../ui/plan.ts";
 import { renderSummary } from "../ui/summary.ts";
 import { linesOf } from "../ui/words.ts";
+import { inShort, resultInJson } from "./json.ts";
 
 /** A result as text for people, or as one line of JSON for programs. */
 export function printed(result: Result, { json, color }: { readonly json: boolean; readonly color: boolean }): string {
   // A policy is a document of its own, whoever reads it.
   if (result.type === "policy") return `${JSON.stringify(result.document, undefined, 2)}\n`;
-  if (json) return `${JSON.stringify(inJson(result))}\n`;
+  if (json) return resultInJson(result).map(written).join("");
   const text = inWords(result, color);
   return text.endsWith("\n") ? text : `${text}\n`;
 }
@@ -29,35 +32,7 @@ export function remarkOn(result: Result): string | undefined {
     : undefined;
 }
 
-type Told = Exclude<Result, { readonly type: "policy" }>;
-
-function inJson(result: Told): object {
-  switch (result.type) {
-    case "plan": {
-      const { idle, nodes, removals, left, unseen } = result.plan;
-      return { type: "plan", idle, nodes, removals: removals.map(inShort), left: left.map(inShort), unseen };
-    }
-    case "idle":
-      return { type: "summary", idle: true, left: result.left, unseen: result.plan.unseen };
-    case "up": {
-      const { name, region, account, failures, left } = result;
-      const nodes = Object.fromEntries(result.nodes.map(({ node, ...ended }) => [node, ended]));
-      return { type: "summary", name, region, account, failed: failures.length, left, nodes };
-    }
-    case "removal": {
-      const { jobs, things, unseen } = result;
-      return { type: "removal", jobs, things: things.map(thingInJson), unseen };
-    }
-    case "removed": {
-      const { left, unseen, accountsOwn } = result;
-      return { type: "summary", left: left.map(thingInJson), unseen, accountsOwn };
-    }
-    case "refused-nodes":
-      return result;
-  }
-}
-
-function inWords(result: Told, color: boolean): string {
+function inWords(result: Exclude<Result, { readonly type: "policy" }>, color: boolean): string {
   switch (result.type) {
     case "plan":
       return planInWords(result.plan, color);
@@ -71,6 +46,10 @@ function inWords(result: Told, color: boolean): string {
       return removalInWords(result);
     case "removed":
       return removedInWords(result);
+    case "history":
+      return renderHistory(result.runs, { color });
+    case "run":
+      return (result.gantt ? renderGantt : renderRun)(result.run.lines, { color });
     case "refused-nodes":
       return refusedNodesInWords(result.nodes);
   }
@@ -100,10 +79,6 @@ function planInWords({ nodes, removals, left, unseen }: Plan<Cloud>, color: bool
     })),
   ];
   return [renderPlan(rows, { color }), ...notLookedFor(unseen, UNUSED)].join("\n");
-}
-
-function inShort({ step, found }: OwnedResource<Cloud>) {
-  return { kind: step.kind, node: found.node, ref: found.ref };
 }
 
 function upInWords({ name, region, account, failures, facts, next, left }: UpResult, color: boolean): string {
@@ -145,10 +120,6 @@ function removedInWords(result: RemovedResult): string {
         ? [`nothing that may be seen is left of ${name} in ${region}`]
         : all;
   return [...first, ...notLookedFor(unseen, TAGGED)].join("\n");
-}
-
-function thingInJson({ step, found }: OwnedResource<Cloud>) {
-  return { kind: step.kind, node: found.node, ref: found.ref, holdsData: step.protect ?? false };
 }
 
 function thingInWords({ step, found }: OwnedResource<Cloud>): string {

@@ -20,7 +20,7 @@ export function program(run: Run): Command {
   for (const row of COMMANDS) {
     const { name, summary, argument, flags = [], examples } = row;
     const verb = bootstrap.command(name).description(summary);
-    if (argument) verb.addArgument(new Argument(`<${argument.name}>`, argument.about).choices(argument.choices));
+    if (argument) verb.addArgument(argumentOf(argument));
     for (const flag of "action" in row ? [...COMMON, ...flags] : flags) verb.addOption(optionOf(flag));
     verb.addHelpText(
       "after",
@@ -28,12 +28,17 @@ export function program(run: Run): Command {
     );
     verb.action((...given: unknown[]) => {
       // An argument, where the verb has one, comes before the flags, and the command itself after them.
-      const [typed, of] = argument ? [given[1], { of: given[0] }] : [given[0], {}];
+      const [typed, of] = argument ? [given[1], { [argument.key]: given[0] }] : [given[0], {}];
       const all = { ...(typed as Flags), ...of };
       return "action" in row ? run.action(row, all) : run.tool(row, all as unknown as SandboxFlags);
     });
   }
   return bootstrap;
+}
+
+function argumentOf({ typed, about, choices }: NonNullable<Row["argument"]>): Argument {
+  const argument = new Argument(typed, about);
+  return choices ? argument.choices(choices) : argument;
 }
 
 function optionOf([typed, about, value, otherwise]: Flag): Option {

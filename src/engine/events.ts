@@ -16,6 +16,8 @@ export interface PlannedNode {
   readonly hint?: Hint | undefined;
   /** The node this one lives for; a temporary node has no verdict of its own until its owner is made. */
   readonly temporaryOf?: string | undefined;
+  /** What it is made after, where it is told. */
+  readonly needs?: readonly string[] | undefined;
 }
 
 export type Planned =
@@ -36,8 +38,26 @@ export type Planned =
 
 export type Outcome = "kept" | "adopted" | "created" | "updated" | "replaced" | "removed" | "unneeded";
 
+/** Whose run this is: the first that is told of it, when account and region are known. */
+export interface Began {
+  readonly type: "began";
+  readonly at: number;
+  readonly verb: string;
+  readonly name: string;
+  readonly region: string;
+  readonly account: string;
+  /** The ARN that the credentials belong to. */
+  readonly caller: string;
+  readonly sandbox: boolean;
+  readonly endpoint?: string | undefined;
+  readonly program: string;
+  /** It may change the environment, and no other run may meanwhile. */
+  readonly locked: boolean;
+}
+
 /** Everything a view can know of a run. Times are the engine clock's, in milliseconds. */
 export type Event =
+  | Began
   | { readonly type: "planned"; readonly at: number; readonly nodes: readonly PlannedNode[] }
   | { readonly type: "started"; readonly at: number; readonly node: string; readonly doing: string }
   | {

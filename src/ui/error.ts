@@ -25,14 +25,6 @@ export function formatError(error: unknown, options: ErrorOptions): string {
   return [...new Set(said)].join("\n");
 }
 
-export function errorInJson(error: unknown): object {
-  if (isKnown(error)) {
-    const { code, message, hint, run } = error;
-    return { code, message, hint, run };
-  }
-  return { code: "bug", message: error instanceof Error ? error.message : String(error) };
-}
-
 function known(error: KnownError, { color, verbose }: ErrorOptions): string {
   const paint = paintIn(color);
   const [first = "", ...more] = error.message.split("\n").map(inert);

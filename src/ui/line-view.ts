@@ -1,7 +1,7 @@
 import type { Event } from "../engine/events.ts";
 import { type Paint, paintIn } from "./paint.ts";
 import type { View, ViewOptions } from "./view.ts";
-import { duration, isIdle, linesOf, outcomeOf, planInWords, widthOf } from "./words.ts";
+import { duration, headOf, isIdle, linesOf, outcomeOf, planInWords, widthOf } from "./words.ts";
 
 /** One timed line for each thing that happens: `[  12.3s] filesystem    creating … CREATING`. */
 export function lineView({ stdout, color, verbose }: ViewOptions): View {
@@ -35,6 +35,8 @@ function linesFor(
   { paint, verbose }: { readonly paint: Paint; readonly verbose: boolean },
 ): readonly string[] {
   switch (event.type) {
+    case "began":
+      return linesOf(headOf(event));
     case "planned":
       return isIdle(event.nodes) ? [] : [planInWords(event.nodes)];
     case "started":

@@ -11,7 +11,7 @@ import {
 import type { Event, PlannedNode } from "../engine/events.ts";
 import { type Paint, paintIn, type Style } from "./paint.ts";
 import type { View, ViewOptions } from "./view.ts";
-import { duration, isIdle, linesOf, outcomeOf, widthOf } from "./words.ts";
+import { duration, headOf, isIdle, linesOf, outcomeOf, widthOf } from "./words.ts";
 
 // The view is only opened for a terminal; listr2 would look at this process's own.
 class RowRenderer extends DefaultRenderer {
@@ -21,7 +21,7 @@ class RowRenderer extends DefaultRenderer {
 type Rows = Listr<object, typeof RowRenderer, typeof RowRenderer>;
 type RowTask = Rows["tasks"][number];
 
-type NodeEvent = Exclude<Event, { readonly type: "planned" | "note" }>;
+type NodeEvent = Exclude<Event, { readonly type: "began" | "planned" | "note" }>;
 
 interface Row {
   readonly node: string;
@@ -65,7 +65,8 @@ class TerminalRows {
 
   show(event: Event): void {
     if (this.#closed) return;
-    if (event.type === "planned") this.#plan(event.nodes);
+    if (event.type === "began") this.#note(undefined, linesOf(headOf(event)));
+    else if (event.type === "planned") this.#plan(event.nodes);
     else if (event.type === "note") this.#note(event.node, linesOf(event.text));
     else this.#follow(event);
   }

@@ -25,6 +25,19 @@ export function linesOf(text: string): readonly string[] {
     .filter((line) => line !== "");
 }
 
+/** `demux in us-east-1, account 123456789012, as arn:…:user/ada`: before anything is done, and billed. */
+export function headOf({
+  name,
+  region,
+  account,
+  caller,
+  sandbox,
+  endpoint,
+}: Extract<Event, { type: "began" }>): string {
+  const where = sandbox ? ", in the sandbox" : endpoint === undefined ? "" : `, at ${endpoint}`;
+  return `${name} in ${region}, account ${account}, as ${caller}${where}`;
+}
+
 export function outcomeOf({ outcome, ref, ms }: Extract<Event, { type: "finished" }>): string {
   const what = ref === undefined ? outcome : `${outcome} ${ref}`;
   return outcome === "kept" || outcome === "unneeded" ? what : `${what} in ${duration(ms)}`;

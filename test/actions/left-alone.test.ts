@@ -32,7 +32,7 @@ it("says beside nothing to do what only --repair mends: field, have, wanted, and
     /^nothing to do\nleft as it is:\n {2}compute-environment \S+demux: instanceTypes is .*c5d\.18xlarge.*, wanted is .*c5d\.9xlarge.*: bootstrap up --sandbox --config \S+ --name demux --region us-east-1 --repair mends it\n$/,
   );
   const json = JSON.parse((await type("up", { from, json: true })).said) as object;
-  expect(json).toMatchObject({ idle: true, left: [expect.stringContaining("instanceTypes")] });
+  expect(json).toMatchObject({ type: "idle", left: [expect.stringContaining("instanceTypes")] });
   expect((await type("up", { from, repair: true })).writes).toContain("UpdateComputeEnvironment");
 });
 

@@ -36,6 +36,7 @@ describe("a hint", () => {
       "take the change back, or copy the data away and run bootstrap teardown --name lab --region us-east-1 --discard-data, then bootstrap up --name lab --region us-east-1";
     expect(said(error, flags)).toContain(`hint: ${words}\n`);
     expect(JSON.parse(said(error, { ...flags, json: true }))).toEqual({
+      v: 1,
       type: "error",
       error: {
         ...{ code: "refused", message: "no", hint: words },

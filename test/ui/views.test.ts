@@ -77,12 +77,13 @@ describe("json, for programs", () => {
   test("is one event a line, as the engine said it", async () => {
     const events = (await shown("json", RUN)).lines().map((line) => JSON.parse(line) as unknown);
     expect(events).toHaveLength(RUN.length);
-    expect(events[3]).toEqual(RUN[3]);
+    expect(events[3]).toEqual({ v: 1, ...RUN[3] });
   });
 
   test("tells an error by code, message and hint, without the stack", async () => {
     const line = (await shown("json", RUN)).lines().find((text) => text.includes('"failed"'))!;
     expect(JSON.parse(line)).toEqual({
+      v: 1,
       type: "failed",
       at: EPOCH + 361_000,
       node: "filesystem",
@@ -91,6 +92,7 @@ describe("json, for programs", () => {
         code: "step",
         message: "creating filesystem: no capacity",
         hint: "bootstrap up --region us-east-2",
+        aws: { code: "ServiceLimitExceeded", requestId: "r-1" },
       },
     });
   });
