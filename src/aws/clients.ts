@@ -9,7 +9,7 @@ import { SSMClient } from "@aws-sdk/client-ssm";
 import { STSClient } from "@aws-sdk/client-sts";
 import type { HandlerExecutionContext } from "@smithy/types";
 import { UNREADABLE } from "./errors.ts";
-import { retryOn } from "./retry.ts";
+import { notingDoubt, retryOn } from "./retry.ts";
 
 /** How AWS, or an endpoint that speaks like it, is reached. What is left out comes from the SDK's own chain. */
 export interface Connection {
@@ -84,7 +84,9 @@ export function connect({
         if (known) return known;
         const client = new Client(config);
         // To all of them it is the same stack.
-        (client as STSClient).middlewareStack.add(namingUnreadable, { step: "initialize", name: "namingUnreadable" });
+        const { middlewareStack } = client as STSClient;
+        middlewareStack.add(namingUnreadable, { step: "initialize", name: "namingUnreadable" });
+        middlewareStack.add(notingDoubt, { step: "finalizeRequest", priority: "low", name: "notingDoubt" });
         made.set(name, client);
         return client;
       },

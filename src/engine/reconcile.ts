@@ -168,7 +168,8 @@ async function carryOut<Cloud>(work: Work<Cloud>, move: Exclude<Move, End>): Pro
       const temporaries = await around.temporaries();
       if (!move.intent) await clearFailed(run, node, seen.found);
       await send(run, node, seen, temporaries, move.intent ?? newIntent(run, node, seen));
-      work.attempt = move.intent ? { ...attempt, resends: attempt.resends + 1, missingSince: undefined } : begun(work);
+      const since = move.intent ? { ...attempt, missingSince: undefined } : begun(work);
+      work.attempt = { ...since, sends: attempt.sends + 1 };
       return;
     }
 
@@ -194,7 +195,7 @@ async function carryOut<Cloud>(work: Work<Cloud>, move: Exclude<Move, End>): Pro
 
     case "forget":
       await run.manifest.drop(id);
-      work.attempt = { ...attempt, leaving: undefined, missingSince: undefined, gone: undefined };
+      work.attempt = { ...UNTRIED, doubtUntil: attempt.doubtUntil, sends: attempt.sends };
       return;
 
     case "wait":

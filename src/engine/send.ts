@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { MOST_SENDS } from "./decide/situation.ts";
 import { AbortedError } from "./errors.ts";
 import type { Node } from "./graph.ts";
 import type { StepRecord } from "./manifest/manifest.ts";
@@ -22,9 +23,6 @@ export function newIntent<Cloud>(
     at: new Date(clock.now()).toISOString(),
   };
 }
-
-/** A create whose answer was lost is sent again so often, where that is safe. */
-const MOST_SENDS = 4;
 
 /** Written down, done, written down: the only place that creates. A lost answer leaves the intent open. */
 export async function send<Cloud>(

@@ -167,7 +167,8 @@ export interface Step<I, O, T = unknown, Cloud = unknown> {
    * One mutating call that carries `tagsOf(context)` and the token. Resolves to the ref: id, ARN or name. Never waits.
    * Rejects with the SDK's error as it is, and what that means is `classify`'s to say (aws/errors.ts): *exists* counts as
    * made; *busy* and *notPropagated* are called again for 3 minutes (`pace.earlyMs`); *refused* closes the intent; *unknown*
-   * (no answer, 5xx) leaves it open, and the same call is sent up to 4 times, unless the kind is `unrepeatable`.
+   * (no answer, 5xx) leaves it open, and the same call is sent up to 4 times; if the kind is `unrepeatable`, an attempt of
+   * its own each time, after 120 s in which nothing of the last one has shown up.
    */
   create(context: CreateContext<I, T, Cloud>): Promise<string>;
   /**

@@ -1,7 +1,7 @@
 import { GetRoleCommand } from "@aws-sdk/client-iam";
-import type { RetryErrorInfo, SdkError } from "@smithy/types";
+import type { HandlerExecutionContext, RetryErrorInfo, SdkError } from "@smithy/types";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { retryOn } from "../../src/aws/retry.ts";
+import { notingDoubt, retryOn } from "../../src/aws/retry.ts";
 import { lab } from "../steps/harness.ts";
 
 let slept: number[];
@@ -53,6 +53,42 @@ describe("a call is tried again", () => {
     ["InsufficientInstanceCapacity", "SERVER_ERROR"],
   ] as const)("never after %s, which the SDK takes for %s", async (name, errorType) => {
     expect(await waits({ errorType, error: named(name) })).toEqual([]);
+  });
+});
+
+describe("what AWS carries out each time it arrives", () => {
+  /** What the strategy is told of an attempt that ended so. */
+  async function ended(commandName: string, given: object): Promise<SdkError> {
+    const next = () => Promise.reject(Object.assign(new Error("scripted"), given));
+    const told = notingDoubt(next, { commandName } as HandlerExecutionContext)({});
+    return told.then(
+      () => expect.unreachable(),
+      (error) => error,
+    );
+  }
+  const lost = { code: "ECONNRESET" };
+
+  it.each([[lost], [{ name: "TimeoutError" }], [{ $metadata: { httpStatusCode: 502 } }]])(
+    "is not sent again after %o",
+    async (given) => {
+      expect(await waits({ errorType: "TRANSIENT", error: await ended("SendCommandCommand", given) })).toEqual([]);
+    },
+  );
+
+  it.each([[{ code: "ECONNREFUSED" }], [{ code: "ENOTFOUND" }], [{ $metadata: { httpStatusCode: 403 } }]])(
+    "is sent again after %o: it did not arrive, or was not let in",
+    async (given) => {
+      expect(await waits({ errorType: "TRANSIENT", error: await ended("SendCommandCommand", given) })).toHaveLength(7);
+    },
+  );
+
+  it("is sent again after throttling, whatever its status", async () => {
+    const error = await ended("SendCommandCommand", { $metadata: { httpStatusCode: 503 } });
+    expect(await waits({ errorType: "THROTTLING", error })).toHaveLength(7);
+  });
+
+  it("is told by the operation: others are sent again", async () => {
+    expect(await waits({ errorType: "TRANSIENT", error: await ended("CreateImageCommand", lost) })).toHaveLength(7);
   });
 });
 

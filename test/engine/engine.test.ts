@@ -263,6 +263,57 @@ describe("up", () => {
     expect(kinds()).toEqual(["disk", "group", "image", "queue"]);
   });
 
+  /** A script that is run: sent twice, it would run twice. */
+  function script(invisibleMs = 0): Graph<ToyCloud> {
+    const graph = new Graph<ToyCloud>();
+    graph.add("script", toyStep("command", { invisibleMs }), { inputs: () => ({}) });
+    return graph;
+  }
+
+  async function runScript(invisibleMs?: number) {
+    const run = await toyRun(cloud, store, script(invisibleMs));
+    return { ...run, summary: await run.engine.up(await run.engine.plan()) };
+  }
+
+  const connectionBreaks = (times: number) => (call: string) => {
+    if (call === "create script" && times-- > 0) throw new ToyError("unknown", "connection reset");
+  };
+
+  it("asks anew, with a token of its own and in the same run, for what must not be sent twice and did not arrive", async () => {
+    cloud.before = connectionBreaks(3);
+    const { summary, events } = await runScript();
+    expect(summary.failures).toEqual([]);
+    expect(cloud.changes).toEqual(Array(4).fill("create script"));
+    expect(new Set(store.writes.flatMap((text) => JSON.parse(text).steps.script?.token ?? [])).size).toBe(4);
+    expect(minutes()).toBeGreaterThanOrEqual(6);
+    const doing = events.flatMap((event) => (event.type === "started" ? [event.doing] : []));
+    expect(doing.slice(0, 3)).toEqual(["creating", "asking anew: no answer came, and it has not shown up", "creating"]);
+  });
+
+  it("does not ask anew for what arrived though its answer was lost, however late it shows up in two minutes", async () => {
+    cloud.after = connectionBreaks(1);
+    const { summary } = await runScript(115_000);
+    expect([summary.failures, cloud.changes, kinds()]).toEqual([[], ["create script"], ["command"]]);
+  });
+
+  it("asks four times in a run for what must not be sent twice, and keeps the last intent", async () => {
+    cloud.before = connectionBreaks(5);
+    const { summary, manifest } = await runScript();
+    expect(summary.failures[0]?.message).toMatch(/what was asked for has not shown up after 120 s/);
+    expect([cloud.changes.length, manifest.get("script")?.phase]).toEqual([4, "creating"]);
+  });
+
+  it("does not ask anew for what has our name and shows no tags", async () => {
+    cloud.after = (call) => {
+      if (call !== "create script") return;
+      Object.assign(cloud.live[0]!, { owned: false, token: "s0mebody", tagged: "" });
+      throw new ToyError("unknown", "connection reset");
+    };
+    const { summary } = await runScript();
+    expect(summary.failures[0]?.message).toMatch(/command-1 has our name but not our tags/);
+    expect(cloud.changes).toEqual(["create script"]);
+  });
+
   it("keeps the intent when the cloud names what it made and never shows it, so that no second one is made", async () => {
     cloud.after = (call) => {
       if (call !== "create disk") return;
@@ -869,6 +920,7 @@ describe("a builder", () => {
       if (call === "create image") throw new ToyError("unknown", "connection reset");
     };
     await bake({}, true);
+    expect(cloud.changes.filter((call) => call === "create image")).toHaveLength(1);
     cloud.before = () => {};
     imagedFrom.length = 0;
     const [used] = machines();

@@ -104,7 +104,7 @@ const CASES: Readonly<Record<string, readonly [sentence: string, given: Given, e
   ],
   "3e": [
     "what the cloud has just named is not given up in the same run",
-    { record: record({ phase: "creating" }), now: GRACE_MS, attempt: { missingSince: 0, resends: 1 } },
+    { record: record({ phase: "creating" }), now: GRACE_MS, attempt: { missingSince: 0, sends: 1 } },
     { do: "fail", reason: "waiting for disk (data): disk-1 has not shown up after 120 s", record: "kept" },
   ],
   "3f": [
@@ -250,6 +250,11 @@ const CASES: Readonly<Record<string, readonly [sentence: string, given: Given, e
     { do: "fail", reason: "waiting for disk (data): disk-1 failed: Client.VolumeLimitExceeded", record: "forgotten" },
   ],
   "20b": [
+    "what cannot be sent again and got no answer is asked for anew when it has not shown up",
+    { record: INTENT, can: { unrepeatable: true }, now: GRACE_MS, attempt: { ...BEGUN, missingSince: 0, sends: 3 } },
+    { do: "forget", says: "asking anew: no answer came, and it has not shown up" },
+  ],
+  "20c": [
     "what has had its time to show up ends the run, and stays on record",
     { record: record({ phase: "creating" }), now: GRACE_MS, attempt: { ...BEGUN, missingSince: 0 } },
     { do: "fail", reason: "waiting for disk (data): disk-1 has not shown up after 120 s", record: "kept" },

@@ -1,3 +1,5 @@
+import { DescribeJobDefinitionsCommand } from "@aws-sdk/client-batch";
+import { ListCommandsCommand } from "@aws-sdk/client-ssm";
 import { describe, expect, it } from "vitest";
 import type { Fault } from "../../sandbox/faults.ts";
 import { ManifestError } from "../../src/engine/manifest/manifest.ts";
@@ -116,6 +118,22 @@ it.each(Object.entries(PATIENCE))("up waits for a cloud that %s", async (_name, 
   desk.site.lab.faults.push(...faults);
   await arrive(desk, "up");
 });
+
+it.each(["before", "after"] as const)(
+  "up whose connection breaks %s what AWS would carry out twice is done asks again in the same run, and each is carried out once",
+  async (reset) => {
+    const desk = await deskFor("up");
+    desk.site.lab.faults.push(
+      { operation: "SendCommand", nth: first(2), reset },
+      { operation: "RegisterJobDefinition", nth: 1, reset },
+    );
+    await arrive(desk, "up");
+    const { cloud } = desk.site.lab;
+    const { Commands } = await cloud.ssm.send(new ListCommandsCommand({}));
+    const { jobDefinitions } = await cloud.batch.send(new DescribeJobDefinitionsCommand({}));
+    expect([Commands!.length, jobDefinitions!.length]).toEqual([2, 1]);
+  },
+);
 
 interface Refusal {
   readonly verb: Verb;

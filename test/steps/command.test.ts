@@ -1,6 +1,7 @@
 import { CreateLogGroupCommand } from "@aws-sdk/client-cloudwatch-logs";
 import { GetCommandInvocationCommand, ListCommandsCommand } from "@aws-sdk/client-ssm";
 import { beforeEach, describe, expect, it } from "vitest";
+import { classify } from "../../src/aws/errors.ts";
 import { type CommandInputs, command } from "../../src/steps/command.ts";
 import { contextOf, early, type Lab, lab, make, seeker, settle } from "./harness.ts";
 import { builder } from "./network.ts";
@@ -45,6 +46,27 @@ describe("command", () => {
       commands: ["set -e", "dnf install -y lustre-client", "", "echo done"],
       executionTimeout: ["1800"],
     });
+  });
+
+  it.each([
+    ["the connection breaks", { reset: "after" }],
+    ["AWS failed", { error: { code: "InternalServerError", message: "try later", status: 500, done: true } }],
+    ["something on the way answered", { error: { code: "BadGateway", status: 502, done: true } }],
+  ] as const)("is sent once, whatever becomes of the answer: %s", async (_case, fault) => {
+    world.faults.push({ operation: "SendCommand", ...fault });
+    const context = contextOf(world, command, placed());
+    await expect(early(world, () => command.create(context))).rejects.toSatisfy(
+      (error) => classify(error) === "unknown",
+    );
+    world.faults.length = 0;
+    expect((await settle(world, command, context)).token).toBe(context.token.slice(-8));
+    expect((await world.cloud.ssm.send(new ListCommandsCommand({}))).Commands).toHaveLength(1);
+  });
+
+  it.each([400, 503])("is sent again where AWS only said, with HTTP %i, that it is too much", async (status) => {
+    world.faults.push({ operation: "SendCommand", nth: 1, error: { code: "ThrottlingException", status } });
+    await make(world, command, placed());
+    expect(world.calls.filter(({ operation }) => operation === "SendCommand")).toHaveLength(2);
   });
 
   it("is waited for, though not as long as one at work, in a state whose name nobody knows", async () => {

@@ -1,5 +1,6 @@
 import { DescribeJobDefinitionsCommand, RegisterJobDefinitionCommand } from "@aws-sdk/client-batch";
 import { beforeEach, describe, expect, it } from "vitest";
+import { classify } from "../../src/aws/errors.ts";
 import { tagsOf } from "../../src/aws/tags.ts";
 import { jobDefinition } from "../../src/steps/job-definition.ts";
 import { splitJob as inputs } from "./batch.ts";
@@ -31,6 +32,13 @@ describe("job-definition", () => {
     expect(found).toMatchObject({ fingerprint: context.fingerprint, token: context.token.slice(-8) });
     expect(found.output).toEqual({ arn: ref, jobDefinitionName: "lab-bcl2fastq", revision: 1 });
     expect(ref).toMatch(/:job-definition\/lab-bcl2fastq:1$/);
+  });
+
+  it("is registered once, though the connection breaks before the answer", async () => {
+    world.faults.push({ operation: "RegisterJobDefinition", reset: "after" });
+    const context = contextOf(world, jobDefinition, { inputs });
+    await expect(jobDefinition.create(context)).rejects.toSatisfy((error) => classify(error) === "unknown");
+    expect(await jobDefinition.find(context)).toMatchObject([{ token: context.token.slice(-8) }]);
   });
 
   it("binds each host path to its place, and says its needs the way that jobs may override", async () => {

@@ -1,6 +1,6 @@
 import type { Found } from "../step.ts";
 import { failedOne, gaveUp, notSeen, notTaken, refuseChange, tooLong } from "./reasons.ts";
-import { GRACE_MS, type Maybe, type Move, type Row, type Situation } from "./situation.ts";
+import { GRACE_MS, type Maybe, MOST_SENDS, type Move, type Row, type Situation } from "./situation.ts";
 import { awaitedOne, bar, toRepair } from "./things.ts";
 
 /** How often a thing is repaired of the same difference, or the same failure, before it is believed that it stays so. */
@@ -25,6 +25,17 @@ export const BEGUN: readonly Row[] = [
   ],
   [
     "20b",
+    "no answer came, it has not shown up, and it is asked for anew: sent again at once, it might have been made twice",
+    ({ record, found, now, can, attempt: { missingSince = now, sends } }) => {
+      const isLost = record?.phase === "creating" && record.ref === undefined && found.every(({ owned }) => owned);
+      const isAskedAnew = can.unrepeatable && !can.usesUp && sends < MOST_SENDS;
+      const says = "asking anew: no answer came, and it has not shown up";
+      if (!isLost || !isAskedAnew || now - missingSince < GRACE_MS) return undefined;
+      return { do: "forget", reason: "it has not shown up", says };
+    },
+  ],
+  [
+    "20c",
     "it has had its time to show up",
     (s) => {
       const { missingSince } = s.attempt;

@@ -85,7 +85,7 @@ export const OUT_OF_SIGHT: readonly Row[] = [
     "3e",
     "sent again, the cloud named it or something was used up for it, and it does not show up",
     (s) => {
-      const isMade = s.attempt.resends > 0 && (s.record?.ref !== undefined || s.can.usesUp);
+      const isMade = s.attempt.sends > 0 && (s.record?.ref !== undefined || s.can.usesUp);
       return isSought(s) && isMade && s.attempt.gone === undefined && notSeen(s);
     },
   ],
@@ -105,7 +105,7 @@ function isSought(s: Situation): boolean {
 function canResend(s: Situation): boolean {
   const isOpen = isSought(s) && s.record?.phase === "creating" && s.record.ref === undefined;
   const isSame = s.record?.fingerprint === s.wanted.fingerprint;
-  return isOpen && isSame && !s.can.unrepeatable && s.attempt.resends === 0;
+  return isOpen && isSame && !s.can.unrepeatable && s.attempt.sends === 0;
 }
 
 function isEarly({ now, attempt: { missingSince = now } }: Situation): boolean {

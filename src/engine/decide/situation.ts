@@ -6,6 +6,9 @@ import type { Found, Pace, Step } from "../step.ts";
 /** How long "not there" may mean "not visible yet". */
 export const GRACE_MS = 120_000;
 
+/** A create whose answer was lost is sent again so often: at once where that is safe, else when it has not shown up. */
+export const MOST_SENDS = 4;
+
 /** What a node should be made from now. */
 export interface Wanted {
   readonly fingerprint: string;
@@ -50,8 +53,8 @@ export interface Attempt {
   /** With `--repair`: the change that AWS had given up on before, as it was first seen. */
   readonly lostBefore?: string | undefined;
   readonly repairs: Readonly<Record<string, Repairs>>;
-  /** How often an open intent of an earlier run was sent again. */
-  readonly resends: number;
+  /** How often it was asked for: with an intent of its own, or the open one of an earlier run. */
+  readonly sends: number;
   readonly awake: boolean;
   /** A thing that was removed, or is waited for while somebody else removes it. */
   readonly leaving?: { readonly ref: string; readonly since: number } | undefined;
@@ -59,7 +62,7 @@ export interface Attempt {
   readonly doubtUntil: number;
 }
 
-export const UNTRIED: Attempt = { repairs: {}, resends: 0, awake: false, doubtUntil: 0 };
+export const UNTRIED: Attempt = { repairs: {}, sends: 0, awake: false, doubtUntil: 0 };
 
 /** What a node is decided on: what is on record, what was seen, what is wanted, and what this run has tried. */
 export interface Situation {
