@@ -60,12 +60,14 @@ export function faultsThatHit<F extends Fault>(
     const twin = seen.get(text) ?? 0;
     seen.set(text, twin + 1);
     if (!matches(fault, target)) return false;
-    const key = `fault ${createHash("sha256").update(`${twin} ${text}`).digest("hex").slice(0, 16)}`;
-    const count = (counts[key] ?? 0) + 1;
     const { nth, every, probability } = fault;
-    if (nth !== undefined || every !== undefined) counts[key] = count;
-    if (nth !== undefined && ![nth].flat().includes(count)) return false;
-    if (every !== undefined && count % every !== 0) return false;
+    if (nth !== undefined || every !== undefined) {
+      const key = `fault ${createHash("sha256").update(`${twin} ${text}`).digest("hex").slice(0, 16)}`;
+      const count = (counts[key] ?? 0) + 1;
+      counts[key] = count;
+      if (nth !== undefined && ![nth].flat().includes(count)) return false;
+      if (every !== undefined && count % every !== 0) return false;
+    }
     return probability === undefined || random() < probability;
   });
 }

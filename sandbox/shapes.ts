@@ -111,10 +111,12 @@ class Reader {
       return this.#wrong(path, "a number", raw);
     }
     if (schema.isTimestampSchema()) {
+      if (raw instanceof Date) return raw;
       const date = typeof raw === "number" ? new Date(raw * 1000) : new Date(String(raw));
       return Number.isNaN(date.getTime()) ? this.#wrong(path, "a timestamp", raw) : date;
     }
     if (schema.isBlobSchema()) {
+      if (raw instanceof Uint8Array) return raw;
       return typeof raw === "string" ? new Uint8Array(Buffer.from(raw, "base64")) : this.#wrong(path, "base64", raw);
     }
     return raw;

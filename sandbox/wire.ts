@@ -23,7 +23,7 @@ export interface WireResponse {
 
 export type ProtocolName = "ec2Query" | "awsQuery" | "json" | "restJson";
 
-interface Operation {
+export interface Operation {
   readonly name: string;
   readonly http: readonly [method: string, uri: string, status: number] | undefined;
   readonly input: NormalizedSchema;

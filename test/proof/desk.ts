@@ -23,6 +23,8 @@ export interface DeskOptions {
   readonly faults?: readonly Fault[];
   /** Told before a write, between the new file and its new name, and after. */
   readonly onWrite?: (stage: "before" | "between" | "after") => void | Promise<void>;
+  /** Whether calls go without their bytes where these do not matter. */
+  readonly direct?: boolean;
   /** Stands between the sandbox and the clients. */
   readonly front?: NonNullable<LabOptions["front"]>;
   /** Told of each call: the world before it, and what it was. */
@@ -66,6 +68,7 @@ export function deskAt(moment: Moment | undefined, options: DeskOptions = {}): D
   const where = lab(region, {
     keeper,
     oversleep: options.oversleep ?? 1,
+    direct: options.direct ?? false,
     ...(options.front && { front: options.front }),
     onCall: (call) => onCall(call, before),
     ...(moment && { world: World.parse(moment.world), startMs: moment.now + laterMs }),

@@ -6,10 +6,12 @@ import { differences, type Standing } from "./world.ts";
 /** What goes on after the power came back; any of `should` may stand at the end. */
 export interface Sequel {
   readonly name: string;
-  readonly commands: readonly Command[];
+  readonly command: Command;
   readonly should: readonly (readonly Standing[])[];
   /** The disk went with the power. */
   readonly manifestLost?: boolean;
+  /** What is typed after it. */
+  readonly next?: Sequel;
 }
 
 export interface Verdict {
@@ -47,15 +49,17 @@ export async function matrix(
   const states = distinct(points).filter((_state, at) => at % EVERY === 0);
   const wrong: string[] = [];
   for (const [at, { where, moment }] of states.entries()) {
-    for (const sequel of sequels) {
+    for (const [nth, sequel] of sequels.entries()) {
       const pauseMs = pausesMs[at % pausesMs.length]!;
       const nothingShows = sequel.manifestLost && from === undefined;
       const laterMs = nothingShows ? Math.max(pauseMs, AFTER_LOSS_MS) : pauseMs;
-      const found = await after(spoil(moment), sequel, { faults, laterMs });
-      if (found.length > 0) wrong.push([`${where}, then ${sequel.name}:`, ...found].join("\n  "));
+      const direct = (at + nth) % ON_THE_WIRE !== 0;
+      for (const { name, found } of await after(spoil(moment), sequel, { faults, laterMs, direct }))
+        if (found.length > 0) wrong.push([`${where}, then ${name}:`, ...found].join("\n  "));
     }
   }
-  return { points: points.length, states: states.length, recoveries: states.length * sequels.length, wrong };
+  const each = sequels.reduce((sum, { next }) => sum + (next ? 2 : 1), 0);
+  return { points: points.length, states: states.length, recoveries: states.length * each, wrong };
 }
 
 const LATE: readonly Fault[] = [{ operation: "*", unseenMs: 40_000 }];
@@ -66,25 +70,30 @@ const AFTER_LOSS_MS = 120_000;
 /** For a quick look: only every so many states. */
 const EVERY = Number(process.env.EVERY ?? 1);
 
+/** The run that is cut short is answered in bytes, and one recovery in so many; the others without. */
+const ON_THE_WIRE = 10;
+
 /** How long the power is away: a new run at once, one after most things have settled, one on another day. */
 const PAUSES_MS = [0, 20 * 60_000, 26 * 3_600_000];
 
-/** What is wrong after the sequel to one moment; nothing when all is well. */
+/** What is wrong after the sequel to one moment, and after what comes then: nothing when all is well. */
 async function after(
   moment: Moment,
-  { commands, should, manifestLost }: Sequel,
+  { name, command, should, manifestLost, next }: Sequel,
   options: DeskOptions,
-): Promise<readonly string[]> {
+): Promise<readonly { readonly name: string; readonly found: readonly string[] }[]> {
   const start = manifestLost ? { ...moment, manifest: undefined } : moment;
   const desk = deskAt(start, { ...options, region: REGION, oversleep: OVERSLEEP });
-  const complaints: string[] = [];
+  let complaints: readonly string[];
   try {
-    for (const command of commands) complaints.push(...(await complaintsOf(command(desk.site))));
+    complaints = await complaintsOf(command(desk.site));
   } catch (error) {
-    return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+    return [{ name, found: [error instanceof Error ? (error.stack ?? error.message) : String(error)] }];
   }
-  const [best = []] = should.map((one) => differences(desk.freeze(), one, REGION)).sort((a, b) => a.length - b.length);
-  return [...complaints, ...best];
+  const end = desk.freeze();
+  const [best = []] = should.map((one) => differences(end, one, REGION)).sort((a, b) => a.length - b.length);
+  const further = next ? await after(end, next, { ...options, laterMs: 0 }) : [];
+  return [{ name, found: [...complaints, ...best] }, ...further];
 }
 
 /** One line for the log of a test run. */

@@ -4,12 +4,12 @@ import type { Scenario, Sequel } from "./matrix.ts";
 /** What is cut short, and what may follow: the same command, teardown, another config, the first config, a lost manifest. */
 export async function theUp(): Promise<Scenario> {
   const [first, other] = await Promise.all([theFirst(), straight(undefined, [up(OTHER)])]);
+  const back: Sequel = { name: "another config, and back", command: up(FIRST), should: [first.stands] };
   const sequels: Sequel[] = [
-    { name: "the same up", commands: [up(FIRST)], should: [first.stands] },
-    { name: "teardown", commands: [teardown], should: [[]] },
-    { name: "up with another config", commands: [up(OTHER)], should: [other.stands] },
-    { name: "another config, and back", commands: [up(OTHER), up(FIRST)], should: [first.stands] },
-    { name: "up without the manifest", commands: [up(FIRST)], should: [first.stands], manifestLost: true },
+    { name: "the same up", command: up(FIRST), should: [first.stands] },
+    { name: "teardown", command: teardown, should: [[]] },
+    { name: "up with another config", command: up(OTHER), should: [other.stands], next: back },
+    { name: "up without the manifest", command: up(FIRST), should: [first.stands], manifestLost: true },
   ];
   return { from: undefined, command: up(FIRST), sequels };
 }
@@ -21,11 +21,11 @@ export async function theChange(): Promise<Scenario> {
     straight(first.moment, [up(OTHER)]),
   ]);
   const sequels: Sequel[] = [
-    { name: "the same up", commands: [up(CHANGED)], should: [changed.stands] },
-    { name: "teardown", commands: [teardown], should: [[]] },
-    { name: "up with another config", commands: [up(OTHER)], should: [other.stands] },
-    { name: "the change taken back", commands: [up(FIRST)], should: [first.stands] },
-    { name: "up without the manifest", commands: [up(CHANGED)], should: [changed.stands], manifestLost: true },
+    { name: "the same up", command: up(CHANGED), should: [changed.stands] },
+    { name: "teardown", command: teardown, should: [[]] },
+    { name: "up with another config", command: up(OTHER), should: [other.stands] },
+    { name: "the change taken back", command: up(FIRST), should: [first.stands] },
+    { name: "up without the manifest", command: up(CHANGED), should: [changed.stands], manifestLost: true },
   ];
   return { from: first.moment, command: up(CHANGED), sequels };
 }
@@ -42,11 +42,11 @@ export async function theBake(): Promise<Scenario> {
   ]);
   const either = [first.stands, baked.stands];
   const sequels: Sequel[] = [
-    { name: "the same bake", commands: [bake], should: [baked.stands] },
-    { name: "teardown", commands: [teardown], should: [[]] },
-    { name: "up with another config", commands: [up(OTHER)], should: [other.stands, otherBaked.stands] },
-    { name: "up as before", commands: [up(FIRST)], should: either },
-    { name: "up without the manifest", commands: [up(FIRST)], should: either, manifestLost: true },
+    { name: "the same bake", command: bake, should: [baked.stands] },
+    { name: "teardown", command: teardown, should: [[]] },
+    { name: "up with another config", command: up(OTHER), should: [other.stands, otherBaked.stands] },
+    { name: "up as before", command: up(FIRST), should: either },
+    { name: "up without the manifest", command: up(FIRST), should: either, manifestLost: true },
   ];
   return { from: later.moment, command: bake, sequels };
 }
@@ -54,11 +54,11 @@ export async function theBake(): Promise<Scenario> {
 export async function theTeardown(): Promise<Scenario> {
   const [first, other] = await Promise.all([theFirst(), straight(undefined, [up(OTHER)])]);
   const sequels: Sequel[] = [
-    { name: "the same teardown", commands: [teardown], should: [[]] },
-    { name: "teardown without the manifest", commands: [teardown], should: [[]], manifestLost: true },
-    { name: "up again", commands: [up(FIRST)], should: [first.stands] },
-    { name: "up with another config", commands: [up(OTHER)], should: [other.stands] },
-    { name: "up without the manifest", commands: [up(FIRST)], should: [first.stands], manifestLost: true },
+    { name: "the same teardown", command: teardown, should: [[]] },
+    { name: "teardown without the manifest", command: teardown, should: [[]], manifestLost: true },
+    { name: "up again", command: up(FIRST), should: [first.stands] },
+    { name: "up with another config", command: up(OTHER), should: [other.stands] },
+    { name: "up without the manifest", command: up(FIRST), should: [first.stands], manifestLost: true },
   ];
   return { from: first.moment, command: teardown, sequels };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { CallerPolicy } from "../../sandbox/caller/authorize.ts";
 import type { CallRecord } from "../../sandbox/calls.ts";
+import type { Direct } from "../../sandbox/direct.ts";
 import type { Fault } from "../../sandbox/faults.ts";
 import { inProcess } from "../../sandbox/in-process.ts";
 import { createSandbox, type Sandbox } from "../../sandbox/sandbox.ts";
@@ -38,6 +39,8 @@ export interface LabOptions {
   readonly keeper?: (world: World) => Store;
   /** Told of each request after the world was changed, before it is answered. */
   readonly onCall?: (record: CallRecord) => void;
+  /** Whether calls go without their bytes where these do not matter. */
+  readonly direct?: boolean;
   /** What the clients speak to in place of the sandbox itself. */
   readonly front?: (sandbox: Pick<Sandbox, "request">) => Pick<Sandbox, "request">;
 }
@@ -48,6 +51,7 @@ export function lab(region = "us-east-1", options: LabOptions = {}): Lab {
     keeper = (kept) => new MemoryStore(kept),
     onCall = () => {},
     front = (given) => given,
+    direct = false,
   } = options;
   const time = jumpingClock(options.startMs);
   const clock = {
@@ -65,14 +69,16 @@ export function lab(region = "us-east-1", options: LabOptions = {}): Lab {
   let caller: CallerPolicy | undefined;
   const sandbox = createSandbox({ store, clock: time, faults: () => faults, log, caller: () => caller });
   const at = (where: string): Lab => ({ ...world, at, region: where, cloud: reach(where) });
-  const reach = (where: string) =>
-    connect({
+  const reach = (where: string) => {
+    const cloud = connect({
       region: where,
       endpoint: "http://sandbox.invalid",
       credentials: { accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "not-a-secret" },
       requestHandler: inProcess(front(sandbox)) as NonNullable<Parameters<typeof connect>[0]["requestHandler"]>,
       sleep: (ms) => clock.sleep(ms),
     });
+    return direct ? answeredBy((asked) => sandbox.answer(asked), cloud, where) : cloud;
+  };
   const world = {
     ...{ clock, calls, faults, notes: [] },
     may: (policy: CallerPolicy | undefined) => {
@@ -86,6 +92,49 @@ export function lab(region = "us-east-1", options: LabOptions = {}): Lab {
   };
   return at(region);
 }
+
+type ClientName = Exclude<keyof Cloud, "destroy">;
+
+interface Command {
+  readonly schema: readonly unknown[];
+  readonly input: Direct["input"];
+}
+
+/** Answers a command before any of it is written; undefined: it is to be sent. */
+export type Answers = (
+  asked: Direct & { readonly client: ClientName },
+  command: Command,
+) => Promise<object | undefined>;
+
+/** The same clients, each of which asks there first. */
+export function answeredBy(answers: Answers, cloud: Cloud, region: string): Cloud {
+  const sender = (name: ClientName) => {
+    const client = cloud[name] as unknown as { send(command: Command): Promise<object>; config: Named };
+    const send = client.send.bind(client);
+    client.send = async (command) => {
+      const { input, schema } = command;
+      const [service, operation] = [client.config.defaultSigningName, String(schema[OPERATION_NAME])];
+      return (await answers({ service, region, operation, input, client: name }, command)) ?? send(command);
+    };
+    return client;
+  };
+  const made = new Map<string, object>();
+  return new Proxy(cloud, {
+    get(target, name: keyof Cloud) {
+      if (name === "destroy") return target.destroy;
+      const client = made.get(name) ?? sender(name);
+      made.set(name, client);
+      return client;
+    },
+  });
+}
+
+interface Named {
+  readonly defaultSigningName: string;
+}
+
+/** Where a schema of the SDK's has it. */
+const OPERATION_NAME = 2;
 
 export interface Placed<I, T> {
   readonly inputs: I;
