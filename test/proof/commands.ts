@@ -9,6 +9,11 @@ export const REGION = "us-east-1";
 /** Polls are so many times rarer than a real run's: what is proven does not wait. */
 export const OVERSLEEP = 10;
 
+/** Of many recoveries, one in so many goes in the bytes of AWS's wire; the others go without. */
+const WIRE = Number(process.env.WIRE ?? 10);
+
+export const isDirect = (nth: number): boolean => nth % WIRE !== 0;
+
 export const MONTH_MS = 30 * 24 * 3_600_000;
 
 /** What a lab starts with. */

@@ -1,5 +1,5 @@
 import type { Fault } from "../../sandbox/faults.ts";
-import { type Command, complaintsOf, OVERSLEEP, REGION } from "./commands.ts";
+import { type Command, complaintsOf, isDirect, OVERSLEEP, REGION } from "./commands.ts";
 import { type DeskOptions, deskAt, distinct, type Moment, pointsOf } from "./desk.ts";
 import { differences, type Standing } from "./world.ts";
 
@@ -53,8 +53,7 @@ export async function matrix(
       const pauseMs = pausesMs[at % pausesMs.length]!;
       const nothingShows = sequel.manifestLost && from === undefined;
       const laterMs = nothingShows ? Math.max(pauseMs, AFTER_LOSS_MS) : pauseMs;
-      const direct = (at + nth) % ON_THE_WIRE !== 0;
-      for (const { name, found } of await after(spoil(moment), sequel, { faults, laterMs, direct }))
+      for (const { name, found } of await after(spoil(moment), sequel, { faults, laterMs, direct: isDirect(at + nth) }))
         if (found.length > 0) wrong.push([`${where}, then ${name}:`, ...found].join("\n  "));
     }
   }
@@ -69,9 +68,6 @@ const AFTER_LOSS_MS = 120_000;
 
 /** For a quick look: only every so many states. */
 const EVERY = Number(process.env.EVERY ?? 1);
-
-/** The run that is cut short is answered in bytes, and one recovery in so many; the others without. */
-const ON_THE_WIRE = 10;
 
 /** How long the power is away: a new run at once, one after most things have settled, one on another day. */
 const PAUSES_MS = [0, 20 * 60_000, 26 * 3_600_000];
