@@ -7,6 +7,7 @@ import type { Summary } from "../engine/rollout.ts";
 import { environment } from "../environment/index.ts";
 import type { Facts } from "../environment/scope.ts";
 import { diskKeyWarning } from "../facts/disk-key.ts";
+import { lostJobsWarnings } from "../facts/lost-jobs.ts";
 import { demandMirrors } from "../facts/mirrors.ts";
 import { pinsOf, readFacts } from "../facts/read-facts.ts";
 import { vcpuQuotaWarnings } from "../facts/vcpu-quota.ts";
@@ -42,6 +43,7 @@ export async function bringUp(session: Session, { options, io, facts, targetsIn 
   const warnings = await Promise.all([
     diskKeyWarning(session, plan),
     plan.targets ? [] : vcpuQuotaWarnings(session, facts, plan),
+    lostJobsWarnings(session, plan),
   ]);
   for (const text of warnings.flat()) if (text !== undefined) io.event({ type: "note", at: clock.now(), text });
   if (options.dryRun) return told(io, { type: "plan", plan, dryRun: true });

@@ -18,6 +18,11 @@ export function countUnfinishedJobs(cloud: Cloud, name: string): Promise<number>
   return countJobs(cloud, ({ jobQueueName }) => isNameOf(name, jobQueueName), UNFINISHED);
 }
 
+/** The same of one queue. */
+export function countUnfinishedJobsIn(cloud: Cloud, queueArn: string): Promise<number> {
+  return countJobs(cloud, ({ jobQueueArn }) => jobQueueArn === queueArn, UNFINISHED);
+}
+
 /** How many jobs run that came from queues of a compute environment. */
 export function countRunningJobs(cloud: Cloud, arn: string): Promise<number> {
   const leadsThere = ({ computeEnvironmentOrder = [] }: JobQueueDetail) =>
