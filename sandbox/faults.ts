@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Alteration } from "./altered.ts";
 import type { Fate } from "./service.ts";
+import { SERVICES } from "./services/index.ts";
 import { watchedFile } from "./watched-file.ts";
 
 /** Which calls a scripted fault hits. Names are globs (`Describe*`); left out, they mean every one. */
@@ -88,24 +89,61 @@ function globMatches(glob: string, text: string): boolean {
   return new RegExp(`^${pattern}$`).test(text);
 }
 
-/** Reads `faults.json` of a world's folder, again whenever it changes; no file, no faults. */
-export function faultsIn(folder: string): () => readonly Fault[] {
-  return watchedFile<readonly Fault[], readonly Fault[]>(join(folder, "faults.json"), parseFaults, []);
+/** A file of the world's that a person wrote cannot be used; the message names it, and the place in it. */
+export class BrokenFile extends Error {}
+
+/**
+ * Reads `faults.json` of a world's folder, again whenever it changes; no file, no faults. Throws `BrokenFile` for what is
+ * no list of faults, and for a fault whose names no call ever has.
+ */
+export function faultsIn(folder: string, services: readonly Named[] = SERVICES): () => readonly Fault[] {
+  const parse = (text: string, path: string) => parseFaults(text, path, services);
+  return watchedFile<readonly Fault[], readonly Fault[]>(join(folder, "faults.json"), parse, []);
 }
 
-function parseFaults(text: string, path: string): readonly Fault[] {
+interface Named {
+  readonly name: string;
+  readonly operations: Readonly<Record<string, unknown>>;
+}
+
+function parseFaults(text: string, path: string, services: readonly Named[]): readonly Fault[] {
   let faults: unknown;
   try {
     faults = JSON.parse(text);
   } catch (cause) {
-    throw new Error(`${path} is not JSON`, { cause });
+    const words = cause instanceof Error ? cause.message : String(cause);
+    throw new BrokenFile(`${path}${placeIn(text, words)} is not JSON: ${words}`, { cause });
   }
   const isFault = (fault: object) =>
     ["error", "reset", "slowMs", "unseenMs", "answer", "fate"].some((key) => key in fault);
   if (!Array.isArray(faults) || !faults.every((fault) => typeof fault === "object" && fault && isFault(fault))) {
-    throw new Error(
+    throw new BrokenFile(
       `${path} must be a list of faults, each with one of error, reset, slowMs, unseenMs, answer or fate`,
     );
   }
+  for (const [at, fault] of (faults as readonly Fault[]).entries()) {
+    const trouble = troubleWith(fault, services);
+    if (trouble !== undefined) throw new BrokenFile(`${path}: fault ${at + 1} of ${faults.length}: ${trouble}`);
+  }
   return faults;
+}
+
+/** Line and column, where the parser tells the position; the end, where it tells none. */
+function placeIn(text: string, words: string): string {
+  const [, position = text.length] = /at position (\d+)/.exec(words) ?? [];
+  const before = text.slice(0, Number(position)).split("\n");
+  return `:${before.length}:${before.at(-1)!.length + 1}`;
+}
+
+/** One that can never happen would be waited for in vain. */
+function troubleWith({ service = "*", operation = "*" }: Aim, services: readonly Named[]): string | undefined {
+  const aimedAt = services.filter(({ name }) => globMatches(service, name));
+  if (aimedAt.length === 0) {
+    return `there is no service ${service}; the sandbox has ${services.map(({ name }) => name).join(", ")}`;
+  }
+  const operations = aimedAt.flatMap((one) => Object.keys(one.operations));
+  if (operations.some((name) => globMatches(operation, name))) return undefined;
+  const alike = operations.filter((name) => name.toLowerCase().startsWith(operation.slice(0, 4).toLowerCase()));
+  const near = alike.length > 0 ? `; those that begin alike: ${alike.sort().join(", ")}` : "";
+  return `${service === "*" ? "there is no operation" : `${service} has no operation`} ${operation} here${near}`;
 }

@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { callerPolicyIn } from "./caller/authorize.ts";
 import { callsIn } from "./calls.ts";
 import { DEFAULT_SPEED, type SandboxClock, VirtualClock } from "./clock.ts";
-import { faultsIn } from "./faults.ts";
+import { BrokenFile, faultsIn } from "./faults.ts";
 import { FolderStore } from "./folder-store.ts";
 import { ConnectionReset, createSandbox, type Sandbox } from "./sandbox.ts";
 import { World } from "./world.ts";
+
+export { BrokenFile };
 
 export interface SandboxSettings {
   /** Where its world lies. */
@@ -42,13 +44,15 @@ class Unserved extends Error {
   }
 }
 
-/** Serves the world in a folder to every AWS client, on 127.0.0.1. */
+/** Serves the world in a folder to every AWS client, on 127.0.0.1. Throws `BrokenFile` for a `faults.json` that is none. */
 export async function startSandbox({
   folder,
   speed,
   port = 0,
   callerPolicy = join(folder, "caller-policy.json"),
 }: SandboxSettings): Promise<RunningSandbox> {
+  const faults = faultsIn(folder);
+  faults();
   const store = openStore(folder, speed);
   await store.exclusively(() => {
     const { clock } = store;
@@ -56,7 +60,7 @@ export async function startSandbox({
     return { changed: true, result: undefined };
   });
   const sandbox = createSandbox({
-    ...{ store, clock: store.clock, faults: faultsIn(folder), log: callsIn(folder) },
+    ...{ store, clock: store.clock, faults, log: callsIn(folder) },
     caller: callerPolicyIn(callerPolicy),
   });
   const closing = new AbortController();
@@ -141,5 +145,6 @@ function listen(server: Server, port: number): Promise<void> {
 }
 
 function messageOf(error: unknown): string {
+  if (error instanceof BrokenFile) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

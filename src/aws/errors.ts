@@ -220,7 +220,7 @@ const HINTS: readonly (readonly [name: RegExp, hint: Hint])[] = [
   ],
   [
     /^InsufficientInstanceCapacity$/,
-    "wait a while, or choose another instance type or subnet, then run the same command again",
+    "wait a while, or name other types or another zone's subnet (compute.instanceTypes, machineImage.builderInstanceType, network.subnetId), then run the same command again",
   ],
   [
     /^InsufficientFreeAddressesInSubnet$/,
@@ -232,7 +232,7 @@ const HINTS: readonly (readonly [name: RegExp, hint: Hint])[] = [
   ],
   [
     /^(OptInRequired|SubscriptionRequiredException)$/,
-    "the account is not signed up for this service here: open it once in the console in this region (a region may first have to be enabled), then run the same command again",
+    "the region, or this service in it, is not enabled for the account: aws account enable-region --region-name REGION, or open the service once in its console there, then run the same command again",
   ],
   [/^Blocked$/, "AWS has blocked the account: its owner has to answer AWS's mail, or write to AWS Support"],
   [

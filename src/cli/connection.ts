@@ -50,8 +50,9 @@ function demandAddresses(endpointUrl: string | undefined): void {
 }
 
 async function reachSandbox(speed: number | undefined, signal: AbortSignal): Promise<Reach> {
-  const { startSandbox } = await import("../../sandbox/start.ts");
+  const { BrokenFile, startSandbox } = await import("../../sandbox/start.ts");
   const { endpoint, clock, close } = await startSandbox({ folder: SANDBOX_FOLDER, speed }).catch((cause: Error) => {
+    if (cause instanceof BrokenFile) throw new ConfigError(cause.message, "correct that file, or remove it");
     throw new BootstrapError("sandbox", `opening the sandbox's world in ${SANDBOX_FOLDER}: ${cause.message}`, {
       hint: "run it in a folder that can be written; rm -r .bootstrap/sandbox begins a new world",
       cause,

@@ -6,10 +6,11 @@ import { stopOnSignals } from "./signals.ts";
 
 /** Serves the sandbox until Ctrl-C, or moves its clock on. */
 export async function sandbox({ port, speed, callerPolicy, advance }: SandboxFlags): Promise<void> {
-  const { advanceSandbox, startSandbox } = await import("../../sandbox/start.ts");
+  const { advanceSandbox, BrokenFile, startSandbox } = await import("../../sandbox/start.ts");
+  const isBroken = (cause: Error) => cause instanceof BrokenFile;
   if (advance !== undefined) {
     const time = { folder: SANDBOX_FOLDER, ms: duration(advance) };
-    const now = await advanceSandbox(time).catch(troubleIn("moving the sandbox's clock on"));
+    const now = await advanceSandbox(time).catch(troubleIn("moving the sandbox's clock on", isBroken));
     process.stdout.write(`in the sandbox it is now ${new Date(now).toISOString()}\n`);
     return;
   }
@@ -17,7 +18,9 @@ export async function sandbox({ port, speed, callerPolicy, advance }: SandboxFla
   if (callerPolicy !== undefined && !existsSync(callerPolicy))
     throw new ConfigError(`--caller-policy ${callerPolicy}: no such file`, "bootstrap policy up > up.json writes one");
   const settings = { folder: SANDBOX_FOLDER, port, speed, callerPolicy };
-  const { endpoint, clock, close } = await startSandbox(settings).catch(troubleIn(`serving on 127.0.0.1:${port}`));
+  const { endpoint, clock, close } = await startSandbox(settings).catch(
+    troubleIn(`serving on 127.0.0.1:${port}`, isBroken),
+  );
   process.stdout.write(
     [
       `an AWS of this machine's own is at ${endpoint}, where ${clock.speed} seconds pass in one. For other AWS clients:`,
@@ -30,8 +33,9 @@ export async function sandbox({ port, speed, callerPolicy, advance }: SandboxFla
   await close();
 }
 
-function troubleIn(doing: string): (cause: Error) => never {
+function troubleIn(doing: string, isBroken: (cause: Error) => boolean): (cause: Error) => never {
   return (cause) => {
+    if (isBroken(cause)) throw new ConfigError(cause.message, "correct that file, or remove it");
     const hint =
       "syscall" in cause && cause.syscall === "listen"
         ? "another program may have that port: choose one with --port, or any free one with --port 0"

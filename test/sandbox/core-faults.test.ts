@@ -161,14 +161,22 @@ describe("a scripted fault", () => {
     try {
       const read = faultsIn(folder);
       expect(read()).toEqual([]);
-      writeFileSync(join(folder, "faults.json"), JSON.stringify([{ operation: "X", error: { code: "E" } }]));
+      writeFileSync(join(folder, "faults.json"), JSON.stringify([{ operation: "RunInstances", error: { code: "E" } }]));
       expect(read()).toHaveLength(1);
       rmSync(join(folder, "faults.json"));
       expect(read()).toEqual([]);
       writeFileSync(join(folder, "faults.json"), '[{"operation": "X"}]');
       expect(() => faultsIn(folder)()).toThrow(/faults\.json must be a list of faults/);
+      for (const [aim, words] of [
+        [{ operation: "RunInstnces" }, /fault 1 of 1: there is no operation RunInstnces here; .*: RunInstances$/],
+        [{ service: "fsx", operation: "RunInstances" }, /fault 1 of 1: fsx has no operation RunInstances here/],
+        [{ service: "lambda" }, /fault 1 of 1: there is no service lambda; the sandbox has iam, ec2, /],
+      ] as const) {
+        writeFileSync(join(folder, "faults.json"), JSON.stringify([{ ...aim, reset: "before" }]));
+        expect(() => faultsIn(folder)()).toThrow(words);
+      }
       writeFileSync(join(folder, "faults.json"), "[");
-      expect(() => faultsIn(folder)()).toThrow(/faults\.json is not JSON/);
+      expect(() => faultsIn(folder)()).toThrow(/faults\.json:1:2 is not JSON: /);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -12,7 +12,7 @@ import {
 } from "@aws-sdk/client-ec2";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { callsIn as logIn } from "../../sandbox/calls.ts";
-import { advanceSandbox, type RunningSandbox, startSandbox } from "../../sandbox/start.ts";
+import { advanceSandbox, BrokenFile, type RunningSandbox, startSandbox } from "../../sandbox/start.ts";
 
 let folder: string;
 const running: RunningSandbox[] = [];
@@ -93,8 +93,8 @@ describe("the sandbox on loopback", () => {
   });
 
   it("answers a broken fault file with what is wrong, and not with an AWS error", async () => {
-    writeFileSync(join(folder, "faults.json"), "[");
     const { endpoint } = await start();
+    writeFileSync(join(folder, "faults.json"), "[");
     const authorization =
       "AWS4-HMAC-SHA256 Credential=A/20261121/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=0";
     const answer = await fetch(endpoint, {
@@ -102,7 +102,12 @@ describe("the sandbox on loopback", () => {
       headers: { authorization },
       body: "Action=GetCallerIdentity",
     });
-    expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining("faults.json is not JSON")]);
+    expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining("faults.json:1:2 is not JSON")]);
+  });
+
+  it("does not begin with a broken fault file", async () => {
+    writeFileSync(join(folder, "faults.json"), "[");
+    await expect(start()).rejects.toThrow(BrokenFile);
   });
 
   it("answers to its own names only", async () => {
