@@ -12,7 +12,7 @@ say() {
 }
 
 metadata() {
-  curl --silent --fail --max-time 5 "$@"
+  curl --silent --fail --max-time 5 --retry 2 --retry-connrefused "$@"
 }
 
 # Read there by `bootstrap status` and `bootstrap up`. A node that cannot say it goes all the same.
@@ -23,8 +23,12 @@ tell() {
   message=$(printf '%s' "$1" | tr '\n\t' '  ' | LC_ALL=C tr -cd '[:print:]' | sed 's/[\\"]/\\&/g; s/ *$//')
   export AWS_DEFAULT_REGION=$region AWS_PAGER=
   set -- --log-group-name "$log_group" --log-stream-name "node/$id"
-  timeout --kill-after=5 20 aws logs create-log-stream "$@"
-  timeout --kill-after=5 20 aws logs put-log-events "$@" --log-events "[{\"timestamp\": $(date +%s%3N), \"message\": \"$message\"}]"
+  # The first start of the AWS CLI reads it from the image's snapshot, which may take longer than its 20 seconds.
+  for _ in 1 2; do
+    timeout --kill-after=5 20 aws logs create-log-stream "$@"
+    timeout --kill-after=5 20 aws logs put-log-events "$@" \
+      --log-events "[{\"timestamp\": $(date +%s%3N), \"message\": \"$message\"}]" && return
+  done
 }
 
 systemctl --no-block stop ecs.service bootstrap-storage.service

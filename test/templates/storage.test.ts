@@ -435,6 +435,18 @@ describe("a node that is not fit for jobs", () => {
     expect(node.read("told")).toContain("its disks were not begun with; still starting: cloud-init.service");
   });
 
+  it("says it once more where the AWS CLI had not started in time", () => {
+    using node = new StandInMachine({
+      ...around,
+      timeout: `case $(grep -c ^timeout "$MACHINE/calls") in 1) exit 124 ;; 2) exit 254 ;; *) "\${@:3}" ;; esac`,
+    });
+    node.write("run/bootstrap/reason", "cannot mount fs-1\n");
+    node.run(script());
+    const said = ["create-log-stream", "put-log-events"].map((verb) => expect.stringContaining(`20 aws logs ${verb} `));
+    expect(node.calls("timeout")).toEqual([...said, ...said]);
+    expect(node.read("told")!.match(/cannot mount fs-1/g)).toHaveLength(1);
+  });
+
   it.each(["curl", "aws"])("goes without %s too", (program) => {
     using node = new StandInMachine(around);
     node.program(program, "exit 1");

@@ -66,7 +66,7 @@ export class Guest implements AsyncDisposable {
   }
 
   async ask(script: string): Promise<Answer> {
-    this.#shell.write(`${Buffer.from(script).toString("base64")}\n`);
+    this.#send(script);
     const [status, output = ""] = (await this.#line()).split(" ");
     return { status: Number(status), output: Buffer.from(output, "base64").toString().trimEnd() };
   }
@@ -80,7 +80,9 @@ export class Guest implements AsyncDisposable {
 
   /** Comes back when nothing is left to start. */
   async booted(): Promise<void> {
-    await this.ask("systemctl is-system-running --wait");
+    await this.run(
+      "until [[ $(systemctl is-system-running --wait) == @(running|degraded) ]]; do /usr/bin/sleep 0.5; done",
+    );
   }
 
   async reboot(): Promise<void> {
@@ -89,8 +91,9 @@ export class Guest implements AsyncDisposable {
     await this.booted();
   }
 
-  /** Comes back when the machine has powered itself off. */
-  async off(): Promise<void> {
+  /** Comes back when the machine has powered itself off, as it does after this script. */
+  async off(script: string): Promise<void> {
+    this.#send(script);
     await this.#machine;
   }
 
@@ -99,6 +102,10 @@ export class Guest implements AsyncDisposable {
     this.#machine.kill("SIGKILL");
     await this.#machine;
     rmSync(this.#folder, { recursive: true });
+  }
+
+  #send(script: string): void {
+    this.#shell.write(`${Buffer.from(script).toString("base64")}\n`);
   }
 
   async #hello(): Promise<void> {
