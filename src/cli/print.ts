@@ -81,12 +81,21 @@ function planInWords({ nodes, removals, left, unseen }: Plan<Cloud>, color: bool
   return [renderPlan(rows, { color }), ...notLookedFor(unseen, UNUSED)].join("\n");
 }
 
-function upInWords({ name, region, account, failures, facts, next, left }: UpResult, color: boolean): string {
+function upInWords(result: UpResult, color: boolean): string {
+  const { name, region, account, failures, facts, next, left } = result;
   const ended =
     failures.length > 0
       ? { headline: `${name} is not up yet in ${region}: ${failures.length} failed`, left }
-      : { headline: `${name} is up in ${region} (account ${account})`, facts, next, left };
+      : { headline: `${name} is up in ${region} (account ${account})${takenOver(result)}`, facts, next, left };
   return renderSummary(ended, { color });
+}
+
+/** Where nothing was done but to write down what stood, because the manifest was lost. */
+function takenOver({ plan, nodes }: UpResult): string {
+  const adopted = nodes.filter(({ outcome }) => outcome === "adopted").length;
+  const isAll = nodes.every(({ outcome }) => ["adopted", "kept", "unneeded"].includes(outcome));
+  if (adopted === 0 || !isAll || plan.removals.length > 0) return "";
+  return `: nothing to do, ${adopted} things that stand were written into a new manifest`;
 }
 
 function removalInWords({ name, region, things, jobs, unseen }: RemovalResult): string {

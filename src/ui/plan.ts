@@ -1,7 +1,7 @@
 import type { Planned, PlannedNode } from "../engine/events.ts";
 import { paintIn, type Style } from "./paint.ts";
 import { table } from "./table.ts";
-import { linesOf, planInWords } from "./words.ts";
+import { isIdle, linesOf, planInWords } from "./words.ts";
 
 const STYLES: Partial<Record<Planned, Style>> = {
   create: "green",
@@ -31,7 +31,14 @@ export function renderPlan(nodes: readonly PlannedNode[], { color }: { readonly 
     return style ? paint(style, text) : text;
   });
   const body = lines.flatMap((line, index) => [line, ...driftLines(nodes[index]!).map((text) => paint("dim", text))]);
-  return `${[head, ...body, "", planInWords(nodes)].join("\n")}\n`;
+  return `${[head, ...body, "", footOf(nodes)].join("\n")}\n`;
+}
+
+/** What is to be done, where that is more than to write down what stands. */
+function footOf(nodes: readonly PlannedNode[]): string {
+  const others = nodes.filter(({ verdict }) => verdict !== "adopt");
+  if (others.length === nodes.length || !isIdle(others)) return planInWords(nodes);
+  return `nothing to do: ${nodes.length - others.length} things stand as they should, and up writes them into the manifest`;
 }
 
 /** What the reason does not say already. */

@@ -117,9 +117,17 @@ describe("up", () => {
   it("adopts everything when the manifest is lost, and makes nothing", async () => {
     site = await stood();
     site.store = new Site().store;
-    const { summary, writes } = await site.up();
+    const looked = await site.run(up, { dryRun: true });
+    expect(looked.said).toMatch(
+      /\nnothing to do: 17 things stand as they should, and up writes them into the manifest\n$/,
+    );
+    const { result, said, writes } = await site.run(up, {});
     expect(writes).toEqual([]);
-    expect(new Set(summary?.outcomes.values())).toEqual(new Set(["adopted"]));
+    expect(said).toMatch(
+      /^demux is up in us-east-1 .*: nothing to do, 17 things that stand were written into a new manifest\n/,
+    );
+    const nodes = result?.type === "up" ? result.nodes : [];
+    expect(new Set(nodes.map(({ outcome }) => outcome))).toEqual(new Set(["adopted"]));
     expect((await site.up()).plan.idle).toBe(true);
   });
 
