@@ -60,7 +60,7 @@ export class Site {
 
   constructor(region = "us-east-1", within?: Lab) {
     this.region = region;
-    this.lab = within ?? lab(region, { oversleep: OVERSLEEP });
+    this.lab = within ?? lab(region, { oversleep: OVERSLEEP, direct: true });
   }
 
   up(yaml = "", options: Options = {}): Promise<Ran> {

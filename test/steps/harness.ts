@@ -168,7 +168,7 @@ export function seeker<C extends FindContext<unknown, Cloud>>(
   return { name, region, cloud, node };
 }
 
-/** Polls and nudges like the engine until the thing is ready without drift and made from these inputs. */
+/** Polls and nudges like the engine, only more rarely, until the thing is ready without drift and made from these inputs. */
 export async function settle<I, O, T>(lab: Lab, step: Step<I, O, T, Cloud>, context: CreateContext<I, T, Cloud>) {
   const { fingerprint, fixedFingerprint } = context;
   for (let rounds = 0; rounds < MOST_ROUNDS; rounds++) {
@@ -181,7 +181,7 @@ export async function settle<I, O, T>(lab: Lab, step: Step<I, O, T, Cloud>, cont
       if (one.fingerprint === fingerprint && !one.drift?.length) return one as Found<O> & { readonly output: O };
       await early(lab, () => (one.drift?.length ? step.update! : step.stamp!)(context, one));
     } else {
-      await lab.clock.sleep(everyMs(step));
+      await lab.clock.sleep(everyMs(step) * RARELY);
     }
   }
   throw new Error(`${step.kind} did not settle`);
@@ -205,7 +205,10 @@ export async function destroyAll<I, O, T>(lab: Lab, step: Step<I, O, T, Cloud>, 
   throw new Error(`${step.kind} did not go`);
 }
 
-const MOST_ROUNDS = 2_000;
+const MOST_ROUNDS = 200;
+
+/** So many times the time between two looks of the engine's. */
+const RARELY = 10;
 
 function everyMs({ pace }: Pick<Step<never, never>, "pace">): number {
   return pace?.everyMs ?? 3_000;
