@@ -1,6 +1,7 @@
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { type BuildOptions, build } from "esbuild";
+import { manPage } from "./scripts/man-page.ts";
 import { notices } from "./scripts/notices.ts";
 
 /**
@@ -45,11 +46,10 @@ const built = await Promise.all([
 ]);
 
 const bundles = built.map(({ metafile }) => metafile);
-writeFileSync("dist/THIRD-PARTY-NOTICES.txt", notices(bundles));
+const beside = { "THIRD-PARTY-NOTICES.txt": notices(bundles), "bootstrap.1": manPage() };
+for (const [file, text] of Object.entries(beside)) writeFileSync(`dist/${file}`, text);
 
 // An earlier build's chunks have other names, and would be packed too.
-const written = new Set([
-  "THIRD-PARTY-NOTICES.txt",
-  ...bundles.flatMap(({ outputs }) => Object.keys(outputs).map((path) => basename(path))),
-]);
+const bundled = bundles.flatMap(({ outputs }) => Object.keys(outputs).map((path) => basename(path)));
+const written = new Set([...Object.keys(beside), ...bundled]);
 for (const file of readdirSync("dist")) if (!written.has(file)) rmSync(`dist/${file}`, { recursive: true });

@@ -63,7 +63,7 @@ const WALLS: readonly { readonly from: string; readonly to: readonly string[] }[
       "^src/(cli|actions|ui|config|aws|engine|log)/",
       "^src/version\\.ts$",
       "^sandbox/start\\.ts$",
-      "node_modules/(commander|@inquirer)/",
+      "node_modules/(commander|@inquirer|@bomb.sh)/",
     ],
   },
   { from: "^sandbox/", to: ["^sandbox/", SDK] },
@@ -74,7 +74,7 @@ const KEEPERS: readonly { readonly of: string; readonly only: string }[] = [
   { of: "node_modules/listr2/", only: "^src/ui/" },
   { of: "node_modules/commander/", only: "^src/cli/" },
   { of: "node_modules/handlebars/", only: "^src/render/templates\\.ts$" },
-  { of: "node_modules/@inquirer/", only: "^src/cli/" },
+  { of: "node_modules/(@inquirer|@bomb\\.sh)/", only: "^src/cli/" },
   { of: "^src/cli/", only: "^src/cli/" },
   { of: "^src/actions/", only: "^src/(actions|cli)/" },
   { of: "^src/facts/", only: "^src/(facts|actions)/" },
@@ -121,7 +121,7 @@ it("keeps the walls between folders, and has looked at all of them", { timeout: 
       doNotFollow: { path: "node_modules" },
       tsPreCompilationDeps: true,
     },
-    { extensions: [".ts", ".js", ".json"] },
+    { extensions: [".ts", ".js", ".mjs", ".json"], exportsFields: ["exports"], conditionNames: ["node", "import"] },
     { tsConfig: extractTSConfig("tsconfig.json") },
   );
   const { summary, modules } = output as ICruiseResult;

@@ -1,6 +1,4 @@
-import { readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { basename, dirname } from "node:path";
 import type { Cloud } from "../aws/clients.ts";
 import { awsWords, classify, hintFor, isAwsError, isDenied } from "../aws/errors.ts";
 import { type Identity, whoAmI } from "../aws/facts.ts";
@@ -16,6 +14,7 @@ import type { Scope } from "../facts/read-facts.ts";
 import { KINDS } from "../steps/index.ts";
 import { VERSION } from "../version.ts";
 import type { Host, Io, Reach } from "./action.ts";
+import { manifestsIn, type OnDisk } from "./manifests.ts";
 import type { Options, Target } from "./options.ts";
 
 /** Everything an action works with, opened in the one order that is safe: lock, account and region, manifest. */
@@ -90,7 +89,7 @@ async function open(host: Host, opening: Opening, closing: Close[]): Promise<Ses
   const began = { verb, name, region, account: identity.account, caller: identity.arn, sandbox, endpoint, locked };
   io.event({ type: "began", at: clock.now(), ...began, program: VERSION });
   const manifest = await Manifest.open(host.store(`${path}.json`), { name, account: identity.account, region });
-  const others = manifest.fresh ? otherEnvironments(`${path}.json`, sandbox) : [];
+  const others = manifest.fresh ? otherEnvironments(host.folder, { name, region, sandbox }) : [];
   if (others.length > 0)
     note(`nothing is known here of ${name} in ${region}; other environments known here: ${others.join(", ")}`);
   const place = { name, region, cloud, manifest, lustre: filesystem.enabled };
@@ -121,22 +120,10 @@ export function pathOf(
 }
 
 /** Of which environments there are manifests beside this one: a mistyped name makes another environment, and bills for both. */
-function otherEnvironments(path: string, sandbox: boolean): string[] {
-  const own = sandbox ? /^([^.]+)\.([^.]+)\.sandbox\.json$/ : /^([^.]+)\.([^.]+)\.json$/;
-  return listed(dirname(path))
-    .filter((file) => file !== basename(path))
-    .flatMap((file) => {
-      const [, name, region] = own.exec(file) ?? [];
-      return name === undefined ? [] : [`${name} in ${region}`];
-    });
-}
-
-function listed(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort();
-  } catch {
-    return [];
-  }
+function otherEnvironments(folder: string, own: OnDisk): string[] {
+  return manifestsIn(folder)
+    .filter(({ name, region, sandbox }) => sandbox === own.sandbox && (name !== own.name || region !== own.region))
+    .map(({ name, region }) => `${name} in ${region}`);
 }
 
 /** What AWS answers outside of a step is said in its own words, and not taken for a bug; a retry cut short by Ctrl-C is neither. */

@@ -4,9 +4,7 @@ import { type Connection, connect } from "../aws/clients.ts";
 import type { Clock } from "../engine/clock.ts";
 import { BootstrapError, ConfigError } from "../engine/errors.ts";
 import type { Flags } from "./flags.ts";
-
-/** Where manifests and locks lie. */
-export const FOLDER = ".bootstrap";
+import { FOLDER } from "./folder.ts";
 
 /** Where the sandbox's world lies, beside them. */
 export const SANDBOX_FOLDER = `${FOLDER}/sandbox`;

@@ -5,7 +5,7 @@ import { commandsIn, hintText } from "../engine/hint.ts";
 import { errorInJson, type Said, written } from "../log/lines.ts";
 import { formatError } from "../ui/error.ts";
 import { VERSION } from "../version.ts";
-import type { Flags, SandboxFlags } from "./flags.ts";
+import type { Flags } from "./flags.ts";
 import { errorColors } from "./terminal.ts";
 
 const REPORT_TO = "the project's issue tracker, with what is above";
@@ -39,13 +39,12 @@ function failuresIn(error: unknown, flags: Flags): readonly unknown[] {
 }
 
 /** Says what went wrong, all of it. */
-export function printError(error: unknown, flags: Flags | SandboxFlags): void {
-  const place: Flags = "port" in flags ? {} : flags;
-  const { json = false, verbose = false } = place;
-  if (json) for (const line of errorLines(error, place)) process.stdout.write(written(line));
+export function printError(error: unknown, flags: Flags): void {
+  const { json = false, verbose = false } = flags;
+  if (json) for (const line of errorLines(error, flags)) process.stdout.write(written(line));
   else
     process.stderr.write(
-      formatError(failuresIn(error, place), {
+      formatError(failuresIn(error, flags), {
         color: errorColors(),
         verbose,
         version: `${VERSION}, Node ${process.version}`,

@@ -12,9 +12,21 @@ export interface Flags extends Options {
 export type HistoryFlags = Flags & HistoryOptions;
 export type PolicyFlags = Flags & PolicyOptions;
 
-export interface SandboxFlags {
+/** Of a verb for this machine alone; each has its own. */
+export type ToolFlags = object;
+
+export interface SandboxFlags extends ToolFlags {
   readonly port: number;
   readonly speed?: number;
   readonly callerPolicy?: string;
   readonly advance?: string;
+}
+
+export interface CompletionFlags extends ToolFlags {
+  readonly shell: "bash" | "fish" | "zsh";
+}
+
+export interface CompleteFlags extends ToolFlags {
+  /** The words after `bootstrap` up to the cursor; the last one is unfinished, or empty. */
+  readonly words: readonly string[];
 }

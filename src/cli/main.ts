@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { BootstrapError } from "../engine/errors.ts";
-import type { Flags, SandboxFlags } from "./flags.ts";
+import type { Flags } from "./flags.ts";
 import { program } from "./program.ts";
 import { bearLosingStreams } from "./streams.ts";
 
@@ -12,14 +12,18 @@ delete process.env.AWS_DEFAULTS_MODE;
 
 bearLosingStreams();
 
-const bootstrap = program({
-  action: (row, flags) =>
-    failing(flags, async () => {
-      const { run } = await import("./run.ts");
-      await run((...given) => row.action(...given), flags);
-    }),
-  tool: (row, flags) => failing(flags, () => row.tool(flags)),
-});
+const bootstrap = program(
+  {
+    action: (row, flags) =>
+      failing(flags, async () => {
+        const { run } = await import("./run.ts");
+        await run((...given) => row.action(...given), flags);
+      }),
+    // No environment is meant: hints have none of its flags.
+    tool: (row, flags) => failing({}, () => row.tool(flags)),
+  },
+  process.argv.slice(2),
+);
 
 await bootstrap.parseAsync().catch((error: unknown) => {
   if (!(error instanceof CommanderError)) throw error;
@@ -28,7 +32,7 @@ await bootstrap.parseAsync().catch((error: unknown) => {
 });
 
 /** What goes wrong in a verb is told with the flags at hand, so that its hints can be typed as they stand. */
-async function failing(flags: Flags | SandboxFlags, work: () => Promise<void>): Promise<void> {
+async function failing(flags: Flags, work: () => Promise<void>): Promise<void> {
   try {
     demandFolder();
     await work();

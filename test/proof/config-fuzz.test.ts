@@ -239,15 +239,18 @@ describe("any command line", () => {
   /** What happens up to the first call to AWS. */
   async function typed(argv: readonly string[]): Promise<"refused" | "taken"> {
     const { signal } = new AbortController();
-    const commands = program({
-      async action(_row, flags) {
-        const loaded = await loadTarget(flags, folder);
-        if (flags.sandbox && flags.endpointUrl === undefined) return;
-        const world = await reach(flags, signal);
-        world.connect(loaded.values.region ?? REGION).destroy();
+    const commands = program(
+      {
+        async action(_row, flags) {
+          const loaded = await loadTarget(flags, folder);
+          if (flags.sandbox && flags.endpointUrl === undefined) return;
+          const world = await reach(flags, signal);
+          world.connect(loaded.values.region ?? REGION).destroy();
+        },
+        tool: async () => {},
       },
-      tool: async () => {},
-    });
+      argv,
+    );
     const quiet = { writeOut: () => {}, writeErr: () => {} };
     for (const command of [commands, ...commands.commands]) command.configureOutput(quiet);
     try {

@@ -1,0 +1,2 @@
+/** Where manifests and locks lie. */
+export const FOLDER = ".bootstrap";
