@@ -49,6 +49,23 @@ export function baseImage(folder: string): void {
   writeFileSync(join(folder, "Dockerfile"), `${lines.join("\n")}\n`);
 }
 
+/** The root of an image that looks like Docker's own one of Node: a user "node", a shell, this machine's Node with its libraries. */
+export function nodeImage(folder: string): void {
+  demandTools({ busybox: "busybox-static", ldd: "libc-bin" });
+  const root = join(folder, "root");
+  for (const each of ["bin", "etc", "home/node", "opt", "tmp", "usr/bin", "usr/local/bin"]) {
+    mkdirSync(join(root, each), { recursive: true });
+  }
+  cpSync("/bin/busybox", join(root, "bin/busybox"));
+  for (const applet of ["sh", "ls", "ln"]) symlinkSync("busybox", join(root, "bin", applet));
+  copy(process.execPath, join(root, "usr/local/bin/node"));
+  for (const library of librariesOf(process.execPath)) copy(library, join(root, library));
+  writeFileSync(join(root, "etc/passwd"), "root:x:0:0::/:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n");
+  writeFileSync(join(root, "etc/group"), "root:x:0:\nnode:x:1000:\n");
+  execaSync("tar", ["-C", root, "--owner=0", "--group=0", "-cf", join(folder, "root.tar"), "."]);
+  writeFileSync(join(folder, "Dockerfile"), "FROM scratch\nADD root.tar /\n");
+}
+
 /** What conda channels hold that the image is built from: a Python that runs, a bsdtar that unpacks, and talkers. */
 export function condaPackages(folder: string): void {
   const talks = (words: string) => `#!/bin/sh\necho '${words}'\n`;
