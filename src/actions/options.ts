@@ -18,6 +18,8 @@ export interface Options extends Target {
   readonly keepBuilder?: boolean;
   readonly force?: boolean;
   readonly discardData?: boolean;
+  /** Of several, the one that is asked about. */
+  readonly workload?: string;
 }
 
 /** `bootstrap VERB` with the flags that say which environment is meant, so that it can be typed as it stands. */

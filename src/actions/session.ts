@@ -2,11 +2,12 @@ import { rm } from "node:fs/promises";
 import type { Cloud } from "../aws/clients.ts";
 import { awsWords, classify, hintFor, isAwsError, isDenied } from "../aws/errors.ts";
 import { type Identity, whoAmI } from "../aws/facts.ts";
-import { loadConfig } from "../config/load.ts";
+import { type LoadedConfig, loadConfig } from "../config/load.ts";
+import { nearestOf, show } from "../config/problem.ts";
 import { checkConfig, resolveConfig } from "../config/resolve.ts";
 import { WORKLOADS_FOLDER } from "../config/workloads.ts";
 import { Engine } from "../engine/engine.ts";
-import { AbortedError, BootstrapError } from "../engine/errors.ts";
+import { AbortedError, BootstrapError, ConfigError } from "../engine/errors.ts";
 import type { Graph } from "../engine/graph.ts";
 import { Manifest } from "../engine/manifest/manifest.ts";
 import { chosenBefore } from "../facts/chosen.ts";
@@ -70,6 +71,7 @@ async function open(host: Host, opening: Opening, closing: Close[]): Promise<Ses
   const { verb, options, io, locked, chooses } = opening;
   const { signal } = host;
   const written = await loadTarget(options);
+  demandWorkload(written, options.workload);
   const world = await host.reach();
   closing.push(() => world.close());
   const { clock, sandbox, endpoint } = world;
@@ -109,6 +111,17 @@ async function open(host: Host, opening: Opening, closing: Close[]): Promise<Ses
 /** The config that is meant, as it is written. */
 export function loadTarget({ config, name, region }: Target, workingFolder?: string) {
   return loadConfig({ file: config, workingFolder, workloadsFolder: WORKLOADS_FOLDER, overrides: { name, region } });
+}
+
+/** Refuses a workload that is none of the environment's. */
+function demandWorkload({ values, others }: LoadedConfig, asked: string | undefined): void {
+  const known = [values, ...others].map(({ workload }) => workload);
+  if (asked === undefined || known.includes(asked)) return;
+  const near = nearestOf(asked, known);
+  throw new ConfigError(
+    `--workload ${show(asked)}: there is none of this name in ${values.name}${near ? `; did you mean ${near}?` : ""}`,
+    `its workloads: ${known.join(", ")}`,
+  );
 }
 
 /** Of an environment's files, without what tells them apart. */

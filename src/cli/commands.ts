@@ -92,6 +92,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "status",
     summary: "show what exists compared with the config",
+    flags: [["--workload <name>", "of several workloads, show only what this one's jobs use"]],
     examples: [
       ["", "the environment of bootstrap.yaml"],
       ["--name demux --region eu-central-1", "one without a config at hand"],

@@ -76,12 +76,17 @@ export function unfolded(issues: readonly core.$ZodIssue[], value: unknown): rea
 
 function unknownKey(key: string, parent: Path): string {
   const known = knownKeys(parent);
+  const near = nearestOf(key, known);
+  return near ? `unknown key; did you mean ${near}?` : `unknown key; allowed: ${known.join(", ")}`;
+}
+
+/** Of the words that are known, the one that was probably meant. */
+export function nearestOf(given: string, known: readonly string[]): string | undefined {
   const [near] = known
-    .map((word) => ({ word, distance: distanceOf(key.toLowerCase(), word.toLowerCase()) }))
+    .map((word) => ({ word, distance: distanceOf(given.toLowerCase(), word.toLowerCase()) }))
     .filter(({ word, distance }) => distance <= Math.max(2, word.length / 3))
     .sort((a, b) => a.distance - b.distance);
-  if (near) return `unknown key; did you mean ${near.word}?`;
-  return `unknown key; allowed: ${known.join(", ")}`;
+  return near?.word;
 }
 
 function knownKeys(path: Path): readonly string[] {

@@ -104,6 +104,16 @@ export class Graph<Cloud> {
     }
     return downstream;
   }
+
+  /** Everything that a node stands on or is made with. */
+  upstreamOf(id: string): ReadonlySet<string> {
+    const upstream = new Set<string>();
+    for (const { id: other, needs, temporaries } of [...this.nodes].reverse()) {
+      if (other !== id && !upstream.has(other)) continue;
+      for (const need of [...needs, ...temporaries.values()]) upstream.add(need);
+    }
+    return upstream;
+  }
 }
 
 function standing(handles: Handles = {}): Readonly<Record<string, Handle<unknown>>> {

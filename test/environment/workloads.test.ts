@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { status } from "../../src/actions/status.ts";
 import { Site } from "./site.ts";
 
 const TWO = readFileSync(new URL("../../examples/two-workloads.yaml", import.meta.url), "utf8");
@@ -35,6 +36,18 @@ describe("two workloads in one environment", () => {
     expect(again.plan.idle).toBe(true);
     expect(again.plan.nodes.filter(({ verdict }) => !["keep", "temporary", "use"].includes(verdict))).toEqual([]);
 
+    const rowsOf = async (workload: string) => {
+      const { result } = await site.run(status, { yaml: TWO, workload });
+      return result?.type === "plan" ? result.plan.nodes.map(({ node }) => node) : [];
+    };
+    const [first, second] = [await rowsOf("bcl2fastq"), await rowsOf("bclconvert")];
+    expect(first.filter((node) => node.includes("."))).toEqual([]);
+    expect(second.filter((node) => node.endsWith(".bclconvert"))).toEqual(own);
+    const shared = second.filter((node) => !own.includes(node));
+    expect(shared).toEqual(expect.arrayContaining(["security-group", "filesystem", "ami", "builder", "log-group"]));
+    expect(shared.filter((node) => /^(job-|container-|repository|launch-|compute-)/.test(node))).toEqual([]);
+    expect([...first, ...own].sort()).toEqual(again.plan.nodes.map(({ node }) => node).sort());
+
     const less = await site.up(ONE, { dryRun: true });
     expect(less.plan.removals.map(({ found }) => found.node).sort()).toEqual(
       own.filter((node) => !/^(image-builder\.|image-build\.|container-image)/.test(node)).sort(),
@@ -64,6 +77,16 @@ describe("two workloads in one environment", () => {
     expect(gone.writes).not.toContain("UpdateComputeEnvironment");
     expect(verdicts(gone)).toMatchObject({ "compute-environment": "keep", "job-queue": "keep" });
     expect((await site.up("{ name: lab }")).plan.idle).toBe(true);
+  });
+
+  it("have names: another one is refused before AWS is asked, with the one that was probably meant", async () => {
+    const site = new Site();
+    const { calls, error, exitCode } = await site.run(status, { yaml: TWO, workload: "bclconvrt" });
+    expect(error).toMatchObject({
+      message: '--workload "bclconvrt": there is none of this name in lab; did you mean bclconvert?',
+      hint: "its workloads: bcl2fastq, bclconvert",
+    });
+    expect({ calls, exitCode }).toEqual({ calls: [], exitCode: 2 });
   });
 
   it("are what one workload was, in the new form as in the old", async () => {
