@@ -1,5 +1,5 @@
 import type { Cloud } from "../aws/clients.ts";
-import { awsWords, isDenied } from "../aws/errors.ts";
+import { awsWords, isAwsError } from "../aws/errors.ts";
 import { countUnfinishedJobsIn } from "../aws/jobs.ts";
 import { nameFor } from "../aws/tags.ts";
 import type { Plan } from "../engine/plan.ts";
@@ -15,7 +15,7 @@ export async function lostJobsWarnings(
   const warnings = queues.map(async ({ found: { node, ref } }) => {
     const queue = nameFor({ name, node });
     const jobs = await countUnfinishedJobsIn(cloud, ref).catch((error: unknown) => {
-      if (isDenied(error)) return awsWords(error);
+      if (isAwsError(error)) return awsWords(error);
       throw error;
     });
     if (typeof jobs === "string") return [`the jobs in queue ${queue} end with it; they cannot be counted: ${jobs}`];
