@@ -81,7 +81,12 @@ export class Calls {
       forMs = RETRY_MS,
       alsoLost = false,
       note,
-    }: { readonly everyMs: number; readonly forMs?: number; readonly alsoLost?: boolean; note(text: string): void },
+    }: {
+      readonly everyMs: number;
+      readonly forMs?: number | undefined;
+      readonly alsoLost?: boolean;
+      note(text: string): void;
+    },
     call: () => Promise<T>,
   ): Promise<T> {
     const early = alsoLost ? ["busy", "notPropagated", "unknown"] : ["busy", "notPropagated"];

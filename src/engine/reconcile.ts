@@ -55,7 +55,6 @@ export async function reconcile<Cloud>(
 ): Promise<Reconciled> {
   const attempt = { ...UNTRIED, doubtUntil: around.doubtUntil };
   const work: Work<Cloud> = { run, node, around, seen: first, attempt, now: run.clock.elapsed() };
-  work.attempt = noted(situationOf(work));
   try {
     for (;;) {
       const move = decide(situationOf(work));
@@ -238,7 +237,7 @@ function call<Cloud, T>(
   return run.calls
     .change({ everyMs: paceOf(node.step).everyMs, alsoLost: true, note: context.note }, () => act(context))
     .catch((error: unknown) => {
-      throw isAborted(error) ? error : stepError(run, node, doing, error, ref);
+      throw stepError(run, node, doing, error, ref);
     });
 }
 
@@ -260,20 +259,25 @@ async function lookAgain<Cloud>(work: Work<Cloud>): Promise<void> {
   work.now = run.clock.elapsed();
   work.seen = { ...seen, found: await run.calls.readPatiently(everyMs, () => find(run, step, id, seen.inputs)) };
   work.attempt = noted(situationOf(work));
-  const { last: one, missingSince, startedAt } = work.attempt;
-  const isMissing = missingSince !== undefined;
+  const { last, missingSince } = work.attempt;
+  const one = missingSince === undefined ? last : undefined;
 
-  if (one && !isMissing && (one.state !== before?.state || one.detail !== before.detail)) {
+  if (one && (one.state !== before?.state || one.detail !== before.detail)) {
     run.emit({ type: "seen", at: run.clock.now(), node: id, ref: one.ref, state: one.state, detail: one.detail });
   }
-  if (startedAt !== undefined && one && !isMissing && step.tail) {
+  if (one && step.tail) {
     const context = contextOf(work);
     const tail = await run.calls.readPatiently(everyMs, () => step.tail!(context, one, work.cursor));
     for (const line of tail.lines) context.note(line);
     work.cursor = tail.cursor;
   }
   const ref = run.manifest.get(id)?.ref;
-  if (isMissing && step.whyGone && ref !== undefined && (one || work.now - missingSince >= GRACE_MS)) {
+  if (
+    missingSince !== undefined &&
+    step.whyGone &&
+    ref !== undefined &&
+    (last || work.now - missingSince >= GRACE_MS)
+  ) {
     const context = { name: run.name, region: run.region, node: id, cloud: run.cloud };
     const gone = await run.calls.readPatiently(everyMs, () => step.whyGone!(context, ref));
     work.attempt = { ...work.attempt, gone };

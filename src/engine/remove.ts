@@ -26,9 +26,7 @@ export async function remove<Cloud>(
       await calls
         .change({ everyMs, forMs: timeoutMs, alsoLost: true, note: tell }, () => step.destroy!(context, target))
         .catch((error: unknown) => {
-          throw isAborted(error)
-            ? error
-            : stepError(run, { id, step: step as Node<Cloud>["step"] }, "removing", error, target.ref);
+          throw stepError(run, { id, step }, "removing", error, target.ref);
         });
     }
     const waitedMs = clock.elapsed() - startedAt;

@@ -50,7 +50,7 @@ export async function send<Cloud>(
     let ref: string;
     try {
       // 2. the one call that makes it and carries its tags
-      ref = await calls.change({ everyMs, ...(forMs && { forMs }), note: context.note }, () => step.create(context));
+      ref = await calls.change({ everyMs, forMs, note: context.note }, () => step.create(context));
     } catch (error) {
       if (isAborted(error)) throw error;
       const trouble = errors.trouble(error);
@@ -99,7 +99,7 @@ export async function clearFailed<Cloud>(
     await run.calls
       .change({ everyMs: 0, forMs: 0, note: () => {} }, () => step.destroy!(context, thing))
       .catch((error: unknown) => {
-        if (isAborted(error) || run.errors.trouble(error) === "refused") throw error;
+        if (run.errors.trouble(error) === "refused") throw error;
       });
   }
 }

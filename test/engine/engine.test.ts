@@ -156,7 +156,7 @@ describe("up", () => {
     const { nodes } = await run.engine.plan();
     expect(nodes.find(({ node }) => node === "group")?.verdict).toBe("replace");
     expect(nodes.find(({ node }) => node === "disk")).toMatchObject({
-      verdict: "refuse",
+      ...{ verdict: "refuse", ref: "disk-2", hint: "take the change back" },
       reason: "disk-2 holds data, and group, which it stands on, would be replaced",
     });
   });

@@ -56,6 +56,17 @@ function plan(over: Partial<PruneInput<ToyCloud>> = {}) {
 const wanted = { fingerprint: "new", fixedFingerprint: "" };
 const standing = (node: string, ...found: readonly Found[]) => new Map([[node, { inputs: {}, wanted, found }]]);
 
+describe("what is on record and not seen", () => {
+  const records = [["gone", record("queue", "queue-2")]] as const;
+  const others = (ref: string, node: string) => [owned("queue", seen(node, ref, { fingerprint: "other", token: "x" }))];
+
+  it("is waited for, though another of its node is seen, or the like of it under another", () => {
+    expect(plan({ records, owned: others("queue-1", "gone") }).await).toEqual(["gone"]);
+    expect(plan({ records, owned: others("queue-2", "queue") }).await).toEqual(["gone"]);
+    expect(plan({ records, owned: others("queue-2", "gone") }).await).toEqual([]);
+  });
+});
+
 describe("an older generation", () => {
   const at = (day: number) => ({ fingerprint: `of day ${day}`, createdAt: new Date(Date.UTC(2026, 10, day)) });
   const images = standing(

@@ -4,7 +4,7 @@ import { Graph } from "../../src/engine/graph.ts";
 import type { StepRecord } from "../../src/engine/manifest/manifest.ts";
 import { listOwned, type OwnedResource, waitVisible } from "../../src/engine/owned.ts";
 import { prunePlan } from "../../src/engine/prune.ts";
-import { label, removeAll } from "../../src/engine/remove.ts";
+import { cameBack, label, removeAll } from "../../src/engine/remove.ts";
 import type { Run } from "../../src/engine/run.ts";
 import type { Step } from "../../src/engine/step.ts";
 import {
@@ -202,6 +202,54 @@ describe("removing", () => {
     const startedAt = cloud.clock.now();
     await removeAll(run, (await listOwned(run)).things);
     expect(cloud.clock.now() - startedAt).toBe(120 * SECOND);
+  });
+
+  it("tells each state that it sees on the way, and what did not go", async () => {
+    place({ ref: "disk-1", kind: "disk" }, { ref: "group-1", kind: "group" });
+    const { run, events } = await open();
+    cloud.before = (call) => {
+      if (call === "destroy group") throw new ToyError("refused", "it is locked");
+    };
+    await removeAll(run, (await listOwned(run)).things);
+    expect(events.filter(({ type }) => type === "seen")).toMatchObject([{ node: "disk", state: "deleting" }]);
+    expect(events.filter(({ type }) => type === "failed")).toMatchObject([
+      { node: "group", error: { message: "removing group (group): it is locked" } },
+    ]);
+  });
+
+  describe("what others make again under its name", () => {
+    const LOGS = kind("logs", { comesBack: true });
+
+    /** They write once more when it is gone; somebody else's stands there all the time. */
+    async function removed(isSeen = true) {
+      place({ ref: "logs-1", kind: "logs" }, { ref: "logs-7", kind: "logs", owned: false });
+      const { run } = await open({}, [LOGS]);
+      const { things } = await listOwned(run);
+      await removeAll(run, things);
+      place({ ref: "logs-1", kind: "logs", owned: false });
+      cloud.before = (call) => {
+        if (call === "find logs" && !isSeen) throw new ToyError("refused", "not authorized to look");
+      };
+      return refs(await cameBack(run, things));
+    }
+
+    it("is seen, and nothing else", async () => {
+      expect(await removed()).toEqual(["logs-1"]);
+    });
+
+    it("is not told of where one may not look", async () => {
+      expect(await removed(false)).toEqual([]);
+    });
+
+    it("is not passed over where the cloud fails", async () => {
+      const { run } = await open({}, [LOGS]);
+      place({ ref: "logs-1", kind: "logs" });
+      const { things } = await listOwned(run);
+      cloud.before = () => {
+        throw new ToyError("refused", "the cloud is closed");
+      };
+      await expect(cameBack(run, things)).rejects.toThrow("closed");
+    });
   });
 
   it("forgets a thing's record when it is gone, and says so", async () => {

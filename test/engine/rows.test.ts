@@ -137,14 +137,6 @@ const CASES: Readonly<Record<string, readonly [sentence: string, given: Given, e
     { record: INTENT, found: [thing({ state: "failed", detail: "exit 1" })], can: { temporary: true, destroy: false } },
     { do: "fail", reason: "waiting for disk (data): disk-1 failed: exit 1", record: "spent" },
   ],
-  "5e": [
-    "a failed one that cannot be removed gets another beside it",
-    {
-      ...{ record: record(), found: [thing({ state: "failed" }), thing({ ...OLD, ref: "disk-0" })] },
-      can: { destroy: false, update: false },
-    },
-    { do: "create", verdict: "create", reason: "failed: no reason given" },
-  ],
   "6a": [
     "a change that was begun and cannot be made is refused",
     { record: record({ phase: "updating" }), found: [thing({ ...OLD, drift: [SMALLER] })] },

@@ -35,7 +35,6 @@ export const WANTED_ONE: readonly Row[] = [
     "work on a temporary thing failed while nobody looked: it is told, and not done again on what it left behind",
     onWanted(["failed"], (s, one) => s.can.temporary && failedOne(s, one, "spent")),
   ],
-  ["5e", "it failed, and cannot be removed", onWanted(["failed"], (_s, one) => create(failure(one)))],
   [
     "6a",
     "it was being changed, and that change cannot be made, or AWS gave up on it",
