@@ -69,3 +69,11 @@ it("is installed without a registry, alone, and makes and removes an environment
   const gone = await bootstrap("teardown", "--sandbox", "--speed", "1000", "--yes", "--discard-data");
   expect(gone.all).toContain("nothing is left of demux in us-east-1");
 });
+
+it("brings its manual page to where man looks, and the program to where the shell does", async () => {
+  const prefix = join(root, "global");
+  const words = ["install", "--global", "--prefix", prefix, join(checkout, packed.filename)];
+  await execa("npm", words, { cwd: root, env: machine, extendEnv: false });
+  expect(readFileSync(join(prefix, "share/man/man1/bootstrap.1"), "utf8")).toContain(".SS bootstrap bake\\-ami\n");
+  expect((await execa(join(prefix, "bin/bootstrap"), ["--version"])).stdout).toBe(packageJson.version);
+});
