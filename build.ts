@@ -40,6 +40,17 @@ const built = await Promise.all([
           bundle.onResolve({ filter: /\/sandbox\/start\.ts$/ }, () => ({ path: "./sandbox.js", external: true }));
         },
       },
+      {
+        // Commander starts verbs that are programs of their own, and there are none: help and version need not load Node's
+        // module for processes, and the network's with it.
+        name: "no-programs",
+        setup(bundle) {
+          bundle.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+            /[\\/]commander[\\/]/.test(importer) ? { path: "none", namespace: "none" } : undefined,
+          );
+          bundle.onLoad({ filter: /./, namespace: "none" }, () => ({ contents: "" }));
+        },
+      },
     ],
   }),
   build({ ...common, entryPoints: { sandbox: "sandbox/start.ts" }, outdir: "dist" }),

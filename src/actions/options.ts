@@ -7,6 +7,8 @@ export interface Target {
   readonly region?: string;
   readonly sandbox?: boolean;
   readonly endpointUrl?: string;
+  /** Where presets lie; without it the package's own folder. */
+  readonly workloadsFolder?: string;
 }
 
 /** What an action may do, and how; each has its own of these. */

@@ -109,8 +109,11 @@ async function open(host: Host, opening: Opening, closing: Close[]): Promise<Ses
 }
 
 /** The config that is meant, as it is written. */
-export function loadTarget({ config, name, region }: Target, workingFolder?: string) {
-  return loadConfig({ file: config, workingFolder, workloadsFolder: WORKLOADS_FOLDER, overrides: { name, region } });
+export function loadTarget(
+  { config, name, region, workloadsFolder = WORKLOADS_FOLDER }: Target,
+  workingFolder?: string,
+) {
+  return loadConfig({ file: config, workingFolder, workloadsFolder, overrides: { name, region } });
 }
 
 /** Refuses a workload that is none of the environment's. */

@@ -6,8 +6,9 @@ import { FSxClient, type FSxClientConfig } from "@aws-sdk/client-fsx";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { ServiceQuotasClient } from "@aws-sdk/client-service-quotas";
 import { SSMClient } from "@aws-sdk/client-ssm";
-import { STSClient } from "@aws-sdk/client-sts";
+import { type ServiceInputTypes, type ServiceOutputTypes, STSClient } from "@aws-sdk/client-sts";
 import type { HandlerExecutionContext } from "@smithy/types";
+import { collecting } from "./collected.ts";
 import { UNREADABLE } from "./errors.ts";
 import { notingDoubt, retryOn } from "./retry.ts";
 
@@ -85,6 +86,10 @@ export function connect({
         const client = new Client(config);
         // To all of them it is the same stack.
         const { middlewareStack } = client as STSClient;
+        middlewareStack.add(collecting<ServiceInputTypes, ServiceOutputTypes>(), {
+          step: "initialize",
+          name: "collecting",
+        });
         middlewareStack.add(namingUnreadable, { step: "initialize", name: "namingUnreadable" });
         middlewareStack.add(notingDoubt, { step: "finalizeRequest", priority: "low", name: "notingDoubt" });
         made.set(name, client);
