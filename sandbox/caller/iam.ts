@@ -31,6 +31,7 @@ export const iam: Table = {
       "ListInstanceProfiles",
       "ListPolicies",
       "GetServiceLinkedRoleDeletionStatus",
+      "GetAccountAuthorizationDetails",
       "GetUser",
       "ListAccountAliases",
     ],

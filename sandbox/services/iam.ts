@@ -1,4 +1,5 @@
 import type { Call, Service } from "../service.ts";
+import { accountDetailOperations } from "./iam/account-details.ts";
 import { instanceProfileOperations } from "./iam/instance-profiles.ts";
 import { policyOperations } from "./iam/policies.ts";
 import { trustedServices } from "./iam/policy-document.ts";
@@ -48,6 +49,7 @@ export const iam: Service = {
   model: () => import("../models/iam.json", { with: { type: "json" } }),
   validationError: "ValidationError",
   operations: {
+    ...accountDetailOperations,
     ...instanceProfileOperations,
     ...policyOperations,
     ...rolePolicyOperations,

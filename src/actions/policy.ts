@@ -1,10 +1,12 @@
 import { type Caller, type PolicyVerb, policyFor } from "../aws/caller-policy.ts";
+import { LEAST } from "../aws/roles-at-once.ts";
 import type { Config } from "../config/config.ts";
 import { partitionOf } from "../config/partitions.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { ConfigError } from "../engine/errors.ts";
 import { Manifest } from "../engine/manifest/manifest.ts";
 import { usesSpot } from "../environment/compute.ts";
+import { ROLE_NODES } from "../steps/role.ts";
 import type { Action, Host } from "./action.ts";
 import type { Target } from "./options.ts";
 import type { Result } from "./result.ts";
@@ -58,6 +60,13 @@ export function callerOf(config: Config, account: string): Caller {
     ...{ partition: partitionOf(region).id, region, account, name, ...iam },
     spot: usesSpot(config),
     pushes: config.workloads.some(({ container }) => container.kind === "build" && container.builder !== "instance"),
+    manyRoles: rolesOf(config) >= LEAST,
     kmsKeyId: filesystem?.kmsKeyId,
   };
+}
+
+/** As many as are asked for at once: those of one workload that there may be, and those of each further one. */
+function rolesOf({ workloads: [, ...others] }: Config): number {
+  const own = others.map(({ container }) => (container.kind === "build" ? 2 : 1));
+  return own.reduce((sum, count) => sum + count, ROLE_NODES.length);
 }

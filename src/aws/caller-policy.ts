@@ -19,6 +19,8 @@ export interface Caller {
   readonly spot: boolean;
   /** Whether a builder on the caller's own machine may push the container image. */
   readonly pushes: boolean;
+  /** Whether it has so many roles that they are read with all others of the account. */
+  readonly manyRoles: boolean;
   /** Of the file system: a key of the account's own. */
   readonly kmsKeyId?: string | undefined;
 }
@@ -74,8 +76,10 @@ function inLists({ Action, Resource, Condition, ...rest }: CallerStatement): Cal
 
 /** Statements by what they are for: some are needed under a config only, or can be narrowed by it. */
 function suited(statement: CallerStatement, caller: Caller): readonly CallerStatement[] {
-  const { permissionsBoundary: bound, spot, pushes, kmsKeyId, partition } = caller;
+  const { permissionsBoundary: bound, spot, pushes, manyRoles, kmsKeyId, partition } = caller;
   switch (statement.Sid) {
+    case "RolesAtOnce":
+      return manyRoles ? [statement] : [];
     case "RolesNew":
       // Whoever may make roles may give them any right, less what the boundary keeps.
       return [bound === undefined ? statement : bounded(statement, bound)];

@@ -11,6 +11,7 @@ import type { HandlerExecutionContext } from "@smithy/types";
 import { collecting } from "./collected.ts";
 import { UNREADABLE } from "./errors.ts";
 import { notingDoubt, retryOn } from "./retry.ts";
+import { readingRolesAtOnce } from "./roles-at-once.ts";
 
 /** How AWS, or an endpoint that speaks like it, is reached. What is left out comes from the SDK's own chain. */
 export interface Connection {
@@ -90,6 +91,9 @@ export function connect({
           step: "initialize",
           name: "collecting",
         });
+        if (client instanceof IAMClient) {
+          client.middlewareStack.add(readingRolesAtOnce(client), { step: "initialize", name: "readingRolesAtOnce" });
+        }
         middlewareStack.add(namingUnreadable, { step: "initialize", name: "namingUnreadable" });
         middlewareStack.add(notingDoubt, { step: "finalizeRequest", priority: "low", name: "notingDoubt" });
         made.set(name, client);

@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import pLimit from "p-limit";
+import pLimit, { type LimitFunction } from "p-limit";
 import type { Clock } from "./clock.ts";
 import { AbortedError, type Trouble } from "./errors.ts";
 import type { Hint } from "./hint.ts";
@@ -19,15 +19,17 @@ export interface CloudErrors {
 /** How long a call that is only early is tried again. */
 const RETRY_MS = 3 * 60_000;
 
-/** Calls at once; waiting nodes do not count. */
-const MOST_CALLS = 16;
+/** At once; waiting nodes do not count. Of looks several go in one call where AWS takes them together. */
+const MOST_LOOKS = 32;
+const MOST_CHANGES = 16;
 
 /** The one gate to the cloud: limits calls, stops at Ctrl-C, tries again what is only early. */
 export class Calls {
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   readonly #errors: CloudErrors;
-  readonly #limit = pLimit(MOST_CALLS);
+  readonly #looks = pLimit(MOST_LOOKS);
+  readonly #changes = pLimit(MOST_CHANGES);
 
   constructor(clock: Clock, signal: AbortSignal, errors: CloudErrors) {
     // Every waiting node listens for the stop.
@@ -57,7 +59,7 @@ export class Calls {
       this.#signal.addEventListener("abort", onAbort, { once: true });
     });
     try {
-      return await Promise.race([this.#inTurn(ask), stopped]);
+      return await Promise.race([this.#inTurn(this.#looks, ask), stopped]);
     } finally {
       this.#signal.removeEventListener("abort", onAbort);
     }
@@ -90,7 +92,7 @@ export class Calls {
     call: () => Promise<T>,
   ): Promise<T> {
     const early = alsoLost ? ["busy", "notPropagated", "unknown"] : ["busy", "notPropagated"];
-    return this.#again(everyMs, forMs, early, () => this.#inTurn(call), note);
+    return this.#again(everyMs, forMs, early, () => this.#inTurn(this.#changes, call), note);
   }
 
   async #again<T>(
@@ -118,8 +120,8 @@ export class Calls {
   }
 
   /** A call that was still waiting its turn when the run was stopped does not begin. */
-  #inTurn<T>(call: () => Promise<T>): Promise<T> {
-    return this.#limit(() => {
+  #inTurn<T>(limit: LimitFunction, call: () => Promise<T>): Promise<T> {
+    return limit(() => {
       this.#stopIfAborted();
       return call();
     });

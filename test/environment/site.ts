@@ -71,8 +71,8 @@ export class Site {
     return this.#ran(bakeAmi, { yes: true, ...options, yaml });
   }
 
-  async teardown(yaml = "") {
-    const { result, error } = await this.run(teardown, { yaml, yes: true, discardData: true });
+  async teardown(yaml = "", options: Options = {}) {
+    const { result, error } = await this.run(teardown, { ...options, yaml, yes: true, discardData: true });
     if (result?.type !== "removed") throw error;
     return result;
   }

@@ -17,6 +17,7 @@ import {
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import { status } from "../../src/actions/status.ts";
+import { manyWorkloads } from "../environment/many-workloads.ts";
 import { Site } from "../environment/site.ts";
 import { lab } from "../steps/harness.ts";
 
@@ -81,6 +82,14 @@ export async function productCalls(): Promise<ProductCalls> {
   await up(china, `container: { mirrors: ${mirrors} }`);
   china.store = new Site().store;
   await teardown(china);
+
+  // So many roles that they are read at once.
+  const { folder: workloadsFolder, names } = manyWorkloads(6);
+  const yaml = `{ container: { image: registry.example.com/split:1 }, workloads: [${names}] }`;
+  const many = at("us-west-2");
+  await during(many, "up", () => many.up(yaml, { workloadsFolder }));
+  await during(many, "status", () => many.run(status, { yaml, workloadsFolder }));
+  await during(many, "teardown", () => many.teardown(yaml, { workloadsFolder }));
   return asked;
 }
 

@@ -19,6 +19,7 @@ import { up } from "../../src/actions/up.ts";
 import { type CallerPolicyDocument, type PolicyVerb, policyFor } from "../../src/aws/caller-policy.ts";
 import { partitionOf } from "../../src/config/partitions.ts";
 import { memoryStore } from "../engine/toy-cloud.ts";
+import { manyWorkloads } from "../environment/many-workloads.ts";
 import type { Ended as Done, Site } from "../environment/site.ts";
 import { submitJob, tamper, withFailingBuilder } from "../fidelity/product-calls.ts";
 
@@ -51,7 +52,7 @@ export async function type(
   { verb, yaml = "", cut = (policy) => policy, ...options }: Typed,
 ): Promise<Ended> {
   const { lab } = site;
-  const { config, identity } = await site.open(yaml);
+  const { config, identity } = await site.open(yaml, options);
   const policy = cut(policyFor(verb, callerOf(config, identity.account)));
   const asked: Asked[] = [];
   const { decide } = callerPolicy(JSON.stringify(policy));
@@ -133,6 +134,13 @@ export async function life(site: Site, alone: typeof type = type): Promise<Asked
   await typed("up", SEVERAL);
   await typed("bake-ami", SEVERAL, { force: true });
   await typed("teardown", SEVERAL, { discardData: true });
+
+  const { folder: workloadsFolder, names } = manyWorkloads(6);
+  const many = `{ name: demux, container: { image: registry.example.com/split:1 }, workloads: [${names}] }`;
+  await typed("up", many, { workloadsFolder });
+  forget();
+  await typed("status", many, { workloadsFolder });
+  await typed("teardown", many, { workloadsFolder, discardData: true });
 
   await typed("up", WITHOUT_LUSTRE);
   const elsewhere = `${WITHOUT_LUSTRE}network: { vpcId: ${await otherVpc(site)} }`;

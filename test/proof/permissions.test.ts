@@ -152,7 +152,7 @@ describe("a right that is missing", () => {
 
   const policy = policyFor("up", {
     ...{ partition: "aws", region: "us-east-1", account: "123456789012", name: "demux", path: "/" },
-    ...{ spot: false, pushes: false },
+    ...{ spot: false, pushes: false, manyRoles: false },
   });
   const first = policy.Statement.map(({ Action }) => Action.find((action) => !action.endsWith("Egress"))!);
 
@@ -239,7 +239,7 @@ describe("a right that is missing", () => {
 describe("a printed policy", () => {
   const caller = {
     ...{ partition: "aws-us-gov", region: "us-gov-west-1", account: "123456789012", name: "a23456789-b23456789-c234" },
-    ...{ path: "/", spot: true, pushes: true },
+    ...{ path: "/", spot: true, pushes: true, manyRoles: false },
   };
 
   it.each(POLICY_VERBS)("of %s is one that IAM takes, and fits into a managed policy for the longest names", (verb) => {
@@ -279,7 +279,9 @@ describe("a printed policy", () => {
 
   it("speaks of a key, of Spot and of a push from here only where the config does", () => {
     const sids = (more: object) =>
-      policyFor("up", { ...caller, spot: false, pushes: false, ...more }).Statement.map(({ Sid }) => Sid);
+      policyFor("up", { ...caller, spot: false, pushes: false, manyRoles: false, ...more }).Statement.map(
+        ({ Sid }) => Sid,
+      );
     const plain = sids({});
     expect(sids({ spot: true }).filter((sid) => !plain.includes(sid))).toEqual(["RoleOfSpot"]);
     const mayPut = (pushes: boolean) =>

@@ -126,6 +126,14 @@ function profilesWhere(call: Call, input: ListInstanceProfilesCommandInput, fits
   return listed(call, input, profiles.visible(call).filter(fits), ({ name }) => name);
 }
 
+/** As in a list: without tags. */
+export function profilesOf(call: Call, roleName: string): InstanceProfile[] {
+  return profiles
+    .visible(call)
+    .filter(({ role }) => role === roleName)
+    .map((profile) => shown(call, profile));
+}
+
 function shown(call: Call, profile: ProfileState): InstanceProfile {
   const role = roles.find(call, profile.role);
   return {

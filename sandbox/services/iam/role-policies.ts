@@ -1,8 +1,9 @@
+import type { AttachedPolicy } from "@aws-sdk/client-iam";
 import type { Call } from "../../service.ts";
 import { encoded, listed } from "./lists.ts";
 import { checkPolicyArn, findPolicy } from "./policies.ts";
 import { checkIdentityPolicy, policiesAllow } from "./policy-document.ts";
-import { type IamOperations, limitExceeded, noSuchEntity, ownRole, roles } from "./state.ts";
+import { type IamOperations, limitExceeded, noSuchEntity, ownRole, type RoleState, roles } from "./state.ts";
 
 const ATTACHED_LIMIT = 10;
 const INLINE_BYTES_LIMIT = 10_240;
@@ -33,12 +34,9 @@ export const rolePolicyOperations = {
   },
 
   ListAttachedRolePolicies(input, call) {
-    const { attached } = roles.read(call, input.RoleName);
-    const policies = attached
-      .map((arn) => findPolicy(call, arn)!)
-      .filter(({ path }) => path.startsWith(input.PathPrefix ?? "/"));
-    const { items, next } = listed(call, input, policies, ({ arn }) => arn);
-    return { AttachedPolicies: items.map(({ arn, name }) => ({ PolicyName: name, PolicyArn: arn })), ...next };
+    const policies = attachedTo(call, roles.read(call, input.RoleName), input.PathPrefix);
+    const { items, next } = listed(call, input, policies, ({ PolicyArn }) => PolicyArn!);
+    return { AttachedPolicies: items, ...next };
   },
 
   PutRolePolicy(input, call) {
@@ -85,6 +83,13 @@ export function roleAllows(call: Call, roleName: string | undefined, action: str
     policiesAllow([...attached, ...Object.values(role.inline)], action, resource) &&
     (within === undefined || policiesAllow([within], action, resource))
   );
+}
+
+export function attachedTo(call: Call, { attached }: RoleState, pathPrefix = "/"): AttachedPolicy[] {
+  return attached
+    .map((arn) => findPolicy(call, arn)!)
+    .filter(({ path }) => path.startsWith(pathPrefix))
+    .map(({ arn, name }) => ({ PolicyName: name, PolicyArn: arn }));
 }
 
 function noInlinePolicy(name: string | undefined) {

@@ -140,7 +140,7 @@ export function summary(role: RoleState): Role {
   };
 }
 
-function boundaryOf({ boundary }: RoleState): Pick<Role, "PermissionsBoundary"> {
+export function boundaryOf({ boundary }: RoleState): Pick<Role, "PermissionsBoundary"> {
   if (boundary === undefined) return {};
   return {
     PermissionsBoundary: {
@@ -150,7 +150,7 @@ function boundaryOf({ boundary }: RoleState): Pick<Role, "PermissionsBoundary"> 
   };
 }
 
-function tagsOf({ tags }: RoleState): Pick<Role, "Tags"> {
+export function tagsOf({ tags }: RoleState): Pick<Role, "Tags"> {
   return Object.keys(tags).length === 0 ? {} : { Tags: toTags(tags) };
 }
 
