@@ -10,7 +10,7 @@ let standing: Promise<Moment> | undefined;
 /** The first `up` is done; brought up once, whoever asks. */
 export function theFirstUp(): Promise<Moment> {
   standing ??= (async () => {
-    const desk = deskAt(undefined, { oversleep: 10 });
+    const desk = deskAt(undefined, { direct: true });
     expect((await desk.site.up()).summary?.failures).toEqual([]);
     return desk.freeze();
   })();
@@ -29,7 +29,7 @@ export async function type(
   verb: keyof typeof ACTIONS,
   { from, ...asked }: Typed,
 ): Promise<Ended & { readonly manifest: string | undefined }> {
-  const desk = deskAt(from ?? (await theFirstUp()), { oversleep: 10 });
+  const desk = deskAt(from ?? (await theFirstUp()), { direct: true });
   const ended = await desk.site.run(ACTIONS[verb], asked);
   return { ...ended, manifest: desk.freeze().manifest };
 }

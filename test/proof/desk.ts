@@ -17,6 +17,7 @@ export interface Moment {
 
 export interface DeskOptions {
   readonly region?: string;
+  /** Polls are so many times rarer than a real run's. */
   readonly oversleep?: number;
   /** The moment goes on so much later. */
   readonly laterMs?: number;
@@ -67,7 +68,7 @@ export function deskAt(moment: Moment | undefined, options: DeskOptions = {}): D
   };
   const where = lab(region, {
     keeper,
-    oversleep: options.oversleep ?? 1,
+    oversleep: options.oversleep ?? 10,
     direct: options.direct ?? false,
     ...(options.front && { front: options.front }),
     onCall: (call) => onCall(call, before),
@@ -142,6 +143,7 @@ export async function pointsOf(
   let write = "";
   const desk = deskAt(from, {
     ...options,
+    oversleep: 1,
     onWrite(stage) {
       if (stage === "before") write = numbered("manifest write");
       mark(`${stage} ${write}`);

@@ -14,13 +14,13 @@ import { OVERSLEEP } from "./commands.ts";
 
 const REGIONS = ["us-east-1", "cn-northwest-1", "us-gov-west-1"] as const;
 
-const siteIn = (region: string) => new Site(region, lab(region, { oversleep: OVERSLEEP }));
+const siteIn = (region: string, direct = true) => new Site(region, lab(region, { oversleep: OVERSLEEP, direct }));
 
 const lives = new Map<string, Promise<Asked[]>>();
 
 /** Lived once, whoever asks. */
 function lifeIn(region: string): Promise<Asked[]> {
-  const lived = lives.get(region) ?? life(siteIn(region));
+  const lived = lives.get(region) ?? life(siteIn(region, false));
   lives.set(region, lived);
   return lived;
 }
