@@ -2,8 +2,8 @@
 
 /**
  * pending: AWS is at work on it, or has not said that it is done. ready: it can be used, once it has no drift either.
- * failed: it will not become ready by itself: AWS gave up, or took it out of service. It is then made anew, or mended by
- * `update` where the kind `mendsFailed`, or refused where it may hold data. deleting: on its way out, whoever asked.
+ * failed: it will not become ready by itself: AWS gave up, or took it out of service. It is then made anew, or repaired by
+ * `update` where the kind `repairsFailed`, or refused where it may hold data. deleting: on its way out, whoever asked.
  */
 export type State = "pending" | "ready" | "failed" | "deleting";
 
@@ -150,7 +150,7 @@ export interface Step<I, O, T = unknown, Cloud = unknown> {
   /** It holds data: never replaced, and only `teardown`, which asks, removes it. */
   readonly protect?: true;
   /** Its `update` can bring a failed one back, so that it need not be made anew. */
-  readonly mendsFailed?: true;
+  readonly repairsFailed?: true;
   /** Others that are still ending may make it again under its name, without our tags: `teardown` looks for that too. */
   readonly comesBack?: true;
   readonly pace?: Pace;

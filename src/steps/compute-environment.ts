@@ -52,7 +52,7 @@ export interface ComputeEnvironmentOutput {
 export const computeEnvironment: Step<ComputeEnvironmentInputs, ComputeEnvironmentOutput, unknown, Cloud> = {
   kind: "compute-environment",
   naming: "fixed",
-  mendsFailed: true,
+  repairsFailed: true,
   // Made in seconds, but changed only when the last job on the old machines is done.
   pace: { expectMs: 8_000, everyMs: 3_000, timeoutMs: 7_230 * 60_000, removeTimeoutMs: 60 * 60_000 },
 

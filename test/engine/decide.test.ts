@@ -143,7 +143,7 @@ describe("the wanted one failed", () => {
   });
 
   it("is mended where its step can", () => {
-    const can: Can = { ...MENDABLE, mendsFailed: true, naming: "fixed" };
+    const can: Can = { ...MENDABLE, repairsFailed: true, naming: "fixed" };
     expect(verdict(record(), [failed], can)).toMatchObject({ word: "update", found: failed });
     expect(verdict(record(), [other({ ...failed, fingerprint: "old" })], can).word).toBe("update");
   });
@@ -537,7 +537,7 @@ function* randomCases(count: number) {
     const can: Can = {
       ...{ update: random() < 0.5, destroy: random() < 0.8 },
       naming: random() < 0.05 ? "shared" : pick("token", "token", "fixed", "versioned"),
-      ...{ ...flag("protect", 0.3), ...flag("mendsFailed", 0.2) },
+      ...{ ...flag("protect", 0.3), ...flag("repairsFailed", 0.2) },
     };
     const found = Array.from({ length: Math.floor(random() * 4) }, (_none, index) => anyThing(`thing-${index}`));
     const wanted = { ...WANTED, ...flag("repair", 0.2) };

@@ -504,7 +504,7 @@ describe("up", () => {
 
   it("nudges a failed thing that can be mended three times, with looks between, before it believes the failure", async () => {
     const graph = new Graph<ToyCloud>();
-    const step = { ...toyStep("fleet", { mendable: ["size"], fails: true }), mendsFailed: true as const };
+    const step = { ...toyStep("fleet", { mendable: ["size"], fails: true }), repairsFailed: true as const };
     graph.add("fleet", step, { inputs: () => ({ size: 1 }) });
     const { engine } = await toyRun(cloud, store, graph);
     const { failures } = await engine.up(await engine.plan());

@@ -119,7 +119,7 @@ const CASES: Readonly<Record<string, readonly [sentence: string, given: Given, e
   ],
   "5a": [
     "a failed one that a change can bring back is changed",
-    { record: record(), found: [thing({ state: "failed" })], can: { mendsFailed: true } },
+    { record: record(), found: [thing({ state: "failed" })], can: { repairsFailed: true } },
     { do: "begin", phase: "updating" },
   ],
   "5b": [
@@ -204,7 +204,7 @@ const CASES: Readonly<Record<string, readonly [sentence: string, given: Given, e
   ],
   "10a": [
     "one of other inputs that failed is brought back by a change where it can be",
-    { found: [thing({ ...OLD, state: "failed" })], can: { mendsFailed: true, naming: "fixed" } },
+    { found: [thing({ ...OLD, state: "failed" })], can: { repairsFailed: true, naming: "fixed" } },
     { do: "begin", phase: "updating", found: { ref: "disk-1" } },
   ],
   "10b": [

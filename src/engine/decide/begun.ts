@@ -55,7 +55,7 @@ export const BEGUN: readonly Row[] = [
   [
     "22a",
     "it failed, and no change can bring it back",
-    on("failed", (s, one) => !s.can.mendsFailed && failedOne(s, one, "spent")),
+    on("failed", (s, one) => !s.can.repairsFailed && failedOne(s, one, "spent")),
   ],
   [
     "22b",

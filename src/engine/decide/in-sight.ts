@@ -19,7 +19,7 @@ export const WANTED_ONE: readonly Row[] = [
   [
     "5a",
     "it failed, and a change can bring it back",
-    onWanted(["failed"], (s, one) => s.can.mendsFailed && change(s, one, failure(one))),
+    onWanted(["failed"], (s, one) => s.can.repairsFailed && change(s, one, failure(one))),
   ],
   [
     "5b",
@@ -144,7 +144,7 @@ export const NOTHING: readonly Row[] = [
   [
     "10a",
     "one of other inputs failed, and a change can bring it back",
-    onFailed((s, failed) => s.can.mendsFailed && change(s, failed, failure(failed))),
+    onFailed((s, failed) => s.can.repairsFailed && change(s, failed, failure(failed))),
   ],
   [
     "10b",

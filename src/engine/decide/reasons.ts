@@ -53,7 +53,7 @@ export function failedOne(
   { ref, detail }: Pick<Found, "ref" | "detail">,
   then: Failure["record"],
 ): Failure {
-  const stays = can.mendsFailed || (can.protect && record !== undefined && record.phase !== "creating");
+  const stays = can.repairsFailed || (can.protect && record !== undefined && record.phase !== "creating");
   return {
     do: "fail",
     reason: `waiting for ${what}: ${ref} failed: ${detail ?? "no reason given"}`,

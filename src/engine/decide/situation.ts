@@ -19,7 +19,7 @@ export interface Wanted {
   readonly inputs?: unknown;
 }
 
-export type Can = Pick<Step<unknown, unknown>, "naming" | "unrepeatable" | "protect" | "mendsFailed"> & {
+export type Can = Pick<Step<unknown, unknown>, "naming" | "unrepeatable" | "protect" | "repairsFailed"> & {
   readonly update: boolean;
   readonly stamp?: boolean;
   readonly destroy: boolean;
