@@ -249,7 +249,7 @@ describe("the hint", () => {
     [ec2("UnrecognizedClientException"), "China"],
     [ec2("InvalidClientTokenId"), "enabled"],
     [ec2("UnauthorizedOperation"), "permission"],
-    [ec2("InsufficientInstanceCapacity"), "another instance type or subnet"],
+    [ec2("InsufficientInstanceCapacity"), "other types or another zone"],
     [ec2("InsufficientFreeAddressesInSubnet"), "network.subnetId"],
     [ec2("PendingVerification"), "wait"],
     [ec2("InvalidAMIID.NotFound"), "bootstrap bake-ami"],

@@ -159,7 +159,7 @@ const REFUSED: Readonly<Record<string, Refusal>> = {
     ...{ verb: "up", fails: ["builder", "image-builder"], holdsUp: AFTER_BUILDERS },
     faults: [{ operation: "RunInstances", fate: { kind: "capacity" } }],
     words: /InsufficientInstanceCapacity: We currently do not have sufficient m5.large capacity/,
-    hint: /another instance type or subnet/,
+    hint: /other types or another zone/,
   },
   "allows no more vCPUs": {
     ...{ verb: "bake-ami", fails: ["builder"], holdsUp: ["ami", ...AFTER_AMI, "provision"].sort() },
