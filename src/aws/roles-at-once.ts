@@ -39,6 +39,9 @@ export const LEAST = 8;
 /** An account has at most 5,000 roles, mostly some hundred; of more than this, each is asked for by itself. */
 const MOST_PAGES = 2;
 
+/** Somebody may have thought over a question meanwhile, or changed a role. */
+const FRESH_MS = 10_000;
+
 interface Args {
   readonly input: Input;
 }
@@ -59,10 +62,12 @@ interface Asked {
 
 /**
  * A middleware for one IAM client: where many roles are read in the same turn of the event loop, all of the account's are
- * read at once, by whoever may. What that says of a role is told once, and nothing of it after a change of ours.
+ * read at once, by whoever may. What that says of a role is told once, and nothing of it after a change of ours, or when
+ * it is ten seconds old.
  */
 export function readingRolesAtOnce<I extends object, O extends object>(client: IAMClient): InitializeMiddleware<I, O> {
   let known: Promise<Details | undefined> | undefined;
+  let readAt = 0;
   let canAll = true;
   const told = new Set<string>();
   let turn: Asked[] = [];
@@ -73,6 +78,7 @@ export function readingRolesAtOnce<I extends object, O extends object>(client: I
   }
 
   async function readAll(): Promise<Details | undefined> {
+    readAt = performance.now();
     const details = await detailsOf(client);
     canAll = details !== undefined;
     return details;
@@ -81,7 +87,7 @@ export function readingRolesAtOnce<I extends object, O extends object>(client: I
   function answerTurn(): void {
     const all = turn;
     turn = [];
-    if (all.some(({ key }) => told.has(key))) forget();
+    if (all.some(({ key }) => told.has(key)) || performance.now() - readAt > FRESH_MS) forget();
     if (canAll && !known && new Set(all.map(({ role }) => role)).size >= LEAST) known = readAll();
     const from = canAll ? known : undefined;
     for (const { key, ask, outOf, resolve } of all) {

@@ -8,7 +8,7 @@ import {
   PutRolePolicyCommand,
   TagRoleCommand,
 } from "@aws-sdk/client-iam";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { callerPolicy } from "../../sandbox/caller/authorize.ts";
 import { orNothing } from "../../src/aws/errors.ts";
 import { type Lab, lab } from "../steps/harness.ts";
@@ -112,4 +112,16 @@ it("after a change of ours nothing is told of what was read before", async () =>
   const { answers, operations } = await readAll(made, ["role-8"]);
   expect(answers[0]!.Tags).toEqual([{ Key: "of", Value: "another" }]);
   expect(operations).toHaveLength(4);
+});
+
+it("what was read at once is not told when it is ten seconds old", async () => {
+  const made = await withRoles(8);
+  const looks = (Look: typeof GetRoleCommand | typeof ListRolePoliciesCommand) =>
+    Promise.all(names(8).map((RoleName) => made.cloud.iam.send(new Look({ RoleName }) as GetRoleCommand)));
+  await looks(GetRoleCommand);
+  const since = made.calls.length;
+  const now = performance.now();
+  const later = vi.spyOn(performance, "now").mockImplementation(() => now + 11_000);
+  await looks(ListRolePoliciesCommand).finally(() => later.mockRestore());
+  expect(made.calls.slice(since).map(({ operation }) => operation)).toEqual(["GetAccountAuthorizationDetails"]);
 });
