@@ -15,7 +15,7 @@ superfluous=(getty.target {apt-daily,apt-daily-upgrade,dpkg-db-backup,e2scrub_al
 modules=(xfs raid0 dm-mod nvmet-tcp nvme-tcp qemu_fw_cfg veth nf_tables nft_compat)
 
 work=$(mktemp -d "$folder.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf --one-file-system "$work"' EXIT
 cd "$work"
 
 kernel=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image-/ { print $2; exit }')
