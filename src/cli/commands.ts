@@ -29,6 +29,8 @@ const CHANGING: ExitCodes = {
   130: 'stopped by Ctrl-C, or by your "no"',
 };
 
+const PLANNING: ExitCodes = { ...CHANGING, 10: "with --dry-run --exit-code: something would be changed" };
+
 const BAD_FLAG = { 2: "a flag cannot be used as it is" };
 
 /** Start here: every verb, in the order in which help tells them. A new one is its action and a row. */
@@ -38,6 +40,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "make what is missing, fix what drifted, change what the config changed",
     flags: [
       ["--dry-run", "say what would be done, and do nothing"],
+      ["--exit-code", "with --dry-run: end with 10 where something in AWS would be changed"],
       ["--yes", "do not ask before something is replaced, or removed as no longer used"],
       ["--repair", "also fix drift that requires replacing running instances"],
       ["--keep-builder", "leave the builders standing, for a look at what went wrong"],
@@ -47,7 +50,7 @@ export const COMMANDS: readonly Command[] = [
       ["--sandbox --speed 200", "a whole environment on a simulated AWS"],
       ["--region us-east-1 --yes", "from a script, without a config file"],
     ],
-    exitCodes: CHANGING,
+    exitCodes: PLANNING,
     synonyms: {
       ...{ plan: "--dry-run", diff: "--dry-run", preview: "--dry-run", init: "--dry-run" },
       ...{ apply: "", create: "", deploy: "", install: "", start: "", update: "" },
@@ -59,6 +62,7 @@ export const COMMANDS: readonly Command[] = [
     summary: "bake a new machine image, and roll it out through launch template and compute environment",
     flags: [
       ["--dry-run", "say what would be done, and do nothing"],
+      ["--exit-code", "with --dry-run: end with 10 where something in AWS would be changed"],
       ["--force", "bake also when neither the base image nor the recipe changed"],
       ["--yes", "do not ask"],
       ["--keep-builder", "leave the builder standing, for a look at what went wrong"],
@@ -68,7 +72,7 @@ export const COMMANDS: readonly Command[] = [
       ["--yes", "from a script: running jobs end on the nodes that they are on"],
       ["--force", "the package repositories may have moved on"],
     ],
-    exitCodes: CHANGING,
+    exitCodes: PLANNING,
     synonyms: { bake: "", ami: "", build: "", rebuild: "--force", renew: "", upgrade: "" },
     action: async (...given) => (await import("../actions/bake-ami.ts")).bakeAmi(...given),
   },

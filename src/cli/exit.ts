@@ -1,6 +1,7 @@
 import { commandFor, flagsFor } from "../actions/options.ts";
 import type { Result } from "../actions/result.ts";
 import { AbortedError, BootstrapError, ConfigError, RefusedError } from "../engine/errors.ts";
+import type { Planned } from "../engine/events.ts";
 import { commandsIn, hintText } from "../engine/hint.ts";
 import { errorInJson, type Said, written } from "../log/lines.ts";
 import { formatError } from "../ui/error.ts";
@@ -10,14 +11,22 @@ import { errorColors } from "./terminal.ts";
 
 const REPORT_TO = "the project's issue tracker, with what is above";
 
+/** Of a dry run with `--exit-code` that would change something in AWS. */
+const CHANGES_PENDING = 10;
+
+/** What changes nothing in AWS; taking up what stands writes the manifest alone. */
+const UNCHANGED: ReadonlySet<Planned> = new Set(["keep", "use", "temporary", "adopt"] as const);
+
 /** Of an action that came to its end: its exit code. */
-export function resultCode(result: Result): number {
+export function resultCode(result: Result, { exitCode = false }: Pick<Flags, "exitCode"> = {}): number {
   if ("failures" in result && result.failures.length > 0) return errorCode(new AggregateError(result.failures));
   if (result.type !== "plan") return 0;
-  const { nodes, unseen } = result.plan;
+  const { nodes, removals, unseen } = result.plan;
   // For scripts: a plan that would be refused is no good plan, nor is one that does not show everything.
   if (result.dryRun && nodes.some(({ verdict }) => verdict === "refuse")) return 3;
-  return nodes.some(({ verdict }) => verdict === "unseen") || unseen.some(({ byName }) => !byName) ? 1 : 0;
+  if (nodes.some(({ verdict }) => verdict === "unseen") || unseen.some(({ byName }) => !byName)) return 1;
+  const pending = removals.length > 0 || nodes.some(({ verdict }) => !UNCHANGED.has(verdict));
+  return exitCode && pending ? CHANGES_PENDING : 0;
 }
 
 /** Of what went wrong: 2 bad input, 3 refused, 130 stopped, 1 the rest. */

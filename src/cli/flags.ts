@@ -7,6 +7,8 @@ export interface Flags extends Options {
   readonly json?: boolean;
   readonly verbose?: boolean;
   readonly speed?: number;
+  /** With `dryRun`. */
+  readonly exitCode?: boolean;
 }
 
 export type HistoryFlags = Flags & HistoryOptions;

@@ -1,6 +1,7 @@
 import type { Host, Io } from "../actions/action.ts";
 import type { Result } from "../actions/result.ts";
 import type { Clock } from "../engine/clock.ts";
+import { ConfigError } from "../engine/errors.ts";
 import { manifestFile } from "../engine/manifest/file.ts";
 import { lock } from "../engine/manifest/lock.ts";
 import { type Said, written } from "../log/lines.ts";
@@ -23,6 +24,8 @@ export async function run<F extends Flags>(
   flags: F,
 ): Promise<void> {
   const { stdout, stderr } = process;
+  if (flags.exitCode && !flags.dryRun)
+    throw new ConfigError("--exit-code goes with --dry-run", "add it, or leave both out");
   const { json = false, verbose = false } = flags;
   const signal = stopOnSignals();
   const color = colors();
@@ -59,7 +62,7 @@ export async function run<F extends Flags>(
   };
   const ended = await action(host, flags, io)
     .then(
-      (result) => ({ error: failed(result), exitCode: resultCode(result) }),
+      (result) => ({ error: failed(result), exitCode: resultCode(result, flags) }),
       (error: unknown) => ({ error, exitCode: errorCode(error) }),
     )
     .finally(() => view.close());

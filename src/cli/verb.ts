@@ -10,7 +10,7 @@ export type Value = "factor" | "port";
 /** What may follow a verb's name, and what comes of it. */
 export type Example = readonly [typed: string, about: string];
 
-export type ExitCodes = Readonly<Partial<Record<0 | 1 | 2 | 3 | 130, string>>>;
+export type ExitCodes = Readonly<Partial<Record<0 | 1 | 2 | 3 | 10 | 130, string>>>;
 
 /** What follows the name before the flags, as it is typed: `<verb>`, or `[number]` where it may be left out. */
 export interface Argument {

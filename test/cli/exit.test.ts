@@ -1,8 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { errorCode, printError } from "../../src/cli/exit.ts";
+import { up } from "../../src/actions/up.ts";
+import { errorCode, printError, resultCode } from "../../src/cli/exit.ts";
+import type { Flags } from "../../src/cli/flags.ts";
+import { run } from "../../src/cli/run.ts";
 import { AbortedError, BootstrapError, ConfigError, RefusedError } from "../../src/engine/errors.ts";
 import { hint } from "../../src/engine/hint.ts";
+import { memoryStore } from "../engine/toy-cloud.ts";
+import { Site } from "../environment/site.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -70,4 +75,26 @@ it.each([
   [new AggregateError([new BootstrapError("aws", "no"), new RefusedError("no")]), 1],
 ])("%s ends with its exit code", (error, exitCode) => {
   expect(errorCode(error)).toBe(exitCode);
+});
+
+describe("a dry run with --exit-code", () => {
+  const code = async (site: Site, exitCode: boolean, yaml = "") => {
+    const { result } = await site.run(up, { dryRun: true, yaml });
+    return resultCode(result!, { exitCode });
+  };
+
+  it("ends with 10 where something would be changed, and with 0 where nothing would", async () => {
+    const site = new Site();
+    expect([await code(site, true), await code(site, false)]).toEqual([10, 0]);
+    await site.up();
+    expect(await code(site, true)).toBe(0);
+    expect(await code(site, true, "logs: { retentionDays: 30 }")).toBe(10);
+    site.store = memoryStore();
+    expect(await code(site, true)).toBe(0);
+  });
+
+  it("is no use without --dry-run", async () => {
+    const flags: Flags = { exitCode: true };
+    await expect(run(up, flags)).rejects.toThrow("--exit-code goes with --dry-run");
+  });
 });
