@@ -75,7 +75,7 @@ function figureLines(): readonly string[] {
     const ok = bound === undefined ? "" : isWithin(figure) ? "yes" : "NO";
     return [figure.figure, `${value.toFixed(digits)} ${unit}`.trimEnd(), bound === undefined ? "" : `${bound}`, ok];
   });
-  return table([["figure", "value", "at most", "ok"], ...rows]);
+  return table([["figure", "value", "at most", "ok"], ...rows]).flat();
 }
 
 function worstLines(): readonly string[] {
@@ -87,7 +87,7 @@ function worstLines(): readonly string[] {
   const total = ["together", seconds(chain.ms), seconds(tookMs - chain.ms)];
   return [
     `the longest chain of world ${seed}, in seconds of its time:`,
-    ...table([["", "AWS", "asked late"], ...links, after, total]),
+    ...table([["", "AWS", "asked late"], ...links, after, total]).flat(),
   ];
 }
 

@@ -8,16 +8,17 @@ import type { Plan } from "../engine/plan.ts";
 import { written } from "../log/lines.ts";
 import { renderGantt, renderHistory, renderRun } from "../ui/history.ts";
 import { renderPlan } from "../ui/plan.ts";
+import type { Sheet } from "../ui/sheet.ts";
 import { renderSummary } from "../ui/summary.ts";
 import { linesOf } from "../ui/words.ts";
 import { inShort, resultInJson } from "./json.ts";
 
 /** A result as text for people, or as one line of JSON for programs. */
-export function printed(result: Result, { json, color }: { readonly json: boolean; readonly color: boolean }): string {
+export function printed(result: Result, { json, ...sheet }: Sheet & { readonly json: boolean }): string {
   // A policy is a document of its own, whoever reads it.
   if (result.type === "policy") return `${JSON.stringify(result.document, undefined, 2)}\n`;
   if (json) return resultInJson(result).map(written).join("");
-  const text = inWords(result, color);
+  const text = inWords(result, sheet);
   return text.endsWith("\n") ? text : `${text}\n`;
 }
 
@@ -32,24 +33,24 @@ export function remarkOn(result: Result): string | undefined {
     : undefined;
 }
 
-function inWords(result: Exclude<Result, { readonly type: "policy" }>, color: boolean): string {
+function inWords(result: Exclude<Result, { readonly type: "policy" }>, sheet: Sheet): string {
   switch (result.type) {
     case "plan":
-      return planInWords(result.plan, color);
+      return planInWords(result.plan, sheet);
     case "idle": {
       const alone = result.left.length > 0 ? ["left as it is:", ...result.left.map((line) => `  ${line}`)] : [];
       return ["nothing to do", ...alone, ...notLookedFor(result.plan.unseen, UNUSED)].join("\n");
     }
     case "up":
-      return upInWords(result, color);
+      return upInWords(result, sheet);
     case "removal":
       return removalInWords(result);
     case "removed":
       return removedInWords(result);
     case "history":
-      return renderHistory(result.runs, { color });
+      return renderHistory(result.runs, sheet);
     case "run":
-      return (result.gantt ? renderGantt : renderRun)(result.run.lines, { color });
+      return (result.gantt ? renderGantt : renderRun)(result.run.lines, sheet);
     case "refused-nodes":
       return refusedNodesInWords(result.nodes);
   }
@@ -68,7 +69,7 @@ function notLookedFor(unseen: readonly Unseen[], what: string): readonly string[
     : [];
 }
 
-function planInWords({ nodes, removals, left, unseen }: Plan<Cloud>, color: boolean): string {
+function planInWords({ nodes, removals, left, unseen }: Plan<Cloud>, sheet: Sheet): string {
   const rows: PlannedNode[] = [
     ...nodes.filter(({ verdict, ref }) => verdict !== "temporary" || ref !== undefined),
     ...removals.map((thing) => ({ ...inShort(thing), verdict: "remove" as const, reason: "no longer used" })),
@@ -78,16 +79,16 @@ function planInWords({ nodes, removals, left, unseen }: Plan<Cloud>, color: bool
       reason: "no longer used, and it costs, but it may hold data",
     })),
   ];
-  return [renderPlan(rows, { color }), ...notLookedFor(unseen, UNUSED)].join("\n");
+  return [renderPlan(rows, sheet), ...notLookedFor(unseen, UNUSED)].join("\n");
 }
 
-function upInWords(result: UpResult, color: boolean): string {
+function upInWords(result: UpResult, sheet: Sheet): string {
   const { name, region, account, failures, facts, next, left } = result;
   const ended =
     failures.length > 0
       ? { headline: `${name} is not up yet in ${region}: ${failures.length} failed`, left }
       : { headline: `${name} is up in ${region} (account ${account})${takenOver(result)}`, facts, next, left };
-  return renderSummary(ended, { color });
+  return renderSummary(ended, sheet);
 }
 
 /** Where nothing was done but to write down what stood, because the manifest was lost. */

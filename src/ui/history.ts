@@ -3,6 +3,7 @@ import { eventIn } from "../log/lines.ts";
 import type { Line, LineOf } from "../log/schema.ts";
 import { lineView } from "./line-view.ts";
 import { paintIn } from "./paint.ts";
+import type { Sheet } from "./sheet.ts";
 import { table } from "./table.ts";
 import { duration, linesOf } from "./words.ts";
 
@@ -35,7 +36,7 @@ function outcomesIn(lines: readonly Line[]): string {
 }
 
 /** The newest first, with the numbers by which they are asked for. */
-export function renderHistory(runs: readonly RunRow[], { color }: { readonly color: boolean }): string {
+export function renderHistory(runs: readonly RunRow[], { color, columns }: Sheet): string {
   const paint = paintIn(color);
   const rows = runs.map(({ environment, lines }, index) => {
     const { began, ended, words } = inShort(lines);
@@ -44,7 +45,8 @@ export function renderHistory(runs: readonly RunRow[], { color }: { readonly col
     return [String(index + 1), began ? timeOf(began.at) : "-", began?.verb ?? "-", environment, took, code, words];
   });
   const head = ["RUN", "BEGAN (UTC)", "VERB", "ENVIRONMENT", "TOOK", "EXIT", "RESULT"];
-  const lines = table([head, ...rows], (text, row) => (row === 0 ? paint("bold", text) : text));
+  const paintCell = (text: string, row: number) => (row === 0 ? paint("bold", text) : text);
+  const lines = table([head, ...rows], paintCell, { columns, cut: head.indexOf("ENVIRONMENT") }).flat();
   return `${lines.join("\n")}\n`;
 }
 
@@ -53,7 +55,7 @@ function timeOf(at: number): string {
 }
 
 /** A run told again as it was told at the time, and how it ended. */
-export function renderRun(lines: readonly Line[], { color }: { readonly color: boolean }): string {
+export function renderRun(lines: readonly Line[], { color }: Sheet): string {
   let text = "";
   const stdout = { write: (more: string) => (text += more) } as unknown as NodeJS.WriteStream;
   const view = lineView({ stdout, color, verbose: true, now: () => 0 });
@@ -79,7 +81,7 @@ function endOf(lines: readonly Line[]): string {
 const BAR = 40;
 
 /** When each part was at work; those that the run's length came from are marked. */
-export function renderGantt(lines: readonly Line[], { color }: { readonly color: boolean }): string {
+export function renderGantt(lines: readonly Line[], { color }: Sheet): string {
   const paint = paintIn(color);
   const spans = spansIn(lines);
   if (spans.length === 0) return `nothing was at work in this run\n${endOf(lines)}\n`;
@@ -94,7 +96,7 @@ export function renderGantt(lines: readonly Line[], { color }: { readonly color:
   ]);
   const chart = table(rows, (text, row, column) =>
     column === 2 && path.includes(spans[row]!.node) ? paint("yellow", text) : text,
-  );
+  ).flat();
   const parts = path.map((node) => {
     const { from, to } = spans.find((span) => span.node === node)!;
     return `${node} ${duration(to - from)}`;

@@ -1,5 +1,6 @@
 import type { Planned, PlannedNode } from "../engine/events.ts";
 import { paintIn, type Style } from "./paint.ts";
+import type { Sheet } from "./sheet.ts";
 import { table } from "./table.ts";
 import { isIdle, linesOf, planInWords } from "./words.ts";
 
@@ -19,19 +20,20 @@ const STYLES: Partial<Record<Planned, Style>> = {
 };
 
 /** A plan as a table, for `--dry-run` and `status`: every node, what is to happen to it and why, what AWS says. */
-export function renderPlan(nodes: readonly PlannedNode[], { color }: { readonly color: boolean }): string {
+export function renderPlan(nodes: readonly PlannedNode[], { color, columns }: Sheet): string {
   const paint = paintIn(color);
   const header = ["NODE", "VERDICT", "REF", "STATE", "REASON"];
   const rows = nodes.map(({ node, verdict, ref = "-", state, detail, reason }) =>
     [node, verdict, ref, detail ?? state ?? "-", reason].map((cell) => linesOf(cell).join(" ")),
   );
-  const [head = "", ...lines] = table([header, ...rows], (text, row, column) => {
+  const paintCell = (text: string, row: number, column: number) => {
     if (row === 0) return paint("bold", text);
     const style = column === 1 ? STYLES[nodes[row - 1]!.verdict] : undefined;
     return style ? paint(style, text) : text;
-  });
-  const body = lines.flatMap((line, index) => [line, ...driftLines(nodes[index]!).map((text) => paint("dim", text))]);
-  return `${[head, ...body, "", footOf(nodes)].join("\n")}\n`;
+  };
+  const [head = [], ...lines] = table([header, ...rows], paintCell, { columns, cut: header.indexOf("REF") });
+  const body = lines.flatMap((row, index) => [...row, ...driftLines(nodes[index]!).map((text) => paint("dim", text))]);
+  return `${[...head, ...body, "", footOf(nodes)].join("\n")}\n`;
 }
 
 /** What is to be done, where that is more than to write down what stands. */

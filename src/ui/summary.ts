@@ -19,7 +19,7 @@ export function renderSummary(
   { color }: { readonly color: boolean },
 ): string {
   const paint = paintIn(color);
-  const factLines = table(facts, (text, _row, column) => (column === 0 ? paint("dim", text) : text));
+  const factLines = table(facts, (text, _row, column) => (column === 0 ? paint("dim", text) : text)).flat();
   const sections = [
     [paint("bold", headline)],
     factLines.map((line) => `  ${line}`),
