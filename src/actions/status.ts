@@ -6,6 +6,7 @@ import type { OwnedResource } from "../engine/owned.ts";
 import type { Plan } from "../engine/plan.ts";
 import { environment } from "../environment/index.ts";
 import { readFacts } from "../facts/read-facts.ts";
+import { absent, otherEnvironments } from "./absent.ts";
 import type { Action } from "./action.ts";
 import { tellRefusedNodes } from "./refused-nodes.ts";
 import type { PlanResult } from "./result.ts";
@@ -16,12 +17,19 @@ export const status: Action = (host, options, io) =>
   withSession(host, { verb: "status", options, io, locked: false, chooses: true }, async (session) => {
     const graph = environment(session.config, await readFacts(session));
     const plan = await session.engine(graph).plan();
+    if (session.manifest.fresh && isAbsent(plan)) throw absent(session, await otherEnvironments(session));
     const one = session.config.workloads.find(({ name }) => name === options.workload);
     const result: PlanResult = { type: "plan", plan: one ? rowsOf(one, graph, plan) : plan, dryRun: false };
     await io.result(result);
     await tellRefusedNodes(session, io);
     return result;
   });
+
+/** Nothing of it is there, and everything could be looked for. */
+function isAbsent({ nodes, removals, left, unseen }: Plan<Cloud>): boolean {
+  const hasNone = nodes.every(({ ref, verdict }) => ref === undefined && verdict !== "unseen");
+  return hasNone && removals.length === 0 && left.length === 0 && unseen.length === 0;
+}
 
 /** Of a plan, what one workload's jobs come through, run under and stand on. */
 function rowsOf({ suffix }: WorkloadConfig, graph: Graph<Cloud>, plan: Plan<Cloud>): Plan<Cloud> {

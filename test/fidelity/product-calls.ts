@@ -17,6 +17,7 @@ import {
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
 import { status } from "../../src/actions/status.ts";
+import { teardown as teardownOf } from "../../src/actions/teardown.ts";
 import { manyWorkloads } from "../environment/many-workloads.ts";
 import { Site } from "../environment/site.ts";
 import { lab } from "../steps/harness.ts";
@@ -52,7 +53,10 @@ export async function productCalls(): Promise<ProductCalls> {
   const global = at("us-east-1");
   global.lab.faults.push({ service: "ec2", operation: "CreateImage", nth: 1, fate: { kind: "fail", reason: "no" } });
   global.lab.faults.push({ operation: "DescribeInstanceInformation", nth: 1, fate: { kind: "late" } });
+  await look(global);
   await up(global);
+  const mistyped = new Site("us-east-1", global.lab);
+  await during(mistyped, "teardown", () => mistyped.run(teardownOf, { yaml: "name: another", yes: true }));
   await up(global);
   await up(global);
   await look(global);

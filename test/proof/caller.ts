@@ -1,6 +1,8 @@
 import { UpdateJobQueueCommand } from "@aws-sdk/client-batch";
 import {
   AuthorizeSecurityGroupIngressCommand,
+  CreateSecurityGroupCommand,
+  DeleteSecurityGroupCommand,
   DescribeSecurityGroupsCommand,
   DescribeVpcsCommand,
   RevokeSecurityGroupIngressCommand,
@@ -96,6 +98,9 @@ export async function life(site: Site, alone: typeof type = type): Promise<Asked
   const fails = (operation: string) => lab.faults.push({ operation, nth: 1, fate: { kind: "fail", reason: "no" } });
 
   await endured("status");
+  const removeAnother = await standsAnother(site);
+  await endured("teardown");
+  await removeAnother();
   const sleeps = () => lab.faults.push({ operation: "DescribeInstanceInformation", nth: 1, fate: { kind: "late" } });
   sleeps();
   fails("CreateFileSystem");
@@ -177,6 +182,16 @@ async function leanOnGroup({ lab }: Site): Promise<() => Promise<unknown>> {
   const rule = { GroupId: theirs.GroupId, IpPermissions };
   await ec2.send(new AuthorizeSecurityGroupIngressCommand(rule));
   return () => ec2.send(new RevokeSecurityGroupIngressCommand(rule));
+}
+
+/** A thing of another environment; answers how to end that. */
+async function standsAnother({ lab }: Site): Promise<() => Promise<unknown>> {
+  const { ec2 } = lab.cloud;
+  const Tags = [{ Key: "bootstrap:env", Value: "another" }];
+  const TagSpecifications = [{ ResourceType: "security-group" as const, Tags }];
+  const group = { GroupName: "another", Description: "of another environment" };
+  const { GroupId } = await ec2.send(new CreateSecurityGroupCommand({ ...group, TagSpecifications }));
+  return () => ec2.send(new DeleteSecurityGroupCommand({ GroupId }));
 }
 
 async function disableQueue({ lab }: Site): Promise<void> {
