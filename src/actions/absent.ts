@@ -4,10 +4,7 @@ import { hint } from "../engine/hint.ts";
 import type { Session } from "./session.ts";
 
 /** Of an environment of which nothing is there: whoever typed its name may have meant one of these. */
-export async function otherEnvironments({
-  cloud,
-  config,
-}: Pick<Session, "cloud" | "config">): Promise<readonly string[]> {
+export async function othersHere({ cloud, config }: Pick<Session, "cloud" | "config">): Promise<readonly string[]> {
   const names = await environmentsHere(cloud);
   return (names ?? []).filter((name) => name !== config.name);
 }

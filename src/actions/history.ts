@@ -2,6 +2,7 @@ import { ConfigError, RefusedError } from "../engine/errors.ts";
 import { hint } from "../engine/hint.ts";
 import { environmentsIn, type LoggedRun, loggedRuns } from "../log/file.ts";
 import type { Action } from "./action.ts";
+import { environmentOf } from "./manifests.ts";
 import type { Target } from "./options.ts";
 import type { Result } from "./result.ts";
 import { loadTarget } from "./session.ts";
@@ -16,8 +17,8 @@ export interface HistoryOptions extends Target {
 export const history: Action<HistoryOptions> = async ({ folder }, options, io) => {
   const { name, region } = (await loadTarget(options)).values;
   const isMeant = (environment: string) => {
-    const [ofName, ofRegion, sandbox] = environment.split(".");
-    return ofName === name && (region ?? ofRegion) === ofRegion && (!options.sandbox || sandbox !== undefined);
+    const of = environmentOf(environment);
+    return of?.name === name && (region ?? of.region) === of.region && (!options.sandbox || of.sandbox);
   };
   const runs = loggedRuns(folder, isMeant);
   if (runs.length === 0) {

@@ -15,7 +15,7 @@ import type { Scope } from "../facts/read-facts.ts";
 import { KINDS } from "../steps/index.ts";
 import { VERSION } from "../version.ts";
 import type { Host, Io, Reach } from "./action.ts";
-import { manifestsIn, type OnDisk } from "./manifests.ts";
+import { manifestsIn, type OnDisk, stemOf } from "./manifests.ts";
 import type { Options, Target } from "./options.ts";
 
 /** Everything an action works with, opened in the one order that is safe: lock, account and region, manifest. */
@@ -128,11 +128,8 @@ function demandWorkload({ values, others }: LoadedConfig, asked: string | undefi
 }
 
 /** Of an environment's files, without what tells them apart. */
-export function pathOf(
-  { folder }: Pick<Host, "folder">,
-  { name, region, sandbox }: { readonly name: string; readonly region: string; readonly sandbox: boolean },
-): string {
-  return `${folder}/${name}.${region}${sandbox ? ".sandbox" : ""}`;
+export function pathOf({ folder }: Pick<Host, "folder">, environment: OnDisk): string {
+  return `${folder}/${stemOf(environment)}`;
 }
 
 /** Of which environments there are manifests beside this one: a mistyped name makes another environment, and bills for both. */

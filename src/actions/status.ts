@@ -6,7 +6,7 @@ import type { OwnedResource } from "../engine/owned.ts";
 import type { Plan } from "../engine/plan.ts";
 import { environment } from "../environment/index.ts";
 import { readFacts } from "../facts/read-facts.ts";
-import { absent, otherEnvironments } from "./absent.ts";
+import { absent, othersHere } from "./absent.ts";
 import type { Action } from "./action.ts";
 import { tellRefusedNodes } from "./refused-nodes.ts";
 import type { PlanResult } from "./result.ts";
@@ -17,7 +17,7 @@ export const status: Action = (host, options, io) =>
   withSession(host, { verb: "status", options, io, locked: false, chooses: true }, async (session) => {
     const graph = environment(session.config, await readFacts(session));
     const plan = await session.engine(graph).plan();
-    if (session.manifest.fresh && isAbsent(plan)) throw absent(session, await otherEnvironments(session));
+    if (session.manifest.fresh && isAbsent(plan)) throw absent(session, await othersHere(session));
     const one = session.config.workloads.find(({ name }) => name === options.workload);
     const result: PlanResult = { type: "plan", plan: one ? rowsOf(one, graph, plan) : plan, dryRun: false };
     await io.result(result);

@@ -8,7 +8,7 @@ import { hint } from "../engine/hint.ts";
 import type { Unseen } from "../engine/owned.ts";
 import { label } from "../engine/remove.ts";
 import { SERVICE_LINKED_ROLES } from "../environment/compute.ts";
-import { absent, otherEnvironments } from "./absent.ts";
+import { absent, othersHere } from "./absent.ts";
 import type { Action, Io } from "./action.ts";
 import { demandYes } from "./approve.ts";
 import type { Options } from "./options.ts";
@@ -39,7 +39,7 @@ async function takeDown(session: Session, options: Options, io: Io): Promise<Res
     // Looks once more, and ends a manifest that outlived its environment.
     const after = options.dryRun ? { left: [], unseen } : await engine.down([]);
     if (after.left.length > 0) throw stillThere();
-    const others = session.manifest.fresh ? await otherEnvironments(session) : [];
+    const others = session.manifest.fresh ? await othersHere(session) : [];
     if (others.length > 0) throw absent(session, others);
     return end({ nothing: true, left: [], unseen: after.unseen, failures: mayBeLeft(after.unseen) });
   }

@@ -2,7 +2,7 @@ import type { Result } from "../actions/result.ts";
 import type { Cloud } from "../aws/clients.ts";
 import type { OwnedResource } from "../engine/owned.ts";
 import { nodeInJson, type Said } from "../log/lines.ts";
-import { inShort as shortOf } from "../ui/history.ts";
+import { runInShort } from "../log/run-in-short.ts";
 
 /** What an action tells of itself; a policy is a document of its own. */
 export type Told = Exclude<Result, { readonly type: "policy" }>;
@@ -12,7 +12,7 @@ export function resultInJson(result: Told): readonly Said[] {
   switch (result.type) {
     case "history":
       return result.runs.map(({ environment, lines }, index) => {
-        const { began, ended, words } = shortOf(lines);
+        const { began, ended, words } = runInShort(lines);
         const { verb = "", at = 0 } = began ?? {};
         return {
           type: "run",

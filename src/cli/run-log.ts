@@ -1,3 +1,4 @@
+import { stemOf } from "../actions/manifests.ts";
 import type { Event } from "../engine/events.ts";
 import { type Log, openLog } from "../log/file.ts";
 import { inJson, type Said, written } from "../log/lines.ts";
@@ -14,12 +15,15 @@ export class RunLog {
     this.#lost = lost;
   }
 
+  get isOpen(): boolean {
+    return this.#log !== undefined;
+  }
+
   event(event: Event): void {
     if (event.type === "began" && event.locked) {
-      const { name, region, sandbox, at, verb } = event;
-      const environment = `${name}.${region}${sandbox ? ".sandbox" : ""}`;
+      const { at, verb } = event;
       this.#bearing(() => {
-        this.#log = openLog({ folder: this.#folder, environment, startedAt: at, verb });
+        this.#log = openLog({ folder: this.#folder, environment: stemOf(event), startedAt: at, verb });
       });
     }
     this.say(inJson(event));

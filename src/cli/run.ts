@@ -54,7 +54,7 @@ export async function run<F extends Flags>(
     ask: askAtTerminal(flags, signal),
     async result(result) {
       if (result.type === "up" || result.type === "removed") await view.close();
-      if (result.type !== "policy") for (const line of resultInJson(result)) log.say(line);
+      if (log.isOpen && result.type !== "policy") for (const line of resultInJson(result)) log.say(line);
       stdout.write(printed(result, { json, color, columns: stdout.isTTY ? stdout.columns : undefined }));
       const remark = remarkOn(result);
       if (remark !== undefined) stderr.write(remark);

@@ -1,6 +1,7 @@
 import { criticalPath, type Span, spansIn } from "../log/critical-path.ts";
 import { eventIn } from "../log/lines.ts";
-import type { Line, LineOf } from "../log/schema.ts";
+import { runInShort } from "../log/run-in-short.ts";
+import type { Line } from "../log/schema.ts";
 import { lineView } from "./line-view.ts";
 import { paintIn } from "./paint.ts";
 import type { Sheet } from "./sheet.ts";
@@ -13,36 +14,22 @@ export interface RunRow {
   readonly lines: readonly Line[];
 }
 
-/** The beginning and the end of a run, and what came of it in a few words. */
-export function inShort(lines: readonly Line[]): {
-  readonly began: LineOf<"began"> | undefined;
-  readonly ended: LineOf<"ended"> | undefined;
-  readonly words: string;
-} {
-  const began = lines.find((line) => line.type === "began");
-  const ended = lines.find((line) => line.type === "ended");
-  const error = lines.find((line) => line.type === "error");
-  if (error) return { began, ended, words: linesOf(error.error.message)[0] ?? error.error.code };
-  return { began, ended, words: ended ? outcomesIn(lines) : "no end is on record: it goes on, or it was killed" };
-}
-
-function outcomesIn(lines: readonly Line[]): string {
-  const counts = new Map<string, number>();
-  for (const line of lines) {
-    if (line.type !== "finished" || line.outcome === "kept" || line.outcome === "unneeded") continue;
-    counts.set(line.outcome, (counts.get(line.outcome) ?? 0) + 1);
-  }
-  return counts.size === 0 ? "nothing to do" : [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(", ");
-}
-
 /** The newest first, with the numbers by which they are asked for. */
 export function renderHistory(runs: readonly RunRow[], { color, columns }: Sheet): string {
   const paint = paintIn(color);
   const rows = runs.map(({ environment, lines }, index) => {
-    const { began, ended, words } = inShort(lines);
+    const { began, ended, words } = runInShort(lines);
     const code = ended === undefined ? "-" : String(ended.exitCode);
     const took = ended === undefined ? "-" : duration(ended.ms);
-    return [String(index + 1), began ? timeOf(began.at) : "-", began?.verb ?? "-", environment, took, code, words];
+    return [
+      String(index + 1),
+      began ? timeOf(began.at) : "-",
+      began?.verb ?? "-",
+      environment,
+      took,
+      code,
+      linesOf(words).join(" "),
+    ];
   });
   const head = ["RUN", "BEGAN (UTC)", "VERB", "ENVIRONMENT", "TOOK", "EXIT", "RESULT"];
   const paintCell = (text: string, row: number) => (row === 0 ? paint("bold", text) : text);
@@ -57,8 +44,12 @@ function timeOf(at: number): string {
 /** A run told again as it was told at the time, and how it ended. */
 export function renderRun(lines: readonly Line[], { color }: Sheet): string {
   let text = "";
-  const stdout = { write: (more: string) => (text += more) } as unknown as NodeJS.WriteStream;
-  const view = lineView({ stdout, color, verbose: true, now: () => 0 });
+  const stdout = {
+    write(more: string) {
+      text += more;
+    },
+  };
+  const view = lineView({ stdout, color, verbose: true });
   for (const line of lines) {
     const event = eventIn(line);
     if (event) view.onEvent(event);
@@ -67,7 +58,8 @@ export function renderRun(lines: readonly Line[], { color }: Sheet): string {
 }
 
 function endOf(lines: readonly Line[]): string {
-  const { ended, words } = inShort(lines);
+  const { ended, words: raw } = runInShort(lines);
+  const words = linesOf(raw).join(" ");
   const errors = lines.flatMap((line) => {
     if (line.type !== "error") return [];
     const { message, hint, aws } = line.error;

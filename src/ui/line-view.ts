@@ -3,8 +3,10 @@ import { type Paint, paintIn } from "./paint.ts";
 import type { View, ViewOptions } from "./view.ts";
 import { duration, headOf, isIdle, linesOf, outcomeOf, planInWords, widthOf } from "./words.ts";
 
+type LineOptions = Pick<ViewOptions, "color" | "verbose"> & { readonly stdout: { write(text: string): unknown } };
+
 /** One timed line for each thing that happens: `[  12.3s] filesystem    creating … CREATING`. */
-export function lineView({ stdout, color, verbose }: ViewOptions): View {
+export function lineView({ stdout, color, verbose }: LineOptions): View {
   const paint = paintIn(color);
   const doing = new Map<string, string>();
   let startedAt: number | undefined;
